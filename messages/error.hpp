@@ -1,0 +1,61 @@
+#pragma once
+
+#include "messages/types.hpp"
+
+#include <caf/error.hpp>
+#include <caf/make_message.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace lathe {
+
+/// Why something could not be done. The error's message says what, where and what to do.
+enum class errc : std::uint8_t {
+  none = 0,
+  /// A file, option or key that the user gave is wrong.
+  user_error,
+  /// The machine lacks something: a package, disk space, a permission.
+  environment_error,
+  /// The task's own code cannot be used.
+  bad_task,
+  /// An LLM's answer could not be used: no code, no ideas, cut off.
+  bad_answer,
+  /// The receiver's queue is full; try again later.
+  overloaded,
+  /// The budget does not allow another query.
+  budget_exhausted,
+  /// No answer came in time.
+  timed_out,
+  /// The request killed its agent too often and will not be given out again.
+  dead_letter,
+  /// A provider refused in a way that no retry mends: wrong key, unknown model.
+  provider_refused,
+  /// A provider could not be reached, or answered nonsense, and the retries are used up.
+  provider_failed,
+  /// The evaluator could not judge; says nothing about the candidate.
+  evaluator_failed,
+  /// The journal could not be written or read.
+  journal_failed,
+  /// The work was cancelled because the run stops.
+  cancelled,
+};
+
+template <>
+struct enum_names<errc> {
+  static constexpr std::array<std::string_view, 14> value = {
+    "none",          "user_error",       "environment_error", "bad_task",        "bad_answer",
+    "overloaded",    "budget_exhausted", "timed_out",         "dead_letter",     "provider_refused",
+    "provider_failed", "evaluator_failed", "journal_failed",  "cancelled"};
+};
+
+/// Makes an error with a sentence for people.
+inline caf::error make_error(errc code, std::string message) {
+  return caf::error{code, caf::make_message(std::move(message))};
+}
+
+/// Returns the sentence of an error made by `make_error`, or CAF's rendering of any other.
+std::string describe(const caf::error& x);
+
+} // namespace lathe

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "messages/types.hpp"
+
+namespace lathe {
+
+/// What LLM work cost so far.
+struct spend {
+  std::int64_t queries = 0;
+  std::int64_t input_tokens = 0;
+  std::int64_t cached_input_tokens = 0; ///< the part of the input that the provider had cached
+  std::int64_t output_tokens = 0;
+  double usd = 0;
+
+  spend& operator+=(const spend& other) {
+    queries += other.queries;
+    input_tokens += other.input_tokens;
+    cached_input_tokens += other.cached_input_tokens;
+    output_tokens += other.output_tokens;
+    usd += other.usd;
+    return *this;
+  }
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, spend& x) {
+  return f.object(x).fields(f.field("queries", x.queries), f.field("input_tokens", x.input_tokens),
+                            f.field("cached_input_tokens", x.cached_input_tokens),
+                            f.field("output_tokens", x.output_tokens), f.field("usd", x.usd));
+}
+
+/// One question to a model. The same session, request and attempt always asks the same question,
+/// so a recorded answer can be given again.
+struct llm_request {
+  session_id session;
+  request_id request = 0;
+  std::string agent;  ///< who asks: the agent's name in the topology
+  std::string role;   ///< planner, coder, fixer, profiler
+  std::string model;  ///< the model's name in the topology
+  std::string system; ///< system message; may be empty
+  std::string prompt;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, llm_request& x) {
+  return f.object(x).fields(f.field("session", x.session), f.field("request", x.request),
+                            f.field("agent", x.agent), f.field("role", x.role),
+                            f.field("model", x.model), f.field("system", x.system),
+                            f.field("prompt", x.prompt));
+}
+
+/// A model's answer.
+struct llm_answer {
+  std::string text;
+  std::string model;    ///< as the provider names it
+  std::string finish;   ///< why it ended: "stop", "length", ...
+  spend cost;
+  double seconds = 0;   ///< from sending to the last byte
+  bool recorded = false; ///< served from the journal, not paid again
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, llm_answer& x) {
+  return f.object(x).fields(f.field("text", x.text), f.field("model", x.model),
+                            f.field("finish", x.finish), f.field("cost", x.cost),
+                            f.field("seconds", x.seconds), f.field("recorded", x.recorded));
+}
+
+} // namespace lathe

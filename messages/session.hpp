@@ -1,0 +1,35 @@
+#pragma once
+
+#include "messages/llm.hpp"
+#include "messages/types.hpp"
+
+namespace lathe {
+
+/// What a session shows of itself.
+struct session_status {
+  session_id name;
+  std::string state;          ///< "preparing", "searching", "timing", "done", "failed: ..."
+  double speedup = 1;         ///< of the best candidate; 1 while there is none
+  double low = 1;             ///< its 95 % interval
+  double high = 1;
+  std::string best = "reference"; ///< the best candidate's origin
+  std::int32_t tried = 0;     ///< verdicts so far
+  std::int32_t right = 0;
+  std::int32_t wrong = 0;     ///< incorrect, or did not run
+  std::int32_t refused = 0;
+  std::int32_t in_flight = 0; ///< requests that wait for an answer
+  spend cost;
+  bool finished = false;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, session_status& x) {
+  return f.object(x).fields(
+    f.field("name", x.name), f.field("state", x.state), f.field("speedup", x.speedup),
+    f.field("low", x.low), f.field("high", x.high), f.field("best", x.best),
+    f.field("tried", x.tried), f.field("right", x.right), f.field("wrong", x.wrong),
+    f.field("refused", x.refused), f.field("in_flight", x.in_flight), f.field("cost", x.cost),
+    f.field("finished", x.finished));
+}
+
+} // namespace lathe

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "messages/types.hpp"
+
+namespace lathe {
+
+/// A PyTorch model to make faster, in KernelBench's format: a Python file with `Model`,
+/// `get_inputs` and `get_init_inputs`.
+struct task {
+  session_id name;    ///< the file's stem; unique in a run
+  std::string path;   ///< where it was read from, for messages
+  std::string source; ///< Python
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, task& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("path", x.path),
+                            f.field("source", x.source));
+}
+
+/// Where candidates run and how they are judged, in words that a prompt can carry.
+struct environment {
+  std::string device;    ///< "cpu, 1 thread of 2 cores, AMD EPYC 9B14"
+  std::string software;  ///< "Python 3.11.2, torch 2.11.0, g++ 12.2.0"
+  std::string judge;     ///< "strict: float32 policy, 5 input draws, 2 weight draws, eval mode"
+  std::string sandbox;   ///< what the sandbox lacks on this machine; empty when it lacks nothing
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, environment& x) {
+  return f.object(x).fields(f.field("device", x.device), f.field("software", x.software),
+                            f.field("judge", x.judge), f.field("sandbox", x.sandbox));
+}
+
+/// The time of one way to run the unchanged model.
+struct baseline {
+  std::string name;   ///< "eager", "compile"
+  double seconds = 0; ///< median of one call
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, baseline& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("seconds", x.seconds));
+}
+
+/// What the oracle learned about a task before any candidate was tried.
+struct task_profile {
+  environment where;
+  std::vector<baseline> baselines; ///< eager first
+  std::string shapes;              ///< inputs, outputs and parameters in a few words
+  std::string degenerate;          ///< why a trivial answer would pass; empty for a sound task
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, task_profile& x) {
+  return f.object(x).fields(f.field("where", x.where), f.field("baselines", x.baselines),
+                            f.field("shapes", x.shapes), f.field("degenerate", x.degenerate));
+}
+
+/// Asks the evaluator to load a task: the reference runs, its outputs are kept, it is timed.
+struct prepare_request {
+  task subject;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, prepare_request& x) {
+  return f.object(x).fields(f.field("subject", x.subject));
+}
+
+} // namespace lathe

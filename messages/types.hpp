@@ -1,0 +1,139 @@
+#pragma once
+
+#include "messages/enum_names.hpp"
+
+#include <caf/is_error_code_enum.hpp>
+#include <caf/type_id.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+// -- names for ids ----------------------------------------------------------------
+
+namespace lathe {
+
+/// Names a session within a run: the name of its task.
+using session_id = std::string;
+
+/// Numbers a session's requests, from 1.
+using request_id = std::uint64_t;
+
+/// Names a candidate within a session: `coder#3` is the third candidate that agent `coder` made.
+using candidate_id = std::string;
+
+} // namespace lathe
+
+// -- forward declarations -----------------------------------------------------------
+
+namespace lathe {
+
+enum class errc : std::uint8_t;
+enum class lease_kind : std::uint8_t;
+enum class outcome : std::uint8_t;
+enum class role : std::uint8_t;
+
+struct agent_config;
+struct assignment;
+struct attempt_note;
+struct baseline;
+struct candidate;
+struct correctness;
+struct draft;
+struct environment;
+struct evaluation_request;
+struct fix_request;
+struct idea_list;
+struct insight;
+struct journal_append;
+struct journal_content;
+struct journal_record;
+struct lease;
+struct lease_release;
+struct lease_request;
+struct llm_answer;
+struct llm_request;
+struct parent;
+struct plan_request;
+struct pool_status;
+struct pool_update;
+struct prepare_request;
+struct profile_request;
+struct recipe_book;
+struct recipe_request;
+struct session_status;
+struct spend;
+struct stage_cost;
+struct task;
+struct task_profile;
+struct timing;
+struct verdict;
+
+} // namespace lathe
+
+// -- the one type-id block ------------------------------------------------------------
+// The wire carries these numbers: append at the end, never reorder, never remove.
+
+// clang-format off
+CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
+
+  CAF_ADD_TYPE_ID(lathe, (lathe::errc))
+  CAF_ADD_TYPE_ID(lathe, (lathe::lease_kind))
+  CAF_ADD_TYPE_ID(lathe, (lathe::outcome))
+  CAF_ADD_TYPE_ID(lathe, (lathe::role))
+  CAF_ADD_TYPE_ID(lathe, (lathe::agent_config))
+  CAF_ADD_TYPE_ID(lathe, (lathe::assignment))
+  CAF_ADD_TYPE_ID(lathe, (lathe::attempt_note))
+  CAF_ADD_TYPE_ID(lathe, (lathe::baseline))
+  CAF_ADD_TYPE_ID(lathe, (lathe::candidate))
+  CAF_ADD_TYPE_ID(lathe, (lathe::correctness))
+  CAF_ADD_TYPE_ID(lathe, (lathe::draft))
+  CAF_ADD_TYPE_ID(lathe, (lathe::environment))
+  CAF_ADD_TYPE_ID(lathe, (lathe::evaluation_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::fix_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::idea_list))
+  CAF_ADD_TYPE_ID(lathe, (lathe::insight))
+  CAF_ADD_TYPE_ID(lathe, (lathe::journal_append))
+  CAF_ADD_TYPE_ID(lathe, (lathe::journal_content))
+  CAF_ADD_TYPE_ID(lathe, (lathe::journal_record))
+  CAF_ADD_TYPE_ID(lathe, (lathe::lease))
+  CAF_ADD_TYPE_ID(lathe, (lathe::lease_release))
+  CAF_ADD_TYPE_ID(lathe, (lathe::lease_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::llm_answer))
+  CAF_ADD_TYPE_ID(lathe, (lathe::llm_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::parent))
+  CAF_ADD_TYPE_ID(lathe, (lathe::plan_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::pool_status))
+  CAF_ADD_TYPE_ID(lathe, (lathe::pool_update))
+  CAF_ADD_TYPE_ID(lathe, (lathe::prepare_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::profile_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::recipe_book))
+  CAF_ADD_TYPE_ID(lathe, (lathe::recipe_request))
+  CAF_ADD_TYPE_ID(lathe, (lathe::session_status))
+  CAF_ADD_TYPE_ID(lathe, (lathe::spend))
+  CAF_ADD_TYPE_ID(lathe, (lathe::stage_cost))
+  CAF_ADD_TYPE_ID(lathe, (lathe::task))
+  CAF_ADD_TYPE_ID(lathe, (lathe::task_profile))
+  CAF_ADD_TYPE_ID(lathe, (lathe::timing))
+  CAF_ADD_TYPE_ID(lathe, (lathe::verdict))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::attempt_note>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::baseline>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::draft>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::journal_content>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::journal_record>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::parent>))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::stage_cost>))
+
+  CAF_ADD_ATOM(lathe, lathe, drain_atom)
+  CAF_ADD_ATOM(lathe, lathe, flush_atom)
+  CAF_ADD_ATOM(lathe, lathe, start_atom)
+  CAF_ADD_ATOM(lathe, lathe, status_atom)
+  CAF_ADD_ATOM(lathe, lathe, stop_atom)
+  CAF_ADD_ATOM(lathe, lathe, tick_atom)
+
+CAF_END_TYPE_ID_BLOCK(lathe)
+// clang-format on
+
+CAF_ERROR_CODE_ENUM(lathe::errc)
