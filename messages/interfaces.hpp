@@ -32,13 +32,16 @@ using recipe_actor = caf::typed_actor<caf::result<recipe_book>(recipe_request)>;
 
 // -- evaluation ---------------------------------------------------------------------
 
-/// Judges candidates. A task has to be prepared once before its candidates are judged.
+/// Judges candidates, and runs whatever else needs an evaluation process. A task has to be prepared
+/// once before its candidates are judged.
 using evaluator_actor = caf::typed_actor<
   // Loads a task's reference and times it. Fails with `bad_task` when it does not run.
   caf::result<task_profile>(prepare_request),
   // Always answers with a verdict when the candidate is at fault; an error means that the
   // evaluator is.
-  caf::result<verdict>(evaluation_request)>;
+  caf::result<verdict>(evaluation_request),
+  // Applies passes to a task's model.
+  caf::result<recipe_book>(recipe_request)>;
 
 /// Hands out time on one GPU. Grants are fenced: a holder must show `lease::fence` whenever it acts.
 using gpu_owner_actor = caf::typed_actor<
@@ -65,7 +68,9 @@ using session_actor = caf::typed_actor<
   caf::result<void>(start_atom),
   // What the session shows of itself.
   caf::result<session_status>(status_atom),
-  // Issues nothing new, writes, and quits when all that is paid for has come in.
+  // Goes on under another topology, from the next request on.
+  caf::result<void>(session_update),
+  // Issues nothing new; answers when all that is paid for has come in and is written.
   caf::result<void>(stop_atom)>;
 
 /// What every pool of agents answers on top of its agents' interface.

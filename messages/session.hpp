@@ -1,7 +1,10 @@
 #pragma once
 
 #include "messages/llm.hpp"
+#include "messages/topology.hpp"
 #include "messages/types.hpp"
+
+#include <caf/actor_control_block.hpp>
 
 namespace lathe {
 
@@ -30,6 +33,17 @@ bool inspect(Inspector& f, session_status& x) {
     f.field("tried", x.tried), f.field("right", x.right), f.field("wrong", x.wrong),
     f.field("refused", x.refused), f.field("in_flight", x.in_flight), f.field("cost", x.cost),
     f.field("finished", x.finished));
+}
+
+/// Changes the topology of a session under way: requests that are out finish under the old one.
+struct session_update {
+  topology plan;
+  std::map<std::string, caf::strong_actor_ptr> agents; ///< pools, by the agent's name
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, session_update& x) {
+  return f.object(x).fields(f.field("plan", x.plan), f.field("agents", x.agents));
 }
 
 } // namespace lathe

@@ -32,10 +32,13 @@ struct model_config {
   std::optional<double> temperature;       ///< left out of the request when not set
   std::int64_t max_output_tokens = 16'000;
   std::int32_t in_flight = 16;             ///< calls at once
+  std::int32_t requests_per_minute = 0;    ///< 0: no limit
+  std::int64_t tokens_per_minute = 0;      ///< 0: no limit
   double timeout = 600;                    ///< [seconds] for one call
   double input_price = 0;                  ///< [USD per million tokens]
   double cached_input_price = 0;           ///< [USD per million tokens]
   double output_price = 0;                 ///< [USD per million tokens]
+  std::vector<std::string> fallback;       ///< models to ask, in this order, when this one fails
 };
 
 /// The name of whom or what an output goes to, or comes from, that is not an agent.
@@ -113,5 +116,55 @@ struct topology {
     return i == models.end() ? nullptr : &*i;
   }
 };
+
+// -- inspection: how a topology is journaled. The API key is left out on purpose. ---------------
+
+template <class Inspector>
+bool inspect(Inspector& f, model_config& x) {
+  return f.object(x).fields(
+    f.field("name", x.name), f.field("provider", x.provider), f.field("model", x.model),
+    f.field("base_url", x.base_url), f.field("answers", x.answers),
+    f.field("temperature", x.temperature), f.field("max_output_tokens", x.max_output_tokens),
+    f.field("in_flight", x.in_flight), f.field("requests_per_minute", x.requests_per_minute),
+    f.field("tokens_per_minute", x.tokens_per_minute), f.field("timeout", x.timeout),
+    f.field("input_price", x.input_price), f.field("cached_input_price", x.cached_input_price),
+    f.field("output_price", x.output_price), f.field("fallback", x.fallback));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, route& x) {
+  return f.object(x).fields(f.field("source", x.source), f.field("port", x.port),
+                            f.field("targets", x.targets));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, search_config& x) {
+  return f.object(x).fields(f.field("policy", x.policy), f.field("population", x.population),
+                            f.field("parents", x.parents), f.field("samples", x.samples));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, evaluator_config& x) {
+  return f.object(x).fields(
+    f.field("device", x.device), f.field("judge", x.judge), f.field("tolerance", x.tolerance),
+    f.field("mode", x.mode), f.field("threads", x.threads), f.field("workers", x.workers),
+    f.field("baselines", x.baselines), f.field("build_limit", x.build_limit),
+    f.field("run_limit", x.run_limit), f.field("time_budget", x.time_budget),
+    f.field("memory", x.memory), f.field("require_sandbox", x.require_sandbox));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, budget_config& x) {
+  return f.object(x).fields(f.field("queries", x.queries), f.field("usd", x.usd),
+                            f.field("wall", x.wall));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, topology& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("models", x.models),
+                            f.field("agents", x.agents), f.field("routes", x.routes),
+                            f.field("search", x.search), f.field("evaluator", x.evaluator),
+                            f.field("budget", x.budget));
+}
 
 } // namespace lathe

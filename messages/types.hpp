@@ -33,17 +33,20 @@ namespace lathe {
 enum class errc : std::uint8_t;
 enum class lease_kind : std::uint8_t;
 enum class outcome : std::uint8_t;
+enum class provider_kind : std::uint8_t;
 enum class role : std::uint8_t;
 
 struct agent_config;
 struct assignment;
 struct attempt_note;
 struct baseline;
+struct budget_config;
 struct candidate;
 struct correctness;
 struct draft;
 struct environment;
 struct evaluation_request;
+struct evaluator_config;
 struct fix_request;
 struct idea_list;
 struct insight;
@@ -55,6 +58,7 @@ struct lease_release;
 struct lease_request;
 struct llm_answer;
 struct llm_request;
+struct model_config;
 struct parent;
 struct plan_request;
 struct pool_status;
@@ -63,12 +67,16 @@ struct prepare_request;
 struct profile_request;
 struct recipe_book;
 struct recipe_request;
+struct route;
+struct search_config;
 struct session_status;
+struct session_update;
 struct spend;
 struct stage_cost;
 struct task;
 struct task_profile;
 struct timing;
+struct topology;
 struct verdict;
 
 } // namespace lathe
@@ -125,6 +133,15 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::journal_record>))
   CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::parent>))
   CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::stage_cost>))
+
+  CAF_ADD_TYPE_ID(lathe, (lathe::budget_config))
+  CAF_ADD_TYPE_ID(lathe, (lathe::evaluator_config))
+  CAF_ADD_TYPE_ID(lathe, (lathe::model_config))
+  CAF_ADD_TYPE_ID(lathe, (lathe::provider_kind))
+  CAF_ADD_TYPE_ID(lathe, (lathe::route))
+  CAF_ADD_TYPE_ID(lathe, (lathe::search_config))
+  CAF_ADD_TYPE_ID(lathe, (lathe::topology))
+  CAF_ADD_TYPE_ID(lathe, (lathe::session_update))
 
   CAF_ADD_ATOM(lathe, lathe, drain_atom)
   CAF_ADD_ATOM(lathe, lathe, flush_atom)

@@ -114,12 +114,14 @@ bool inspect(Inspector& f, plan_request& x) {
 
 struct idea_list {
   std::vector<std::string> ideas; ///< best first
+  std::string problem;            ///< why there are none, in words; else empty
   spend cost;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, idea_list& x) {
-  return f.object(x).fields(f.field("ideas", x.ideas), f.field("cost", x.cost));
+  return f.object(x).fields(f.field("ideas", x.ideas), f.field("problem", x.problem),
+                            f.field("cost", x.cost));
 }
 
 // -- coder ----------------------------------------------------------------------------
@@ -145,14 +147,15 @@ bool inspect(Inspector& f, assignment& x) {
 /// A candidate's text as an agent hands it in.
 struct draft {
   std::string source;
-  std::string label; ///< recipe: which passes; else empty
+  std::string label;   ///< recipe: which passes; else empty
+  std::string problem; ///< why the answer holds no candidate, `source` then is the answer; else empty
   spend cost;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, draft& x) {
   return f.object(x).fields(f.field("source", x.source), f.field("label", x.label),
-                            f.field("cost", x.cost));
+                            f.field("problem", x.problem), f.field("cost", x.cost));
 }
 
 // -- fixer ----------------------------------------------------------------------------
@@ -209,13 +212,13 @@ struct recipe_request {
   session_id session;
   request_id id = 0;
   task subject;
-  task_profile profile;
+  std::vector<std::string> passes; ///< names; filled in by the agent
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, recipe_request& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
-                            f.field("subject", x.subject), f.field("profile", x.profile));
+                            f.field("subject", x.subject), f.field("passes", x.passes));
 }
 
 struct recipe_book {
@@ -235,12 +238,14 @@ struct evaluation_request {
   request_id id = 0;
   candidate subject;
   std::int32_t priority = 0; ///< higher goes first
+  bool confirm = false;      ///< times a winner once more, longer, before it is handed to the user
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, evaluation_request& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
-                            f.field("subject", x.subject), f.field("priority", x.priority));
+                            f.field("subject", x.subject), f.field("priority", x.priority),
+                            f.field("confirm", x.confirm));
 }
 
 // -- pools -----------------------------------------------------------------------------

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "actors/session_state.hpp"
+#include "messages/interfaces.hpp"
+
+#include <caf/fwd.hpp>
+#include <caf/strong_actor_ptr.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lathe {
+
+/// Where a session's requests go.
+struct session_peers {
+  journal_actor journal;
+  evaluator_actor evaluator;
+  std::map<std::string, caf::strong_actor_ptr> agents; ///< pools, by the agent's name
+};
+
+/// What a session gets at its start.
+struct session_options {
+  session_id name;
+  std::vector<session_event> past; ///< from the journal, or a single `session_started`
+  bool fresh = true;               ///< `past` is not in the journal yet
+  std::map<std::string, std::string> texts; ///< candidates named in `past`, by hash
+  session_peers peers;
+  /// Seconds since any fixed moment.
+  std::function<double()> clock;
+  /// Called after each event that is in the journal, on the session's thread.
+  std::function<void(const session_state&, const session_event&)> observe;
+};
+
+/// Spawns the actor that drives a `session_state`: journals each event, then carries it out.
+session_actor spawn_session(caf::actor_system& sys, session_options options);
+
+} // namespace lathe

@@ -1,0 +1,72 @@
+#include "actors/session_state.hpp"
+
+#include <algorithm>
+
+// How a session turns an issued request into the message that goes out: whatever an agent needs to
+// answer is put into it here.
+
+namespace lathe {
+
+namespace {
+
+// How many failures an assignment tells about: more than this is noise in a prompt.
+constexpr std::size_t max_lessons = 6;
+
+// Evaluations of lines that cost queries go before those of recipes, confirmations last of all.
+constexpr std::int32_t line_priority = 1;
+
+} // namespace
+
+outgoing session_state::message_for(const request_issued& request) const {
+  auto profile = profile_.value_or(task_profile{});
+  if (request.target == evaluator_node) {
+    auto* entry = find(request.subject);
+    if (entry == nullptr)
+      return prepare_request{subject_};
+    return evaluation_request{subject_.name, request.id,
+                              candidate{entry->id, text(entry->hash), entry->origin},
+                              entry->line < 0 ? 0 : line_priority, request.confirm};
+  }
+  auto* agent = plan_.agent(request.target);
+  auto* entry = find(request.subject);
+  switch (agent == nullptr ? role::coder : agent->role) {
+    case role::planner:
+      return plan_request{subject_.name, request.id, subject_, profile};
+    case role::recipe:
+      return recipe_request{subject_.name, request.id, subject_, {}};
+    case role::profiler:
+      return profile_request{subject_.name, request.id, subject_, profile,
+                             candidate{entry->id, text(entry->hash), entry->origin},
+                             *entry->verdict};
+    case role::fixer:
+      return fix_request{subject_.name,
+                         request.id,
+                         subject_,
+                         profile,
+                         candidate{entry->id, text(entry->hash), entry->origin},
+                         *entry->verdict,
+                         lines_[static_cast<std::size_t>(request.line)].history};
+    case role::coder:
+      break;
+  }
+  assignment result{subject_.name, request.id, subject_, profile, {}, {}, lessons()};
+  if (request.idea && static_cast<std::size_t>(*request.idea) < ideas_.size())
+    result.idea = ideas_[static_cast<std::size_t>(*request.idea)];
+  for (auto& id : request.parents)
+    if (auto* parent_entry = find(id); parent_entry != nullptr && parent_entry->speedup() > 0)
+      result.parents.push_back({id, text(parent_entry->hash),
+                                parent_entry->verdict->timing->candidate, parent_entry->speedup(),
+                                parent_entry->insight});
+  return result;
+}
+
+std::vector<attempt_note> session_state::lessons() const {
+  std::vector<attempt_note> result;
+  for (auto line = lines_.rbegin(); line != lines_.rend() && result.size() < max_lessons; ++line)
+    if (!line->history.empty())
+      result.push_back(line->history.back());
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+} // namespace lathe

@@ -1,0 +1,428 @@
+#include "actors/session_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lathe {
+
+namespace {
+
+// A winner is timed again before it is handed out; after this many that shrink below the next one
+// the best of them is taken.
+constexpr int max_confirmations = 3;
+
+std::string origin_of(const request_issued& request, const agent_config& agent,
+                      const candidate_id& id, const received_draft& draft) {
+  if (agent.role == role::recipe)
+    return fmt::format("recipe: {}", draft.label);
+  if (agent.role == role::fixer)
+    return fmt::format("{} <- {}", id, request.subject);
+  if (!request.parents.empty())
+    return fmt::format("{} <- {}", id, fmt::join(request.parents, ", "));
+  if (request.idea)
+    return fmt::format("{} <- planner idea {}", id, *request.idea + 1);
+  return id;
+}
+
+} // namespace
+
+// -- the fold ---------------------------------------------------------------------------
+
+void session_state::add_text(const std::string& hash, std::string text) {
+  texts_.emplace(hash, std::move(text));
+}
+
+void session_state::apply(const session_event& event) {
+  std::visit([this](const auto& x) { on(x); }, event);
+}
+
+void session_state::on(const session_started& x) {
+  subject_ = x.subject;
+  plan_ = x.plan;
+  search_ = make_search_policy(plan_.search);
+}
+
+void session_state::on(const task_prepared& x) {
+  std::erase_if(in_flight_, [](const auto& entry) {
+    return entry.second.target == evaluator_node && entry.second.subject.empty();
+  });
+  profile_ = x.profile;
+  deliver(std::string{task_source}, "", {}, -1);
+}
+
+void session_state::on(const request_issued& x) {
+  last_id_ = std::max(last_id_, x.id);
+  elapsed_ = x.elapsed;
+  in_flight_.emplace(x.id, x);
+  auto same = [&](const delivery& d) { return d.target == x.target && d.subject == x.subject; };
+  if (auto i = std::find_if(waiting_.begin(), waiting_.end(), same); i != waiting_.end())
+    waiting_.erase(i);
+  if (asks_llm(x.target))
+    ++queries_;
+  auto* agent = plan_.agent(x.target);
+  if (agent == nullptr)
+    return;
+  if (agent->role == role::coder) {
+    search_->begin({x.idea, x.parents});
+    lines_.push_back({x.idea, x.parents, 0, false, {}});
+  } else if (agent->role == role::fixer) {
+    ++lines_[static_cast<std::size_t>(x.line)].fixes;
+  }
+}
+
+void session_state::on(const ideas_received& x) {
+  if (!take(x.id))
+    return;
+  cost_ += x.answer.cost;
+  ideas_.insert(ideas_.end(), x.answer.ideas.begin(), x.answer.ideas.end());
+  search_->add_ideas(static_cast<std::int32_t>(x.answer.ideas.size()));
+}
+
+void session_state::on(const drafts_received& x) {
+  auto request = take(x.id);
+  if (!request)
+    return;
+  cost_ += x.cost;
+  declined_.insert(declined_.end(), x.declined.begin(), x.declined.end());
+  for (auto& draft : x.drafts)
+    add_candidate(*request, draft);
+}
+
+void session_state::on(const verdict_received& x) {
+  auto request = take(x.id);
+  auto i = request ? index_.find(request->subject) : index_.end();
+  if (i == index_.end())
+    return;
+  auto& entry = candidates_[i->second];
+  entry.verdict = x.answer;
+  entry.confirmed = request->confirm;
+  if (request->confirm)
+    return;
+  if (x.answer.correct())
+    judged_correct(entry);
+  else
+    judged_wrong(entry);
+}
+
+void session_state::on(const insight_received& x) {
+  auto request = take(x.id);
+  if (!request)
+    return;
+  cost_ += x.answer.cost;
+  if (auto i = index_.find(request->subject); i != index_.end())
+    candidates_[i->second].insight = x.answer.text;
+}
+
+void session_state::on(const request_failed& x) {
+  auto request = take(x.id);
+  if (!request)
+    return;
+  if (x.code == errc::provider_refused || (!profile_ && request->target == evaluator_node))
+    fatal_ = x.reason;
+  if (x.code == errc::budget_exhausted) {
+    out_of_money_ = true;
+    --queries_; // it never went out
+  }
+  if (request->confirm)
+    candidates_[index_.at(request->subject)].confirmed = true; // as good as it gets
+  else
+    conclude(request->line);
+}
+
+void session_state::on(const topology_changed& x) {
+  plan_ = x.plan;
+  auto gone = [this](const delivery& d) { return d.target != evaluator_node && !plan_.agent(d.target); };
+  for (auto& lost : waiting_)
+    if (gone(lost))
+      conclude(lost.line);
+  std::erase_if(waiting_, gone);
+}
+
+void session_state::on(const session_ended& x) {
+  ended_ = x;
+}
+
+// -- steps of the fold --------------------------------------------------------------------
+
+std::optional<request_issued> session_state::take(request_id id) {
+  auto node = in_flight_.extract(id);
+  if (node.empty())
+    return std::nullopt;
+  return std::move(node.mapped());
+}
+
+void session_state::add_candidate(const request_issued& request, const received_draft& draft) {
+  auto* agent = plan_.agent(request.target);
+  if (agent == nullptr) { // it was taken out of the topology while it worked
+    conclude(request.line);
+    return;
+  }
+  candidate_entry entry;
+  entry.id = draft.id;
+  entry.hash = draft.hash;
+  entry.label = draft.label;
+  entry.maker = request.target;
+  entry.origin = origin_of(request, *agent, draft.id, draft);
+  entry.line = request.line;
+  ++made_[request.target];
+  index_.emplace(draft.id, candidates_.size());
+  candidates_.push_back(std::move(entry));
+  auto& added = candidates_.back();
+  if (draft.problem.empty()) {
+    deliver(request.target, "candidate", added.id, added.line);
+  } else {
+    added.verdict.emplace();
+    added.verdict->outcome = outcome::build_failed;
+    added.verdict->rule = "no-code";
+    added.verdict->evidence = draft.problem;
+    judged_wrong(added);
+  }
+}
+
+void session_state::judged_correct(const candidate_entry& entry) {
+  search_->add_correct(entry.id, entry.speedup());
+  deliver(std::string{evaluator_node}, "correct", entry.id, entry.line);
+  conclude(entry.line);
+}
+
+void session_state::judged_wrong(const candidate_entry& entry) {
+  if (entry.line < 0)
+    return; // a recipe that does not fit this task is nobody's to mend
+  auto& line = lines_[static_cast<std::size_t>(entry.line)];
+  line.history.push_back({entry.id, line.idea ? ideas_[static_cast<std::size_t>(*line.idea)] : "",
+                          fmt::format("{}: {}", to_string(entry.verdict->outcome),
+                                      entry.verdict->evidence)});
+  if (can_fix(entry))
+    deliver(std::string{evaluator_node}, "rejected", entry.id, entry.line);
+  else
+    conclude(entry.line);
+}
+
+void session_state::conclude(std::int64_t line) {
+  if (line < 0 || lines_[static_cast<std::size_t>(line)].concluded)
+    return;
+  lines_[static_cast<std::size_t>(line)].concluded = true;
+  search_->conclude();
+}
+
+void session_state::deliver(const std::string& source, const std::string& port,
+                            const candidate_id& subject, std::int64_t line) {
+  for (auto& target : targets(source, port))
+    if (target != search_node) // the policy was told when the event came in
+      waiting_.push_back({target, subject, line});
+}
+
+// -- decisions ------------------------------------------------------------------------------
+
+std::optional<session_event> session_state::next(double elapsed, bool stopping) const {
+  if (ended_ || subject_.name.empty())
+    return std::nullopt;
+  if (!fatal_.empty())
+    return in_flight_.empty() ? std::optional<session_event>{session_ended{fatal_, true}}
+                              : std::nullopt;
+  if (!profile_) {
+    if (stopping || !in_flight_.empty())
+      return std::nullopt;
+    return issue(std::string{evaluator_node}, {}, -1, elapsed);
+  }
+  if (!stopping) {
+    if (auto x = next_delivery(elapsed))
+      return x;
+    if (auto x = next_line(elapsed))
+      return x;
+  }
+  if (stopping || !in_flight_.empty())
+    return std::nullopt;
+  if (auto x = next_confirmation(elapsed))
+    return x;
+  return end(elapsed);
+}
+
+std::optional<session_event> session_state::next_delivery(double elapsed) const {
+  for (auto& x : waiting_)
+    if (!asks_llm(x.target) || affordable(elapsed))
+      return issue(x.target, x.subject, x.line, elapsed);
+  return std::nullopt;
+}
+
+std::optional<session_event> session_state::next_line(double elapsed) const {
+  auto coders = targets(std::string{search_node}, "assignment");
+  if (coders.empty() || !ideas_settled(elapsed) || !affordable(elapsed))
+    return std::nullopt;
+  auto choice = search_->choose();
+  if (!choice)
+    return std::nullopt;
+  auto request = issue(coders.front(), {}, static_cast<std::int64_t>(lines_.size()), elapsed);
+  request.idea = choice->idea;
+  request.parents = std::move(choice->parents);
+  return request;
+}
+
+std::optional<session_event> session_state::next_confirmation(double elapsed) const {
+  auto* winner = best();
+  auto confirmed = std::count_if(candidates_.begin(), candidates_.end(),
+                                 [](const candidate_entry& x) { return x.confirmed; });
+  if (winner == nullptr || winner->confirmed || confirmed >= max_confirmations)
+    return std::nullopt;
+  auto request = issue(std::string{evaluator_node}, winner->id, winner->line, elapsed);
+  request.confirm = true;
+  return request;
+}
+
+session_ended session_state::end(double elapsed) const {
+  auto& budget = plan_.budget;
+  if (targets(std::string{search_node}, "assignment").empty())
+    return {"every recipe has been tried", false};
+  if (budget.queries > 0 && queries_ >= budget.queries)
+    return {fmt::format("the budget of {} queries is used up", budget.queries), false};
+  if (out_of_money_ || (budget.usd > 0 && cost_.usd >= budget.usd))
+    return {fmt::format("the budget of ${:.2f} is used up", budget.usd), false};
+  if (budget.wall > 0 && elapsed >= budget.wall)
+    return {fmt::format("the budget of {:.0f} s is used up", budget.wall), false};
+  return {"the search has nothing left to try", false};
+}
+
+request_issued session_state::issue(std::string target, candidate_id subject, std::int64_t line,
+                                    double elapsed) const {
+  request_issued result;
+  result.id = last_id_ + 1;
+  result.target = std::move(target);
+  result.subject = std::move(subject);
+  result.line = line;
+  result.elapsed = elapsed;
+  return result;
+}
+
+candidate_id session_state::next_candidate_id(const std::string& agent, std::int32_t skip) const {
+  auto i = made_.find(agent);
+  return fmt::format("{}#{}", agent, (i == made_.end() ? 0 : i->second) + 1 + skip);
+}
+
+// -- predicates -----------------------------------------------------------------------------
+
+bool session_state::asks_llm(const std::string& target) const {
+  auto* agent = plan_.agent(target);
+  return agent != nullptr && !agent->model.empty();
+}
+
+bool session_state::affordable(double elapsed) const {
+  auto& budget = plan_.budget;
+  return !out_of_money_ && (budget.queries == 0 || queries_ < budget.queries)
+         && (budget.usd == 0 || cost_.usd < budget.usd)
+         && (budget.wall == 0 || elapsed < budget.wall);
+}
+
+bool session_state::ideas_settled(double elapsed) const {
+  auto plans = [this](const std::string& target) {
+    auto* agent = plan_.agent(target);
+    return agent != nullptr && agent->role == role::planner;
+  };
+  return std::none_of(in_flight_.begin(), in_flight_.end(),
+                      [&](const auto& x) { return plans(x.second.target); })
+         && (!affordable(elapsed)
+             || std::none_of(waiting_.begin(), waiting_.end(),
+                             [&](const delivery& x) { return plans(x.target); }));
+}
+
+bool session_state::can_fix(const candidate_entry& entry) const {
+  auto fixers = targets(std::string{evaluator_node}, "rejected");
+  auto* fixer = fixers.empty() ? nullptr : plan_.agent(fixers.front());
+  return fixer != nullptr
+         && lines_[static_cast<std::size_t>(entry.line)].fixes < fixer->attempts;
+}
+
+std::vector<std::string> session_state::targets(const std::string& source,
+                                                const std::string& port) const {
+  std::vector<std::string> result;
+  std::map<role, std::string> chosen; // one agent of each role
+  for (auto& route : plan_.routes) {
+    if (route.source != source || route.port != port)
+      continue;
+    for (auto& target : route.targets) {
+      auto* agent = plan_.agent(target);
+      if (agent == nullptr) {
+        result.push_back(target);
+      } else if (auto [i, added] = chosen.try_emplace(agent->role, target);
+                 !added && outstanding(target) < outstanding(i->second)) {
+        i->second = target;
+      }
+    }
+  }
+  for (auto& [ignored, target] : chosen)
+    result.push_back(target);
+  return result;
+}
+
+std::size_t session_state::outstanding(const std::string& target) const {
+  auto asked = std::count_if(in_flight_.begin(), in_flight_.end(),
+                             [&](const auto& x) { return x.second.target == target; });
+  auto queued = std::count_if(waiting_.begin(), waiting_.end(),
+                              [&](const delivery& x) { return x.target == target; });
+  return static_cast<std::size_t>(asked + queued);
+}
+
+// -- properties -------------------------------------------------------------------------------
+
+const candidate_entry* session_state::find(const candidate_id& id) const {
+  auto i = index_.find(id);
+  return i == index_.end() ? nullptr : &candidates_[i->second];
+}
+
+const candidate_entry* session_state::best() const {
+  auto slower = [](const candidate_entry& x, const candidate_entry& y) {
+    return x.speedup() < y.speedup();
+  };
+  auto i = std::max_element(candidates_.begin(), candidates_.end(), slower);
+  return i == candidates_.end() || i->speedup() == 0 ? nullptr : &*i;
+}
+
+const std::string& session_state::text(const std::string& hash) const {
+  static const std::string none;
+  auto i = texts_.find(hash);
+  return i == texts_.end() ? none : i->second;
+}
+
+spend session_state::cost() const {
+  auto result = cost_;
+  result.queries = queries_;
+  return result;
+}
+
+session_status session_state::status() const {
+  session_status result;
+  result.name = subject_.name;
+  result.cost = cost();
+  result.in_flight = static_cast<std::int32_t>(in_flight_.size());
+  result.finished = ended_.has_value();
+  for (auto& x : candidates_) {
+    if (!x.verdict)
+      continue;
+    ++result.tried;
+    if (x.verdict->correct())
+      ++result.right;
+    else if (x.verdict->outcome == outcome::refused)
+      ++result.refused;
+    else
+      ++result.wrong;
+  }
+  if (auto* winner = best(); winner != nullptr && winner->verdict->wins()) {
+    result.best = winner->origin;
+    result.speedup = winner->verdict->timing->speedup;
+    result.low = winner->verdict->timing->low;
+    result.high = winner->verdict->timing->high;
+  }
+  if (ended_)
+    result.state = ended_->failed ? "failed" : "done";
+  else if (!profile_)
+    result.state = "preparing";
+  else if (std::any_of(in_flight_.begin(), in_flight_.end(),
+                       [](const auto& x) { return x.second.confirm; }))
+    result.state = "confirming";
+  else
+    result.state = "searching";
+  return result;
+}
+
+} // namespace lathe
