@@ -3,7 +3,7 @@
 #include "messages/error.hpp"
 #include "messages/interfaces.hpp"
 
-#include <caf/down_msg.hpp>
+#include <caf/system_messages.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -17,7 +17,7 @@
 #include <map>
 #include <optional>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// An agent that turns requests of one type into answers of one type.
 template <class Request, class Answer>
@@ -272,4 +272,4 @@ pool_of<Request, Answer> spawn_agent_pool(caf::actor_system& sys, agent_config c
   return sys.spawn(std::move(run));
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <utility>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Sends a rendered prompt to the gateway and answers the request under way with
 /// `convert(answer)`, or with the error that came instead.
@@ -39,4 +39,4 @@ caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const ag
   return promise;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -7,7 +7,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -41,7 +41,7 @@ Interface spawn_llm_agent(caf::actor_system& sys, const agent_config& config,
 draft draft_from(llm_answer& answer) {
   draft result;
   result.cost = answer.cost;
-  if (auto code = llm::extract_code(answer.text)) {
+  if (auto code = llm_clients::extract_code(answer.text)) {
     result.source = std::move(*code);
   } else {
     result.problem = describe(code.error());
@@ -55,7 +55,7 @@ draft draft_from(llm_answer& answer) {
 idea_list ideas_from(llm_answer& answer, std::int32_t limit) {
   idea_list result;
   result.cost = answer.cost;
-  result.ideas = llm::extract_ideas(answer.text, static_cast<std::size_t>(limit));
+  result.ideas = llm_clients::extract_ideas(answer.text, static_cast<std::size_t>(limit));
   if (result.ideas.empty())
     result.problem = "the answer holds no list of ideas";
   return result;
@@ -113,4 +113,4 @@ profiler_actor spawn_profiler(caf::actor_system& sys, const agent_config& config
   });
 }
 
-} // namespace lathe
+} // namespace lathe::actors

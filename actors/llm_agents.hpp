@@ -7,7 +7,7 @@
 // The agents that ask a model. Each is stateless: a request carries all that the answer needs, and
 // an answer without usable content is an answer that says so (`problem`), not an error.
 
-namespace lathe {
+namespace lathe::actors {
 
 planner_actor spawn_planner(caf::actor_system& sys, const agent_config& config,
                             const gateway_actor& gateway);
@@ -22,4 +22,4 @@ fixer_actor spawn_fixer(caf::actor_system& sys, const agent_config& config,
 profiler_actor spawn_profiler(caf::actor_system& sys, const agent_config& config,
                               const gateway_actor& gateway);
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <kainjow/mustache.hpp>
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -76,7 +76,8 @@ caf::expected<std::string> render_prompt(const agent_config& agent, const assign
     item.set("source", x.source);
     item.set("ms", milliseconds(x.seconds));
     item.set("speedup", fmt::format("{:.2f}", x.speedup));
-    item.set("insight", x.insight);
+    if (!x.insight.empty()) // a text that is set is true, even when it is empty
+      item.set("insight", x.insight);
     parents.push_back(item);
   }
   values.set("parents", parents);
@@ -108,4 +109,4 @@ caf::expected<std::string> render_prompt(const agent_config& agent,
   return render(agent, values);
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -17,7 +17,7 @@
 //
 // Use triple braces: {{{task_source}}} is not escaped.
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Fills a planner's template. Fails with `user_error` when the template does not parse.
 caf::expected<std::string> render_prompt(const agent_config& agent, const plan_request& request);
@@ -31,4 +31,4 @@ caf::expected<std::string> render_prompt(const agent_config& agent, const fix_re
 /// Fills a profiler's template.
 caf::expected<std::string> render_prompt(const agent_config& agent, const profile_request& request);
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -3,7 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-namespace lathe {
+namespace lathe::actors {
 
 recipe_actor spawn_recipe(caf::actor_system& sys, const agent_config& config,
                           const evaluator_actor& evaluator) {
@@ -17,4 +17,4 @@ recipe_actor spawn_recipe(caf::actor_system& sys, const agent_config& config,
   });
 }
 
-} // namespace lathe
+} // namespace lathe::actors

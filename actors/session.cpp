@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -159,7 +159,9 @@ struct session_actor_state {
 
   void send(const request_issued& request, evaluation_request&& message) {
     ask(options.peers.evaluator, request, std::move(message),
-        [this, id = request.id](verdict& x) { happened(verdict_received{id, std::move(x)}); });
+        [this, request](verdict& x) {
+          happened(verdict_received{request.id, request.subject, std::move(x)});
+        });
   }
 
   void send(const request_issued& request, plan_request&& message) {
@@ -271,4 +273,4 @@ session_actor spawn_session(caf::actor_system& sys, session_options options) {
   return sys.spawn(std::move(run));
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -4,14 +4,14 @@
 #include "messages/interfaces.hpp"
 
 #include <caf/fwd.hpp>
-#include <caf/strong_actor_ptr.hpp>
+#include <caf/actor_control_block.hpp>
 
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Where a session's requests go.
 struct session_peers {
@@ -36,4 +36,4 @@ struct session_options {
 /// Spawns the actor that drives a `session_state`: journals each event, then carries it out.
 session_actor spawn_session(caf::actor_system& sys, session_options options);
 
-} // namespace lathe
+} // namespace lathe::actors

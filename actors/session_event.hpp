@@ -10,7 +10,7 @@
 // What happens to a session. Its state is a fold over these, and the journal keeps nothing else
 // about it. Texts of candidates are in the journal's blob table; events name them by hash.
 
-namespace lathe {
+namespace lathe::actors {
 
 /// The session exists. Always the first event.
 struct session_started {
@@ -101,12 +101,14 @@ bool inspect(Inspector& f, drafts_received& x) {
 struct verdict_received {
   static constexpr std::string_view kind = "verdict_received";
   request_id id = 0;
+  candidate_id subject;
   verdict answer;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, verdict_received& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("answer", x.answer));
+  return f.object(x).fields(f.field("id", x.id), f.field("subject", x.subject),
+                            f.field("answer", x.answer));
 }
 
 /// A profiler answered.
@@ -163,4 +165,4 @@ using session_event
                  verdict_received, insight_received, request_failed, topology_changed,
                  session_ended>;
 
-} // namespace lathe
+} // namespace lathe::actors

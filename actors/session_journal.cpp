@@ -7,7 +7,7 @@
 
 #include <type_traits>
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -49,4 +49,4 @@ caf::expected<session_event> from_record(const journal_record& record) {
   return read_as<>(record);
 }
 
-} // namespace lathe
+} // namespace lathe::actors

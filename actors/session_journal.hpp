@@ -5,7 +5,7 @@
 
 #include <caf/expected.hpp>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Returns the event as the journal keeps it; the journal gives number and time.
 journal_record to_record(const session_id& session, const session_event& event);
@@ -14,4 +14,4 @@ journal_record to_record(const session_id& session, const session_event& event);
 /// a payload that does not parse.
 caf::expected<session_event> from_record(const journal_record& record);
 
-} // namespace lathe
+} // namespace lathe::actors

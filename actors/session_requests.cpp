@@ -5,7 +5,7 @@
 // How a session turns an issued request into the message that goes out: whatever an agent needs to
 // answer is put into it here.
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -69,4 +69,4 @@ std::vector<attempt_note> session_state::lessons() const {
   return result;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

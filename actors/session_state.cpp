@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace lathe {
+namespace lathe::actors {
 
 namespace {
 
@@ -425,4 +425,4 @@ session_status session_state::status() const {
   return result;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// A candidate as its session knows it.
 struct candidate_entry {
@@ -203,4 +203,4 @@ private:
   std::optional<session_ended> ended_;
 };
 
-} // namespace lathe
+} // namespace lathe::actors

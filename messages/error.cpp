@@ -1,6 +1,15 @@
 #include "messages/error.hpp"
 
+#include "messages/registration.hpp"
+
+#include <caf/make_message.hpp>
+
 namespace lathe {
+
+caf::error make_error(errc code, std::string message) {
+  register_messages(); // the sentence travels in a message
+  return caf::error{code, caf::make_message(std::move(message))};
+}
 
 std::string describe(const caf::error& x) {
   if (!x)

@@ -3,7 +3,6 @@
 #include "messages/types.hpp"
 
 #include <caf/error.hpp>
-#include <caf/make_message.hpp>
 
 #include <array>
 #include <cstdint>
@@ -51,9 +50,7 @@ struct enum_names<errc> {
 };
 
 /// Makes an error with a sentence for people.
-inline caf::error make_error(errc code, std::string message) {
-  return caf::error{code, caf::make_message(std::move(message))};
-}
+caf::error make_error(errc code, std::string message);
 
 /// Returns the sentence of an error made by `make_error`, or CAF's rendering of any other.
 std::string describe(const caf::error& x);

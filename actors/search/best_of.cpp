@@ -1,6 +1,6 @@
 #include "actors/search/best_of.hpp"
 
-namespace lathe {
+namespace lathe::actors {
 
 void best_of::add_ideas(std::int32_t count) {
   ideas_ += count;
@@ -27,4 +27,4 @@ std::optional<search_choice> best_of::choose() const {
   return choice;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

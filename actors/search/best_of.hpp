@@ -2,7 +2,7 @@
 
 #include "actors/search/search_policy.hpp"
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Asks for a fixed number of independent candidates, each from the task itself.
 class best_of : public search_policy {
@@ -23,4 +23,4 @@ private:
   std::int32_t begun_ = 0;
 };
 
-} // namespace lathe
+} // namespace lathe::actors

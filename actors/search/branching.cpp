@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace lathe {
+namespace lathe::actors {
 
 // -- what happened ----------------------------------------------------------------------
 
@@ -71,4 +71,4 @@ std::optional<std::int32_t> branching::least_tried_idea(const candidate_id& pare
   return best;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

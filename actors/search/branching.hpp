@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// PIKE-B's search without its barriers. The first `population` lines of work try the planner's
 /// ideas. After that every line that ends is replaced by one that starts from one of the `parents`
@@ -44,4 +44,4 @@ private:
   std::map<std::pair<candidate_id, std::int32_t>, std::int32_t> tried_; // (parent, idea) -> lines
 };
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -3,7 +3,7 @@
 #include "actors/search/best_of.hpp"
 #include "actors/search/branching.hpp"
 
-namespace lathe {
+namespace lathe::actors {
 
 std::unique_ptr<search_policy> make_search_policy(const search_config& config) {
   if (config.policy == "branching")
@@ -18,4 +18,4 @@ const std::vector<std::string>& search_policy_names() {
   return names;
 }
 
-} // namespace lathe
+} // namespace lathe::actors

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace lathe {
+namespace lathe::actors {
 
 /// Where a new line of work starts.
 struct search_choice {
@@ -52,4 +52,4 @@ std::unique_ptr<search_policy> make_search_policy(const search_config& config);
 /// The names that `make_search_policy` knows.
 const std::vector<std::string>& search_policy_names();
 
-} // namespace lathe
+} // namespace lathe::actors

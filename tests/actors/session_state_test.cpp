@@ -9,6 +9,7 @@
 #include <random>
 
 using namespace lathe;
+using namespace lathe::actors;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -73,7 +74,7 @@ public:
       x.timing = timing{1.0, 1.0 / speedup, speedup, 0.99 * speedup, 1.01 * speedup, 20, 5};
     else
       x.evidence = "output 0: all elements off";
-    answer("", "", verdict_received{waiting("evaluator", id), x});
+    answer("", "", verdict_received{waiting("evaluator", id), id, x});
   }
 
   void fail(const std::string& target, errc code, const std::string& subject = "*") {

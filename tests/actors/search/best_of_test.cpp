@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 using namespace lathe;
+using namespace lathe::actors;
 
 TEST(best_of, asks_for_exactly_as_many_samples_as_configured) {
   best_of policy{3};

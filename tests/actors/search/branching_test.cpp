@@ -5,6 +5,7 @@
 #include <map>
 
 using namespace lathe;
+using namespace lathe::actors;
 
 namespace {
 

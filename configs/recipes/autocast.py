@@ -1,0 +1,40 @@
+"""Runs matrix products in bfloat16 and leaves to autocast what has to stay in float32.
+
+Declined for a model without matrix products, and for one that already returns bfloat16.
+"""
+
+import torch
+from recipes import multiplies
+from torch.utils._pytree import tree_map_only
+
+PRECISION = "half"
+
+
+def applies(model, inputs, mode):
+    if not multiplies(model, inputs):
+        return "no matrix product to gain from it"
+    if any(x.dtype == torch.bfloat16 for x in model.parameters()):
+        return "weights in torch.bfloat16"
+    return ""
+
+
+class Autocast(torch.nn.Module):
+    """Runs `model` under autocast for a caller who uses float32."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs):
+        kind = next((x.device.type for x in inputs if isinstance(x, torch.Tensor)), "cpu")
+        with torch.autocast(kind, torch.bfloat16):
+            outputs = self.model(*inputs)
+        return tree_map_only(torch.Tensor, to_float32, outputs)
+
+
+def to_float32(x):
+    return x.to(torch.float32) if x.dtype == torch.bfloat16 else x
+
+
+def rewrite(model):
+    return Autocast(model)

@@ -1,0 +1,66 @@
+"""Runs the model as a frozen TorchScript graph: no Python between operators, weights packed.
+
+Declined in training; for inputs that are not tensors; for control flow or shapes that depend on
+data; for a model that changes itself from call to call; and for outputs that a trace cannot return.
+"""
+
+import torch
+from recipes import operators
+
+PRECISION = "fp32"
+AFTER = [["fold"], ["bfloat16"]]
+DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
+RANDOM = {"bernoulli", "bernoulli_", "native_dropout", "rand", "randn", "rand_like", "randn_like"}
+
+
+def applies(model, inputs, mode):
+    if mode == "train":
+        return "weights change in training"
+    if not all(isinstance(x, torch.Tensor) for x in inputs):
+        return "inputs that are not tensors"
+    called = operators(model, inputs)
+    if found := sorted(called & DATA_DEPENDENT):
+        return f"control flow or shapes depend on data ({', '.join(found)})"
+    if found := sorted(called & RANDOM):
+        return f"draws random numbers ({', '.join(found)})"
+    expected = model(*inputs)
+    if not same(model(*inputs), expected):
+        return "the same inputs give other outputs the second time"
+    traced = rewrite(model)
+    try:
+        traced(*inputs)
+        # The same values elsewhere in the tensors: still valid, but they take other branches.
+        other = [x.flatten().flip(0).view(x.shape) for x in inputs]
+        agrees = same(traced(*inputs), expected) and same(traced(*other), model(*other))
+    except Exception as problem:
+        return f"cannot be traced: {problem}"
+    return "" if agrees else "a trace gives other outputs than the model"
+
+
+def same(got, expected):
+    try:
+        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
+    except AssertionError:
+        return False
+    return type(got) is type(expected)
+
+
+class Traced(torch.nn.Module):
+    """Calls a trace of `model`, made at the first call with inputs of these shapes and types."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.traces = {}
+
+    def forward(self, *inputs):
+        key = tuple([(x.shape, x.dtype) for x in inputs])
+        trace = self.traces.get(key)
+        if trace is None:
+            trace = torch.jit.trace(self.model.eval(), inputs, check_trace=False)
+            trace = self.traces[key] = torch.jit.optimize_for_inference(trace)
+        return trace(*inputs)
+
+
+def rewrite(model):
+    return Traced(model)

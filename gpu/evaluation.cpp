@@ -1,0 +1,318 @@
+#include "gpu/evaluation.hpp"
+
+#include "gpu/processes/process_group.hpp"
+#include "gpu/screen.hpp"
+#include "messages/error.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lathe::gpu {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How many times the error of float32 eager an answer may be off (policy fp32).
+constexpr double allowed_error = 8;
+
+// A winner is measured this many times longer before it is handed out.
+constexpr double confirmation = 3;
+
+constexpr auto compare_limit = 120s;
+
+// A wrong answer may need a longer header than the right one.
+constexpr std::size_t header_slack = 64 * 1024;
+
+// Enough for a traceback or a compiler's first errors, and little enough for a prompt.
+constexpr std::size_t max_evidence = 4000;
+
+// What a candidate uses that is worth importing once in the warm process.
+std::vector<std::string> preloads(const std::string& source) {
+  if (source.find("torch.compile") == std::string::npos)
+    return {};
+  return {"torch._dynamo", "torch._inductor.compile_fx"};
+}
+
+std::string shortened(std::string text) {
+  if (text.size() <= max_evidence)
+    return text;
+  auto head = max_evidence / 2;
+  return text.substr(0, head) + "\n[...]\n" + text.substr(text.size() - head);
+}
+
+} // namespace
+
+evaluation::evaluation(const evaluation_request& request, task_oracle& oracle,
+                       evaluation_site& site, lease_source& leases)
+  : request_(request),
+    oracle_(oracle),
+    site_(site),
+    leases_(leases),
+    tag_(fmt::format("candidate:{}/{}/{}", request.session, request.subject.id, request.id)) {
+  // nop
+}
+
+caf::expected<verdict> evaluation::run() {
+  auto began = std::chrono::steady_clock::now();
+  auto screened = screen(request_.subject.source);
+  auto hash = normalised_hash(request_.subject.source);
+  if (!request_.confirm && !screened)
+    screened = site_.known(request_.session, hash);
+  if (screened) {
+    auto wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (screened->stages.empty())
+      screened->stages.push_back({"screen", wall, wall, 0});
+    return std::move(*screened);
+  }
+  verdict_.outcome = outcome::correct;
+  if (build() && warm() && check() && time())
+    profile();
+  if (broken_)
+    return broken_;
+  if (!request_.confirm)
+    site_.remember(request_.session, hash, verdict_);
+  return std::move(verdict_);
+}
+
+// -- stages -------------------------------------------------------------------------------
+
+bool evaluation::build() {
+  auto worker = site_.spawn("candidate", tag_, preloads(request_.subject.source));
+  if (!worker)
+    return give_up(std::move(worker.error()));
+  worker_ = std::move(*worker);
+  verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
+  enter("build");
+  auto source = shared_memory::holding(request_.subject.source);
+  if (!source)
+    return give_up(std::move(source.error()));
+  int fds[] = {source->fd()};
+  auto loaded = call({{"op", "load"},
+                      {"path", request_.subject.id},
+                      {"class", "ModelNew"},
+                      {"mode", site_.config().mode}},
+                     fds, site_.config().build_limit);
+  return loaded.ok() || fail(loaded.problem());
+}
+
+// First calls compile and tune. On the CPU that is work of the host, like a build: it needs no lease,
+// and is frozen while others are timed.
+bool evaluation::warm() {
+  enter("warm");
+  auto& first = oracle_.checked().front();
+  if (!construct(first.weights) || !give(first))
+    return false;
+  auto output = shared_memory::make(first.expected.size() + header_slack);
+  if (!output)
+    return give_up(std::move(output.error()));
+  int fds[] = {output->fd()};
+  auto ran = call({{"op", "run"}, {"inputs", first.name}}, fds, site_.config().build_limit);
+  return ran.ok() || fail(ran.problem());
+}
+
+bool evaluation::check() {
+  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
+  if (!lease)
+    return give_up(std::move(lease.error()));
+  held_lease held{leases_, *lease};
+  enter("check");
+  verdict_.correctness.emplace();
+  verdict_.correctness->policy = site_.config().tolerance;
+  std::size_t weights = 0;
+  for (auto& draw : oracle_.checked()) {
+    if (draw.weights != weights && !construct(weights = draw.weights))
+      return false;
+    if (!give(draw) || !answer(draw))
+      return false;
+    ++verdict_.correctness->input_draws;
+  }
+  verdict_.correctness->weight_draws = static_cast<std::int32_t>(weights + 1);
+  for (auto& draw : oracle_.timed())
+    if (!give(draw))
+      return false;
+  return true;
+}
+
+bool evaluation::time() {
+  race_result found;
+  {
+    auto lease = leases_.acquire(lease_kind::exclusive, request_.priority);
+    if (!lease)
+      return give_up(std::move(lease.error()));
+    held_lease held{leases_, *lease};
+    std::lock_guard guard{oracle_.mutex()};
+    auto quiet = site_.freezer().freeze_all_but({tag_, oracle_.tag()});
+    enter("time");
+    pin_group(worker_.process->group(), site_.timing_cpus());
+    pin_group(oracle_.process().group(), site_.timing_cpus());
+    auto budget = site_.config().time_budget * (request_.confirm ? confirmation : 1);
+    found = race{site_, oracle_, *worker_.process, budget}.run();
+  }
+  verdict_.stages.back().wall = found.wall;
+  if (!found.broken.empty())
+    return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
+                                                        + found.broken));
+  if (found.failed)
+    return fail(*found.failed);
+  if (found.refused)
+    return refuse(found.refused->rule, found.refused->evidence);
+  return audit(found);
+}
+
+bool evaluation::audit(const race_result& found) {
+  enter("audit");
+  for (auto& kept : found.kept) {
+    if (!compare(*kept.draw, kept.output)) {
+      if (verdict_.outcome == outcome::incorrect)
+        return refuse("wrong-when-timed",
+                      "right in the check, wrong while it was timed: " + verdict_.evidence);
+      return false;
+    }
+  }
+  if (!found.timing) {
+    verdict_.outcome = outcome::unstable;
+    verdict_.evidence = "correct, but its times allow no interval";
+    return false;
+  }
+  verdict_.timing = found.timing;
+  return true;
+}
+
+void evaluation::profile() {
+  if (request_.confirm)
+    return;
+  auto& draw = oracle_.checked().back();
+  auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
+  if (found.ok())
+    verdict_.profile = found.text("text").value_or("");
+}
+
+// -- steps --------------------------------------------------------------------------------
+
+bool evaluation::construct(std::size_t weights) {
+  auto& x = oracle_.weights()[weights];
+  int fds[] = {x.arguments.fd()};
+  auto built = call({{"op", "construct"}, {"seed", x.seed}}, fds, site_.config().build_limit);
+  return built.ok() || fail(built.problem());
+}
+
+bool evaluation::give(const input_draw& draw) {
+  int fds[] = {draw.inputs.fd()};
+  auto taken = call({{"op", "inputs"}, {"name", draw.name}}, fds, site_.config().run_limit);
+  return taken.ok() || fail(taken.problem());
+}
+
+bool evaluation::answer(const input_draw& draw) {
+  auto output = shared_memory::make(draw.expected.size() + header_slack);
+  if (!output)
+    return give_up(std::move(output.error()));
+  int fds[] = {output->fd()};
+  auto ran = call({{"op", "run"}, {"inputs", draw.name}}, fds, site_.config().build_limit);
+  if (!ran.ok())
+    return fail(ran.problem());
+  if (ran.flag("inputs_changed").value_or(true))
+    return refuse("input-mutation", "a call changed its inputs");
+  return compare(draw, *output);
+}
+
+bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
+  auto found = site_.verifier().compare(site_.config().tolerance, allowed_error,
+                                        draw.expected.fd(), draw.exact ? draw.exact->fd() : -1,
+                                        output.fd(),
+                                        std::chrono::steady_clock::now() + compare_limit);
+  if (!found)
+    return give_up(std::move(found.error()));
+  auto& proof = *verdict_.correctness;
+  if (found->error_ratio >= proof.error_ratio) {
+    proof.error_ratio = found->error_ratio;
+    proof.precision_class = found->precision_class;
+  }
+  if (found->agrees)
+    return true;
+  verdict_.outcome = outcome::incorrect;
+  verdict_.evidence = found->evidence;
+  return false;
+}
+
+reply evaluation::call(boost::json::object request, std::span<const int> fds, double limit) {
+  auto result = worker_.process->call(
+    std::move(request), fds, std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)});
+  auto cpu = worker_.process->cpu_seconds();
+  auto& cost = verdict_.stages.back();
+  cost.wall += result.wall;
+  cost.queued += result.frozen;
+  cost.cpu += std::max(0.0, cpu - cpu_before_);
+  cpu_before_ = cpu;
+  return result;
+}
+
+void evaluation::enter(std::string stage) {
+  verdict_.stages.push_back({std::move(stage), 0, 0, 0});
+}
+
+// -- endings ------------------------------------------------------------------------------
+
+bool evaluation::fail(const failure& why) {
+  verdict_.outcome = why.how;
+  auto& stage = verdict_.stages.back().stage;
+  auto text = why.summary.empty() ? why.message : why.summary;
+  if (!why.summary.empty() && why.message != why.summary && !why.message.empty())
+    text += "\n" + why.message;
+  if (auto& tail = worker_.process->output_tail(); why.how == outcome::build_failed && !tail.empty())
+    text += "\n" + tail;
+  verdict_.evidence = shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
+                                + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
+  return false;
+}
+
+bool evaluation::refuse(std::string rule, std::string evidence) {
+  verdict_.outcome = outcome::refused;
+  verdict_.rule = std::move(rule);
+  verdict_.evidence = std::move(evidence);
+  return false;
+}
+
+bool evaluation::give_up(caf::error why) {
+  broken_ = std::move(why);
+  return false;
+}
+
+// -- baselines ----------------------------------------------------------------------------
+
+caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
+                             const std::vector<std::string>& names) {
+  std::vector<baseline> result;
+  auto& draw = oracle.timed().back();
+  auto limit = std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
+  boost::json::array sequence(20, boost::json::value{draw.name});
+  for (auto& name : names) {
+    auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
+                                        {}, limit);
+    if (!chosen.ok())
+      continue; // a model that torch.compile cannot take has no such baseline
+    auto lease = leases.acquire(lease_kind::exclusive, 0);
+    if (!lease)
+      return std::move(lease.error());
+    held_lease held{leases, *lease};
+    auto quiet = site.freezer().freeze_all_but({oracle.tag()});
+    pin_group(oracle.process().group(), site.timing_cpus());
+    auto timed = oracle.process().call(
+      {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
+    auto times = timed.integers("ns");
+    if (!timed.ok() || !times || times->empty())
+      continue;
+    std::vector<double> seconds(times->begin(), times->end());
+    result.push_back({name, median(std::move(seconds)) * 1e-9});
+  }
+  auto eager = oracle.process().call({{"op", "baseline"}, {"name", "eager"}}, {}, limit);
+  if (!eager.ok() || result.empty() || result.front().name != "eager")
+    return make_error(errc::evaluator_failed, "the reference could not be timed: "
+                                                + (eager.ok() ? "no times" : eager.problem().message));
+  oracle.set_baselines(std::move(result));
+  return {};
+}
+
+} // namespace lathe::gpu

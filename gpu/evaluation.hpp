@@ -1,0 +1,64 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "gpu/lease_source.hpp"
+#include "gpu/race.hpp"
+#include "gpu/task_oracle.hpp"
+#include "messages/work.hpp"
+
+#include <caf/expected.hpp>
+
+#include <string>
+
+namespace lathe::gpu {
+
+/// Judges one candidate: screen, build, warm, check, time, audit. Blocks; one thread runs it.
+class evaluation {
+public:
+  evaluation(const evaluation_request& request, task_oracle& oracle, evaluation_site& site,
+             lease_source& leases);
+
+  /// Returns the verdict. An error says that the evaluator broke, not the candidate.
+  caf::expected<verdict> run();
+
+private:
+  // Each stage returns true when the next one may begin.
+  bool build();
+  bool warm();
+  bool check();
+  bool time();
+  bool audit(const race_result& found);
+  void profile();
+
+  bool construct(std::size_t weights);
+  bool give(const input_draw& draw);
+  bool answer(const input_draw& draw);
+  bool compare(const input_draw& draw, const shared_memory& output);
+
+  // -- endings: all return false -------------------------------------------------------------
+
+  bool fail(const failure& why);
+  bool refuse(std::string rule, std::string evidence);
+  bool give_up(caf::error why);
+
+  /// Begins to count the cost of a stage.
+  void enter(std::string stage);
+  reply call(boost::json::object request, std::span<const int> fds, double limit);
+
+  const evaluation_request& request_;
+  task_oracle& oracle_;
+  evaluation_site& site_;
+  lease_source& leases_;
+  std::string tag_;
+  site_worker worker_;
+  verdict verdict_;
+  caf::error broken_;
+  double cpu_before_ = 0;
+};
+
+/// Measures the reference alone, in the ways that `names` lists ("eager", "compile"): the baselines
+/// of a task. The caller holds no lease.
+caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
+                             const std::vector<std::string>& names);
+
+} // namespace lathe::gpu

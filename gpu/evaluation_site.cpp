@@ -1,0 +1,165 @@
+#include "gpu/evaluation_site.hpp"
+
+#include "gpu/task_oracle.hpp"
+#include "messages/error.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sched.h>
+#include <unistd.h>
+
+namespace lathe::gpu {
+
+namespace {
+
+// A cache level that the system does not name.
+constexpr long usual_cache = 2 << 20;
+
+// Twice the private cache of a core. The shared one is left alone: writing through it takes longer
+// than most CPU tasks do, and reference and candidate meet it in the same state.
+std::size_t flush_size() {
+  auto level2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return 2 * static_cast<std::size_t>(level2 > 0 ? level2 : usual_cache);
+}
+
+// The last of the processors that this process may use: the first ones get most interrupts.
+std::vector<int> last_cpus(std::int32_t count) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  std::vector<int> result;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &allowed))
+        result.push_back(cpu);
+  auto wanted = static_cast<std::size_t>(count);
+  if (result.size() > wanted)
+    result.erase(result.begin(), result.end() - static_cast<std::ptrdiff_t>(wanted));
+  return result;
+}
+
+std::string processor_name() {
+  std::ifstream file{"/proc/cpuinfo"};
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name"))
+      return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+} // namespace
+
+caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths paths,
+                                                                      evaluator_config config) {
+  std::unique_ptr<evaluation_site> result{new evaluation_site(std::move(paths), std::move(config))};
+  auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
+  if (!warm)
+    return std::move(warm.error());
+  result->warm_ = std::move(*warm);
+  result->verifier_
+    = std::make_unique<verifier::verifier_process>(result->paths_.verifier.string());
+  auto probe = result->spawn("probe", "probe");
+  if (!probe)
+    return std::move(probe.error());
+  result->missing_ = probe->process->missing();
+  if (result->config_.require_sandbox && !result->missing_.empty())
+    return make_error(errc::environment_error,
+                      fmt::format("this machine does not allow these parts of the sandbox: {}; "
+                                  "lathe doctor says more",
+                                  fmt::join(result->missing_, ", ")));
+  return result;
+}
+
+evaluation_site::evaluation_site(site_paths paths, evaluator_config config)
+  : paths_(std::move(paths)),
+    config_(std::move(config)),
+    timing_cpus_(last_cpus(config_.threads)),
+    flush_bytes_(flush_size()) {
+  // nop
+}
+
+evaluation_site::~evaluation_site() = default;
+
+// -- processes ----------------------------------------------------------------------------
+
+caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const std::string& tag,
+                                                  const std::vector<std::string>& preload) {
+  worker_config worker;
+  worker.role = role;
+  worker.memory = static_cast<std::uint64_t>(config_.memory);
+  worker.threads = static_cast<std::uint32_t>(config_.threads);
+  worker.preload = preload;
+  auto process = warm_->spawn(worker);
+  if (!process)
+    return std::move(process.error());
+  auto* raw = process->get();
+  {
+    std::lock_guard guard{mutex_};
+    if (closed_)
+      return make_error(errc::cancelled, "the run stops");
+    live_.insert(raw);
+  }
+  auto unlist = [this](worker_process* x) {
+    std::lock_guard guard{mutex_};
+    live_.erase(x);
+  };
+  site_worker result{std::move(*process), std::shared_ptr<void>{raw, unlist}, nullptr};
+  result.frozen = freezer_.add(
+    tag, [raw] { raw->freeze(); }, [raw] { raw->thaw(); });
+  return result;
+}
+
+void evaluation_site::close() {
+  std::lock_guard guard{mutex_};
+  closed_ = true;
+  for (auto* worker : live_)
+    worker->kill();
+}
+
+// -- tasks and verdicts -------------------------------------------------------------------
+
+void evaluation_site::add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle) {
+  std::lock_guard guard{mutex_};
+  oracles_[session] = std::move(oracle);
+}
+
+std::shared_ptr<task_oracle> evaluation_site::oracle(const session_id& session) {
+  std::lock_guard guard{mutex_};
+  auto i = oracles_.find(session);
+  return i == oracles_.end() ? nullptr : i->second;
+}
+
+std::optional<verdict> evaluation_site::known(const session_id& session, const std::string& hash) {
+  std::lock_guard guard{mutex_};
+  auto i = known_.find({session, hash});
+  return i == known_.end() ? std::nullopt : std::optional{i->second};
+}
+
+void evaluation_site::remember(const session_id& session, const std::string& hash,
+                               const verdict& x) {
+  std::lock_guard guard{mutex_};
+  known_.insert_or_assign({session, hash}, x);
+}
+
+// -- properties ---------------------------------------------------------------------------
+
+environment evaluation_site::describe() const {
+  environment result;
+  auto cores = sysconf(_SC_NPROCESSORS_ONLN);
+  result.device = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
+                              config_.threads == 1 ? "" : "s", cores, processor_name());
+  result.software
+    = fmt::format("Python {}, torch {}", warm_->python_version(), warm_->torch_version());
+  result.judge = fmt::format("{} judge, tolerance {}, {} mode", config_.judge, config_.tolerance,
+                             config_.mode);
+  result.sandbox = fmt::format("{}", fmt::join(missing_, ", "));
+  return result;
+}
+
+std::int64_t evaluation_site::secret_seed() {
+  std::lock_guard guard{mutex_};
+  auto high = static_cast<std::uint64_t>(entropy_());
+  return static_cast<std::int64_t>((high << 31 | entropy_()) & 0x7fff'ffff'ffff);
+}
+
+} // namespace lathe::gpu

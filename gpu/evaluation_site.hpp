@@ -1,0 +1,130 @@
+#pragma once
+
+#include "gpu/freezer.hpp"
+#include "gpu/processes/warm_process.hpp"
+#include "gpu/verifier/verifier_process.hpp"
+#include "messages/topology.hpp"
+#include "messages/verdict.hpp"
+
+#include <caf/expected.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace lathe::gpu {
+
+class task_oracle;
+
+/// Where the parts of an evaluation site are.
+struct site_paths {
+  std::filesystem::path python;    ///< the interpreter whose torch candidates run with
+  std::filesystem::path processes; ///< zygote.py, worker.py and the native module
+  std::filesystem::path verifier;  ///< the verifier's executable
+  std::filesystem::path recipes;   ///< the folder of recipe passes
+};
+
+/// A worker, and what the site knows it by. Members go in the opposite order: while others may freeze
+/// or kill the process, it still exists.
+struct site_worker {
+  std::unique_ptr<worker_process> process;
+  std::shared_ptr<void> listing; ///< takes it off the site's list
+  std::unique_ptr<freezer::process> frozen;
+};
+
+/// What all evaluations of a run share: the warm process, the verifier, the oracles, the verdicts
+/// that are known. Safe to use from several threads.
+class evaluation_site {
+public:
+  /// Starts the warm process and the verifier. Fails with `environment_error`.
+  static caf::expected<std::unique_ptr<evaluation_site>> open(site_paths paths,
+                                                              evaluator_config config);
+
+  ~evaluation_site();
+
+  // -- processes --------------------------------------------------------------------------
+
+  /// Makes a worker in a sandbox of its own that is frozen while others are timed. Fails with
+  /// `cancelled` once the site is closed.
+  /// @param tag names it among those that a `freezer::hold` leaves awake
+  caf::expected<site_worker> spawn(const std::string& role, const std::string& tag,
+                                   const std::vector<std::string>& preload = {});
+
+  /// Kills all workers and makes no more: evaluations under way end at once, with errors.
+  void close();
+
+  verifier::verifier_process& verifier() {
+    return *verifier_;
+  }
+
+  gpu::freezer& freezer() {
+    return freezer_;
+  }
+
+  // -- tasks ------------------------------------------------------------------------------
+
+  void add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle);
+
+  /// Returns the oracle of a prepared task; nullptr when it was not prepared.
+  std::shared_ptr<task_oracle> oracle(const session_id& session);
+
+  // -- verdicts ---------------------------------------------------------------------------
+
+  /// Returns the verdict on a text of this task that differs in nothing that matters.
+  std::optional<verdict> known(const session_id& session, const std::string& hash);
+
+  void remember(const session_id& session, const std::string& hash, const verdict& x);
+
+  // -- properties -------------------------------------------------------------------------
+
+  const evaluator_config& config() const {
+    return config_;
+  }
+
+  const site_paths& paths() const {
+    return paths_;
+  }
+
+  /// Where candidates run and how they are judged, in words.
+  environment describe() const;
+
+  /// The processors that a timed process is bound to.
+  const std::vector<int>& timing_cpus() const {
+    return timing_cpus_;
+  }
+
+  /// Bytes to write between calls so that nothing of the last one is left in the cache.
+  std::size_t flush_bytes() const {
+    return flush_bytes_;
+  }
+
+  /// Returns a fresh seed that nobody can foresee.
+  std::int64_t secret_seed();
+
+private:
+  evaluation_site(site_paths paths, evaluator_config config);
+
+  site_paths paths_;
+  evaluator_config config_;
+  gpu::freezer freezer_;
+  std::unique_ptr<warm_process> warm_;
+  std::unique_ptr<verifier::verifier_process> verifier_;
+  std::vector<int> timing_cpus_;
+  std::size_t flush_bytes_ = 0;
+
+  mutable std::mutex mutex_; // guards what follows
+  std::random_device entropy_;
+  std::map<session_id, std::shared_ptr<task_oracle>> oracles_;
+  std::map<std::pair<session_id, std::string>, verdict> known_;
+  std::vector<std::string> missing_; // parts of the sandbox
+  std::set<worker_process*> live_;
+  bool closed_ = false;
+};
+
+} // namespace lathe::gpu

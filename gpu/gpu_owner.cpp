@@ -1,0 +1,146 @@
+#include "gpu/gpu_owner.hpp"
+
+#include "gpu/lease_queue.hpp"
+#include "messages/error.hpp"
+
+#include <caf/action.hpp>
+#include <caf/actor_addr.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace lathe::gpu {
+
+namespace {
+
+struct gpu_owner_state {
+  static inline const char* name = "gpu.owner";
+
+  gpu_owner_state(gpu_owner_actor::pointer selfptr, gpu_owner_options opts)
+    : self(selfptr), options(std::move(opts)), queue(options.queue_bound) {
+    // nop
+  }
+
+  gpu_owner_actor::behavior_type make_behavior() {
+    self->set_down_handler([this](caf::down_msg& x) { forget(x.source); });
+    return {
+      [this](lease_request& x) { return acquire(std::move(x)); },
+      [this](lease_release x) { release(x.fence); },
+    };
+  }
+
+  // -- callbacks for the behavior -------------------------------------------------------
+
+  caf::result<lease> acquire(lease_request request) {
+    if (!self->current_sender())
+      return make_error(errc::user_error,
+                        "a lease request needs a sender, who will hold the lease");
+    auto timeout_ms = request.timeout_ms;
+    auto ticket = queue.push(std::move(request), self->clock().now());
+    if (!ticket)
+      return make_error(errc::overloaded, fmt::format("{} requests wait for {} already",
+                                                      queue.waiting(), options.device));
+    auto asker = caf::actor_cast<caf::actor_addr>(self->current_sender());
+    watch(asker);
+    auto promise = self->make_response_promise<lease>();
+    waiting.emplace(*ticket, waiter{asker, promise, timeout_ms});
+    set_alarm(*ticket);
+    settle();
+    return promise;
+  }
+
+  void release(std::uint64_t fence) {
+    held.erase(fence);
+    if (queue.release(fence))
+      settle();
+  }
+
+  // Takes back what a dead actor held, and forgets what it waited for.
+  void forget(const caf::actor_addr& dead) {
+    watched.erase(dead);
+    std::erase_if(waiting, [&](const auto& x) {
+      if (x.second.asker != dead)
+        return false;
+      queue.cancel(x.first);
+      return true;
+    });
+    std::erase_if(held, [&](const auto& x) {
+      if (x.second != dead)
+        return false;
+      queue.release(x.first);
+      return true;
+    });
+    settle();
+  }
+
+  // -- waiting ----------------------------------------------------------------------------
+
+  struct waiter {
+    caf::actor_addr asker;
+    caf::typed_response_promise<lease> promise;
+    std::int64_t timeout_ms;
+  };
+
+  // Every CAF monitor costs an entry in the monitored actor, so one for each actor is enough.
+  void watch(const caf::actor_addr& asker) {
+    if (watched.insert(asker).second)
+      self->monitor(asker);
+  }
+
+  // An alarm that comes after the wait has ended does no harm. Its pointer is weak: a far deadline
+  // must not keep an owner alive that nobody refers to.
+  void set_alarm(std::uint64_t ticket) {
+    if (auto deadline = queue.deadline(ticket)) {
+      auto alarm = caf::make_action([this] { settle(); }, caf::action::state::waiting);
+      self->clock().schedule(*deadline, std::move(alarm), caf::weak_actor_ptr{self->ctrl()});
+    }
+  }
+
+  // Answers everybody whose wait ends now.
+  void settle() {
+    for (auto& [ticket, granted] : queue.decide(self->clock().now())) {
+      auto x = std::move(waiting.extract(ticket).mapped());
+      if (granted) {
+        held.emplace(granted->fence, x.asker);
+        x.promise.deliver(*granted);
+      } else {
+        x.promise.deliver(make_error(errc::timed_out, fmt::format("no lease on {} within {} ms",
+                                                                  options.device, x.timeout_ms)));
+      }
+    }
+  }
+
+  // -- state ------------------------------------------------------------------------------
+
+  gpu_owner_actor::pointer self;
+  gpu_owner_options options;
+  lease_queue queue;
+  std::map<std::uint64_t, waiter> waiting;       // by ticket
+  std::map<std::uint64_t, caf::actor_addr> held; // by fence
+  std::set<caf::actor_addr> watched;
+};
+
+using gpu_owner_impl = gpu_owner_actor::stateful_impl<gpu_owner_state>;
+
+} // namespace
+
+gpu_owner_actor spawn_gpu_owner(caf::actor_system& sys, gpu_owner_options options) {
+  return sys.spawn<gpu_owner_impl>(std::move(options));
+}
+
+caf::timespan patience(const lease_request& x) {
+  constexpr auto slack = std::chrono::seconds{10};
+  constexpr auto longest = std::chrono::milliseconds{std::chrono::hours{24 * 365}};
+  if (x.timeout_ms == 0)
+    return caf::infinite;
+  return slack + std::clamp(std::chrono::milliseconds{x.timeout_ms}, {}, longest);
+}
+
+} // namespace lathe::gpu

@@ -1,0 +1,182 @@
+// The Python module `lathe_native`: native.hpp as Python sees it.
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "gpu/processes/native.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace native = lathe::native;
+
+// Runs `body`; what it throws becomes an OSError.
+template <class Body>
+PyObject* guarded(Body body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_OSError, error.what());
+    return nullptr;
+  }
+}
+
+PyObject* none() {
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+
+PyObject* to_python(const std::vector<std::string>& names) {
+  auto list = PyList_New(0);
+  for (const auto& name : names) {
+    auto item = PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+    if (item == nullptr || PyList_Append(list, item) != 0) {
+      Py_XDECREF(item);
+      Py_DECREF(list);
+      return nullptr;
+    }
+    Py_DECREF(item);
+  }
+  return list;
+}
+
+// Reads a list of str. Returns false with a Python error set when it is anything else.
+bool from_python(PyObject* list, std::vector<std::string>& result) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    auto text = PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+    if (text == nullptr)
+      return false;
+    result.emplace_back(text);
+  }
+  return true;
+}
+
+// -- sandbox ------------------------------------------------------------------------------
+
+PyObject* lead_process_group(PyObject*, PyObject*) {
+  return guarded([] {
+    native::lead_process_group();
+    return none();
+  });
+}
+
+PyObject* enter_namespaces(PyObject*, PyObject*) {
+  return guarded([] { return to_python(native::enter_namespaces()); });
+}
+
+PyObject* build_root(PyObject*, PyObject* args) {
+  PyObject* read_only = nullptr;
+  PyObject* devices = nullptr;
+  unsigned long long tmp_bytes = 0;
+  native::root_config config;
+  if (!PyArg_ParseTuple(args, "O!O!K", &PyList_Type, &read_only, &PyList_Type, &devices, &tmp_bytes)
+      || !from_python(read_only, config.read_only) || !from_python(devices, config.devices))
+    return nullptr;
+  config.tmp_bytes = tmp_bytes;
+  return guarded([&] { return to_python(native::build_root(config)); });
+}
+
+PyObject* drop_privileges(PyObject*, PyObject* args) {
+  unsigned int user = 0;
+  if (!PyArg_ParseTuple(args, "I", &user))
+    return nullptr;
+  return guarded([&] {
+    native::drop_privileges(user);
+    return none();
+  });
+}
+
+PyObject* limit_resources(PyObject*, PyObject* args) {
+  unsigned long long memory = 0;
+  unsigned long long processes = 0;
+  unsigned long long file_size = 0;
+  if (!PyArg_ParseTuple(args, "KKK", &memory, &processes, &file_size))
+    return nullptr;
+  return guarded([&] {
+    native::limit_resources(memory, processes, file_size);
+    return none();
+  });
+}
+
+PyObject* filter_system_calls(PyObject*, PyObject*) {
+  return guarded([] { return PyBool_FromLong(native::filter_system_calls()); });
+}
+
+PyObject* keep_house(PyObject*, PyObject* args) {
+  int worker = 0;
+  if (!PyArg_ParseTuple(args, "i", &worker))
+    return nullptr;
+  return PyLong_FromLong(native::keep_house(worker));
+}
+
+// -- timing -------------------------------------------------------------------------------
+
+PyObject* timed_call(PyObject*, PyObject* args) {
+  PyObject* callable = nullptr;
+  PyObject* arguments = nullptr;
+  if (!PyArg_ParseTuple(args, "OO!", &callable, &PyTuple_Type, &arguments))
+    return nullptr;
+  auto start = native::now();
+  auto result = PyObject_Call(callable, arguments, nullptr);
+  auto end = native::now();
+  if (result == nullptr)
+    return nullptr;
+  return Py_BuildValue("(NL)", result, static_cast<long long>(end - start));
+}
+
+PyObject* flush_cache(PyObject*, PyObject* args) {
+  Py_ssize_t bytes = 0;
+  if (!PyArg_ParseTuple(args, "n", &bytes))
+    return nullptr;
+  return guarded([&] {
+    native::flush_cache(static_cast<std::size_t>(bytes));
+    return none();
+  });
+}
+
+PyObject* poison_memory(PyObject*, PyObject* args) {
+  int pattern = 0;
+  if (!PyArg_ParseTuple(args, "i", &pattern))
+    return nullptr;
+  native::poison_memory(pattern);
+  return none();
+}
+
+PyMethodDef methods[] = {
+  {"lead_process_group", lead_process_group, METH_NOARGS,
+   "lead_process_group(): lead a new process group that dies with its parent"},
+  {"enter_namespaces", enter_namespaces, METH_NOARGS,
+   "enter_namespaces() -> list of the namespaces that the host refuses"},
+  {"build_root", build_root, METH_VARARGS,
+   "build_root(read_only, devices, tmp_bytes) -> list of what is missing"},
+  {"drop_privileges", drop_privileges, METH_VARARGS, "drop_privileges(user): for good"},
+  {"limit_resources", limit_resources, METH_VARARGS,
+   "limit_resources(memory, processes, file_size)"},
+  {"filter_system_calls", filter_system_calls, METH_NOARGS,
+   "filter_system_calls() -> False where the host does not allow it"},
+  {"keep_house", keep_house, METH_VARARGS,
+   "keep_house(worker) -> its wait status, having reaped everything else"},
+  {"timed_call", timed_call, METH_VARARGS,
+   "timed_call(callable, args) -> (result, nanoseconds of the call)"},
+  {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
+  {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
+  {nullptr, nullptr, 0, nullptr}};
+
+PyModuleDef module = {PyModuleDef_HEAD_INIT,
+                      "lathe_native",
+                      "What the evaluation processes do in C++.",
+                      -1,
+                      methods,
+                      nullptr,
+                      nullptr,
+                      nullptr,
+                      nullptr};
+
+} // namespace
+
+PyMODINIT_FUNC PyInit_lathe_native() {
+  return PyModule_Create(&module);
+}

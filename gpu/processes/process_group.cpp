@@ -1,0 +1,75 @@
+#include "gpu/processes/process_group.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace fs = std::filesystem;
+
+namespace lathe::gpu {
+
+process_stat parse_stat(std::string_view line) {
+  // pid (name) state ppid group ...: the name may hold spaces and parentheses.
+  auto name_end = line.rfind(')');
+  if (name_end == std::string_view::npos)
+    return {};
+  std::istringstream fields{std::string{line.substr(name_end + 1)}};
+  std::string skipped;
+  process_stat result;
+  fields >> skipped >> skipped >> result.group;
+  for (int field = 6; field < 14; ++field)
+    fields >> skipped;
+  double ticks = 0;
+  for (int field = 14; field < 18; ++field) // utime stime cutime cstime
+    if (double value = 0; fields >> value)
+      ticks += value;
+  result.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return result;
+}
+
+namespace {
+
+/// Calls `visit(process folder, stat)` for each process of a group.
+template <class Visit>
+void for_each_process(pid_t group, Visit visit) {
+  std::error_code ignored; // processes come and go while we look
+  for (const auto& entry : fs::directory_iterator{"/proc", ignored}) {
+    if (std::isdigit(static_cast<unsigned char>(entry.path().filename().native()[0])) == 0)
+      continue;
+    std::ifstream file{entry.path() / "stat"};
+    std::string line;
+    if (!std::getline(file, line))
+      continue;
+    if (auto stat = parse_stat(line); stat.group == group)
+      visit(entry.path(), stat);
+  }
+}
+
+} // namespace
+
+double group_cpu_seconds(pid_t group) {
+  double sum = 0;
+  for_each_process(group,
+                   [&](const fs::path&, const process_stat& stat) { sum += stat.cpu_seconds; });
+  return sum;
+}
+
+void pin_group(pid_t group, std::span<const int> cpus) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  for (auto cpu : cpus)
+    CPU_SET(static_cast<std::size_t>(cpu), &wanted);
+  for_each_process(group, [&](const fs::path& folder, const process_stat&) {
+    std::error_code ignored;
+    for (const auto& thread : fs::directory_iterator{folder / "task", ignored})
+      ::sched_setaffinity(std::atoi(thread.path().filename().c_str()), sizeof(wanted), &wanted);
+  });
+}
+
+} // namespace lathe::gpu

@@ -1,0 +1,219 @@
+#include "gpu/processes/warm_process.hpp"
+
+#include "messages/error.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+
+namespace lathe::gpu {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto spawn_limit = 60s; // preloading modules is part of it
+constexpr int output_pipe_size = 1 << 20;
+
+// All that the warm process and its workers ever see of an environment. The number of threads is
+// one until the fork, because threads do not survive it.
+std::vector<std::string> clean_environment(const std::filesystem::path& python) {
+  auto bin = python.parent_path().string();
+  return {"PATH=" + bin + ":/usr/local/cuda/bin:/usr/local/bin:/usr/bin:/bin",
+          "HOME=/tmp",
+          "TMPDIR=/tmp",
+          "USER=candidate",
+          "LANG=C.UTF-8",
+          "XDG_CACHE_HOME=/tmp/cache",
+          "TORCH_HOME=/tmp/torch",
+          "TORCHINDUCTOR_CACHE_DIR=/tmp/inductor",
+          "TORCHINDUCTOR_COMPILE_THREADS=1",
+          "TORCH_EXTENSIONS_DIR=/tmp/extensions",
+          "TRITON_CACHE_DIR=/tmp/triton",
+          "CUDA_CACHE_PATH=/tmp/cuda",
+          "OMP_NUM_THREADS=1",
+          "MKL_NUM_THREADS=1",
+          "OPENBLAS_NUM_THREADS=1"};
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (auto& text : texts)
+    result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+// Starts `arguments` with `socket` as descriptor 3, nothing to read and `errors` to write to.
+int start_process(std::vector<std::string> arguments, std::vector<std::string> environment,
+                  int socket, int errors, pid_t& pid) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&files);
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  // Whatever their numbers were, no descriptor is overwritten before it was copied.
+  constexpr int spare = 100;
+  ::posix_spawn_file_actions_adddup2(&files, socket, spare);
+  ::posix_spawn_file_actions_adddup2(&files, errors, spare + 1);
+  ::posix_spawn_file_actions_adddup2(&files, spare + 1, 1);
+  ::posix_spawn_file_actions_adddup2(&files, spare + 1, 2);
+  ::posix_spawn_file_actions_adddup2(&files, spare, 3);
+  ::posix_spawn_file_actions_addclosefrom_np(&files, 4);
+  sigset_t none;
+  sigset_t all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  // A session of its own: Ctrl-C on the terminal is for lathe alone.
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  auto result = ::posix_spawn(&pid, arguments[0].c_str(), &files, &attributes,
+                              pointers(arguments).data(), pointers(environment).data());
+  ::posix_spawn_file_actions_destroy(&files);
+  ::posix_spawnattr_destroy(&attributes);
+  return result;
+}
+
+std::string last_line(int fd) {
+  std::array<char, 2048> end{};
+  auto size = ::lseek(fd, 0, SEEK_END);
+  auto start = std::max<off_t>(0, size - static_cast<off_t>(end.size()));
+  auto count = ::pread(fd, end.data(), end.size(), start);
+  std::string text{end.data(), static_cast<std::size_t>(std::max<ssize_t>(0, count))};
+  while (text.ends_with('\n'))
+    text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+boost::json::object spawn_request(const worker_config& config, std::uint64_t id) {
+  boost::json::array cpus(config.cpus.begin(), config.cpus.end());
+  boost::json::array devices(config.devices.begin(), config.devices.end());
+  boost::json::array preload(config.preload.begin(), config.preload.end());
+  return {{"id", id},
+          {"op", "spawn"},
+          {"role", config.role},
+          {"memory", config.memory},
+          {"processes", config.processes},
+          {"tmp", config.tmp},
+          {"threads", config.threads},
+          {"cpus", std::move(cpus)},
+          {"devices", std::move(devices)},
+          {"preload", std::move(preload)}};
+}
+
+} // namespace
+
+warm_process::warm_process(warm_process_config config) : config_(std::move(config)) {}
+
+warm_process::~warm_process() {
+  end();
+}
+
+caf::expected<std::unique_ptr<warm_process>> warm_process::start(warm_process_config config) {
+  std::unique_ptr<warm_process> result{new warm_process{std::move(config)}};
+  if (auto err = result->launch())
+    return err;
+  return result;
+}
+
+caf::error warm_process::launch() {
+  auto ends = channel::make();
+  if (!ends)
+    return std::move(ends.error());
+  requests_ = std::make_unique<channel>(std::move(ends->first));
+  messages_ = unique_fd{::memfd_create("messages", MFD_CLOEXEC)};
+  auto script = (config_.folder / "zygote.py").string();
+  auto failed =
+    start_process({config_.python.string(), "-s", "-E", "-B", script},
+                  clean_environment(config_.python), ends->second.get(), messages_.get(), pid_);
+  if (failed != 0) {
+    pid_ = -1;
+    return make_error(errc::environment_error,
+                      "cannot start " + config_.python.string() + ": " + std::strerror(failed));
+  }
+  ends->second.reset(); // so that its death closes the socket
+  auto message = requests_->receive_within(config_.start_limit);
+  if (!message) {
+    auto why = last_line(messages_.get());
+    end();
+    return make_error(errc::environment_error, "the evaluation processes do not start with "
+                                                 + config_.python.string() + ": "
+                                                 + (why.empty() ? describe(message.error()) : why));
+  }
+  auto ready = reply::parse(message->text, 0, {});
+  if (!ready.ok()) {
+    end();
+    return make_error(errc::environment_error, "the evaluation processes do not start with "
+                                                 + config_.python.string() + ": "
+                                                 + ready.problem().message);
+  }
+  python_version_ = ready.text("python").value_or("");
+  torch_version_ = ready.text("torch").value_or("");
+  return {};
+}
+
+void warm_process::end() {
+  requests_.reset();
+  if (pid_ <= 0)
+    return;
+  ::kill(pid_, SIGKILL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR)
+    continue;
+  pid_ = -1;
+}
+
+caf::expected<std::unique_ptr<worker_process>> warm_process::spawn(const worker_config& config) {
+  std::lock_guard guard{mutex_};
+  auto handles = requests_ ? request_worker(config)
+                           : caf::expected<worker_handles>{caf::make_error(errc::evaluator_failed)};
+  if (!handles && handles.error() == errc::evaluator_failed) { // it is dead: once more
+    end();
+    if (auto err = launch())
+      return err;
+    handles = request_worker(config);
+  }
+  if (!handles)
+    return make_error(errc::environment_error,
+                      "no evaluation process could be made: " + describe(handles.error()));
+  return std::make_unique<worker_process>(std::move(*handles));
+}
+
+caf::expected<worker_handles> warm_process::request_worker(const worker_config& config) {
+  auto ends = channel::make();
+  if (!ends)
+    return std::move(ends.error());
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0)
+    return make_error(errc::environment_error,
+                      std::string{"cannot make a pipe: "} + std::strerror(errno));
+  unique_fd output{pipe[0]};
+  unique_fd input{pipe[1]};
+  ::fcntl(output.get(), F_SETPIPE_SZ, output_pipe_size);
+  std::array fds{ends->second.get(), input.get(), input.get()};
+  if (auto err = requests_->send(spawn_request(config, ++last_id_), fds))
+    return err;
+  auto message = requests_->receive_within(spawn_limit);
+  if (!message)
+    return make_error(errc::evaluator_failed, describe(message.error()));
+  auto answer = reply::parse(message->text, last_id_, std::move(message->fds));
+  if (!answer.ok())
+    return make_error(errc::environment_error, answer.problem().message);
+  auto group = answer.integer("pid");
+  if (!group || answer.fds.size() != 1)
+    return make_error(errc::environment_error,
+                      "the warm process gave an answer that makes no sense");
+  return worker_handles{std::move(ends->first), std::move(output), std::move(answer.fds[0]),
+                        static_cast<pid_t>(*group),
+                        answer.texts("missing").value_or(std::vector<std::string>{})};
+}
+
+} // namespace lathe::gpu

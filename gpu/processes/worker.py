@@ -1,0 +1,328 @@
+"""The worker: runs a task's reference or one candidate, inside its sandbox, as `lathe` asks.
+
+One request, one reply, over the socket at descriptor 3; docs/evaluation_protocol.md says which.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import mmap
+import os
+import platform
+import socket
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import lathe_native
+import torch
+
+import values
+from failures import BadRequest, Failure, describe
+
+MESSAGE_SIZE = 128 * 1024
+POISON = 0xA5
+Reply = dict[str, Any]
+
+
+def main(fd: int, threads: int) -> int:
+    """Serves requests until the other side is gone."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    torch.set_num_threads(threads)
+    # The ones that were inherited believe that they write to the warm process's log.
+    sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
+    worker = Worker()
+    with socket.socket(fileno=fd) as channel:
+        while True:
+            message, fds, _, _ = socket.recv_fds(channel, MESSAGE_SIZE, 8)
+            if not message:
+                return 0
+            request = json.loads(message)
+            reply, made = worker.serve(request, fds)
+            socket.send_fds(channel, [json.dumps({"id": request["id"], **reply}).encode()], made)
+            for done in [*fds, *made]:
+                os.close(done)
+
+
+class Worker:
+    """One task's reference, or one candidate."""
+
+    def __init__(self) -> None:
+        self.module: ModuleType | None = None
+        self.source = ""  # where the code lies in the sandbox
+        self.shown = ""  # how messages call it
+        self.class_name = ""
+        self.evaluate = True
+        self.arguments: list[Any] = []
+        self.seed = 0
+        self.model: Any = None
+        self.exact_model: Any = None  # the same in float64, made when first asked for
+        self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
+        self.inputs: dict[str, Any] = {}
+        self.made: list[int] = []  # descriptors that go out with the reply
+
+    def serve(self, request: dict[str, Any], fds: list[int]) -> tuple[Reply, list[int]]:
+        """Returns the reply and the descriptors that go with it."""
+        self.made = []
+        try:
+            operation = OPERATIONS.get(request["op"])
+            if operation is None:
+                raise BadRequest(f"unknown request '{request['op']}'")
+            return {"ok": True, **operation(self, request, fds)}, self.made
+        except BaseException as error:  # SystemExit in foreign code is a failure like any other
+            return {"ok": False, **describe(error, self.source, self.shown)}, []
+
+    # -- code ---------------------------------------------------------------------------
+
+    def load(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.class_name = request["class"]
+        self.evaluate = request["mode"] == "eval"
+        self.shown = request["path"]
+        name = "task" if self.class_name == "Model" else "candidate"
+        self.source = os.path.join(os.environ["TMPDIR"], name + ".py")
+        with open(self.source, "wb") as file:
+            file.write(read_bytes(fds[0]))
+        try:
+            self.module = import_file(name, self.source)
+        except BaseException as error:
+            raise Failure("build_failed", "it does not import") from error
+        self.find(self.class_name)
+        if self.class_name == "Model":
+            self.find("get_inputs")
+        return {}
+
+    def find(self, name: str) -> Any:
+        found = getattr(self.module, name, None)
+        if found is None:
+            kind = "function" if name.startswith("get_") else "class"
+            raise Failure("build_failed", f"{self.shown} defines no {kind} {name}")
+        if not callable(found):
+            raise Failure("build_failed", f"{name} in {self.shown} cannot be called")
+        return found
+
+    # -- the task's data ----------------------------------------------------------------
+
+    def draw(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        torch.manual_seed(request["seed"])
+        return self.give(self.listed("get_inputs"))
+
+    def give_arguments(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        torch.manual_seed(request["seed"])
+        known = hasattr(self.module, "get_init_inputs")
+        return self.give(self.listed("get_init_inputs") if known else [])
+
+    def listed(self, name: str) -> list[Any]:
+        result = self.find(name)()
+        if not isinstance(result, (list, tuple)):
+            raise Failure("build_failed", f"{name}() in {self.shown} gives a "
+                          f"{type(result).__name__}, not a list")
+        return list(result)
+
+    def give(self, value: Any, file: int | None = None) -> Reply:
+        """Writes `value` to `file`, or to a new one that goes out with the reply."""
+        if file is not None:
+            return {"bytes": values.write(file, value)}
+        fd, size = values.make_file(value)
+        self.made.append(fd)
+        return {"bytes": size}
+
+    def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.inputs[request["name"]] = values.read(fds[0])
+        return {}
+
+    def forget(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        for name in request["names"]:
+            self.inputs.pop(name, None)
+        return {}
+
+    def pristine(self, name: str) -> Any:
+        if name not in self.inputs:
+            raise BadRequest(f"there are no inputs named '{name}'")
+        return self.inputs[name]
+
+    # -- the model ----------------------------------------------------------------------
+
+    def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.model = self.exact_model = self.timed = None  # frees the last one's memory first
+        self.arguments = values.read(fds[0])
+        self.seed = request["seed"]
+        self.model = self.timed = self.build()
+        return {"parameters": count_parameters(self.model)}
+
+    def build(self) -> Any:
+        create = self.find(self.class_name)
+        torch.manual_seed(self.seed)
+        model = create(*values.map_tensors(self.arguments, torch.clone))
+        if isinstance(model, torch.nn.Module):
+            model.train(not self.evaluate)
+        return model
+
+    def constructed(self) -> Any:
+        if self.model is None:
+            raise BadRequest("nothing was constructed yet")
+        return self.model
+
+    def run(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        model = self.constructed()
+        pristine = self.pristine(request["inputs"])
+        exact = request.get("dtype") == "float64"
+        arguments = values.map_tensors(pristine, widen if exact else torch.clone)
+        before = values.map_tensors(pristine, widen) if exact else pristine
+        if "seed" in request:
+            torch.manual_seed(request["seed"])
+        with torch.no_grad():
+            output = self.call_exact(arguments) if exact else call_poisoned(model, arguments)
+        changed = differ(before, arguments)
+        return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
+
+    def call_exact(self, arguments: list[Any]) -> Any:
+        """Calls a float64 twin of the model; new tensors made in the call are float64, too."""
+        if self.exact_model is None:
+            self.exact_model = self.build().double()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return self.exact_model(*arguments)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+    # -- speed --------------------------------------------------------------------------
+
+    def time(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.constructed()
+        sequence = [self.pristine(name) for name in request["sequence"]]
+        files = dict(zip(request.get("keep", []), fds, strict=True))
+        buffers = values.map_tensors(sequence[0], torch.clone)
+        nanoseconds = []
+        changed = False
+        with torch.no_grad():
+            for index, pristine in enumerate(sequence):
+                buffers = refill(buffers, pristine)
+                lathe_native.flush_cache(request.get("flush", 0))
+                output, taken = lathe_native.timed_call(self.timed, tuple(buffers))
+                nanoseconds.append(taken)
+                changed = changed or differ(pristine, buffers)
+                if index in files:
+                    values.write(files[index], output)
+        return {"ns": nanoseconds, "inputs_changed": changed}
+
+    def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        model = self.constructed()
+        name, _, mode = request["name"].partition(":")
+        if name == "eager":
+            self.timed = model
+        elif name == "compile":
+            self.timed = torch.compile(model, mode=mode or "default")
+        else:
+            raise BadRequest(f"there is no baseline '{request['name']}'")
+        if "inputs" in request:  # compiles now, not in the first timed call
+            arguments = values.map_tensors(self.pristine(request["inputs"]), torch.clone)
+            with torch.no_grad():
+                self.timed(*arguments)
+        return {}
+
+    def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        model = self.constructed()
+        arguments = values.map_tensors(self.pristine(request["inputs"]), torch.clone)
+        with torch.no_grad(), torch.profiler.profile(record_shapes=True) as profiler:
+            model(*arguments)
+        averages = profiler.key_averages(group_by_input_shape=True)
+        text = averages.table(sort_by="self_cpu_time_total", row_limit=20)
+        return {"text": text[: MESSAGE_SIZE // 4]}
+
+    def recipes(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import recipes  # brings more of torch along than other roles need
+
+        self.source, self.shown = "task.py", request.get("path", "task.py")
+        task = read_bytes(fds[0]).decode()
+        passes = json.loads(read_bytes(fds[1]))
+        drafts, declined = recipes.compose(task, passes, request["passes"], request["mode"],
+                                           request.get("tolerance", "fp32"))
+        book = json.dumps({"drafts": drafts, "declined": declined}).encode()
+        self.made.append(values.sealed_file(book))
+        return {"bytes": len(book)}
+
+    def describe(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return {"python": platform.python_version(), "torch": torch.__version__,
+                "cpu": cpu_name()}
+
+
+OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
+    "load": Worker.load,
+    "draw": Worker.draw,
+    "arguments": Worker.give_arguments,
+    "construct": Worker.construct,
+    "inputs": Worker.keep_inputs,
+    "forget": Worker.forget,
+    "run": Worker.run,
+    "time": Worker.time,
+    "baseline": Worker.baseline,
+    "profile": Worker.profile,
+    "recipes": Worker.recipes,
+    "describe": Worker.describe,
+}
+
+
+def read_bytes(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    if size == 0:
+        return b""
+    with mmap.mmap(fd, size, access=mmap.ACCESS_READ) as memory:
+        return bytes(memory)
+
+
+def import_file(name: str, path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # inspect, pickle and Triton look it up
+    spec.loader.exec_module(module)
+    return module
+
+
+def count_parameters(model: Any) -> int:
+    if not isinstance(model, torch.nn.Module):
+        return 0
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def call_poisoned(model: Any, arguments: list[Any]) -> Any:
+    """Calls the model with fresh memory filled with a pattern, so that nothing right lies in it."""
+    lathe_native.poison_memory(POISON)
+    try:
+        return model(*arguments)
+    finally:
+        lathe_native.poison_memory(0)
+
+
+def widen(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.is_complex():
+        return tensor.to(torch.complex128, copy=True)
+    return tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
+
+
+def refill(buffers: Any, pristine: Any) -> Any:
+    """Copies `pristine` into `buffers`, at the same addresses, where the shapes allow it."""
+    targets = values.tensors_of(buffers)
+    sources = values.tensors_of(pristine)
+    if [(t.shape, t.dtype) for t in targets] != [(t.shape, t.dtype) for t in sources]:
+        return values.map_tensors(pristine, torch.clone)
+    for target, source in zip(targets, sources):
+        target.copy_(source)
+    remaining = iter(targets)
+    return values.map_tensors(pristine, lambda _: next(remaining))
+
+
+def differ(left: Any, right: Any) -> bool:
+    pairs = zip(values.tensors_of(left), values.tensors_of(right), strict=True)
+    return not all(values.same_bytes(a, b) for a, b in pairs)
+
+
+def cpu_name() -> str:
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,197 @@
+#include "gpu/processes/worker_process.hpp"
+
+#include "gpu/processes/process_group.hpp"
+#include "messages/error.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+namespace lathe::gpu {
+
+namespace {
+
+using namespace std::chrono_literals;
+using seconds = std::chrono::duration<double>;
+
+constexpr std::size_t tail_size = 16 * 1024;
+constexpr auto end_limit = 5s; // for the kernel to take down what was killed
+
+bool readable(int fd, std::chrono::milliseconds limit) {
+  pollfd ready{fd, POLLIN, 0};
+  return ::poll(&ready, 1, static_cast<int>(limit.count())) > 0;
+}
+
+std::string ending(const std::string& how) {
+  return how.starts_with("SIG") ? "its process was ended by " + how
+                                : "its process left (" + how + ") before it answered";
+}
+
+} // namespace
+
+worker_process::worker_process(worker_handles handles)
+  : handles_(std::move(handles)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  ::fcntl(handles_.output.get(), F_SETFL, O_NONBLOCK);
+}
+
+worker_process::~worker_process() {
+  kill();
+  readable(handles_.pidfd.get(), end_limit);
+}
+
+// -- calls ------------------------------------------------------------------------------
+
+reply worker_process::call(boost::json::object request, std::span<const int> fds,
+                           std::chrono::milliseconds limit) {
+  if (!end_.empty())
+    return reply::failed(end_kind_, end_);
+  request["id"] = ++last_id_;
+  {
+    std::lock_guard guard{mutex_};
+    watch_.start(stopwatch::clock::now());
+  }
+  auto result = ask(request, fds, limit);
+  std::lock_guard guard{mutex_};
+  auto now = stopwatch::clock::now();
+  result.wall = seconds{watch_.elapsed(now)}.count();
+  result.frozen = seconds{watch_.paused_for(now)}.count();
+  return result;
+}
+
+reply worker_process::ask(const boost::json::object& request, std::span<const int> fds,
+                          std::chrono::milliseconds limit) {
+  auto id = last_id_;
+  if (auto err = handles_.requests.send(request, fds))
+    return alive() ? lost(outcome::crashed, describe(err)) : died();
+  for (;;) {
+    wait_for_news(limit);
+    drain_output();
+    auto message = handles_.requests.receive();
+    if (!message)
+      return lost(outcome::crashed, describe(message.error()));
+    if (*message)
+      return take(std::move(**message), id);
+    if (!alive())
+      return died();
+    if (overdue(limit))
+      return lost(outcome::timed_out,
+                  "no answer within its limit of " + std::to_string(limit.count()) + " ms");
+  }
+}
+
+reply worker_process::take(channel_message message, std::uint64_t id) {
+  if (auto how = parse_farewell(message.text))
+    return lost(outcome::crashed, ending(*how));
+  auto result = reply::parse(message.text, id, std::move(message.fds));
+  drain_output();
+  return result;
+}
+
+// The worker is of no use any more.
+reply worker_process::lost(outcome how, std::string why) {
+  drain_output();
+  cpu_seconds();
+  kill();
+  end_ = std::move(why);
+  end_kind_ = how;
+  return reply::failed(end_kind_, end_);
+}
+
+// The sandbox has ended; its guard is about to say how.
+reply worker_process::died() {
+  auto message = handles_.requests.receive_within(1s);
+  if (!message)
+    return lost(outcome::crashed, "its process ended");
+  return take(std::move(*message), last_id_);
+}
+
+void worker_process::wait_for_news(std::chrono::milliseconds limit) {
+  auto left = 1000ms;
+  {
+    std::lock_guard guard{mutex_};
+    auto spent = watch_.elapsed(stopwatch::clock::now());
+    if (!watch_.paused())
+      left = std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(limit - spent));
+  }
+  std::array<pollfd, 4> ready{{{handles_.requests.fd(), POLLIN, 0},
+                               {handles_.output.get(), POLLIN, 0},
+                               {handles_.pidfd.get(), POLLIN, 0},
+                               {wake_.get(), POLLIN, 0}}};
+  ::poll(ready.data(), ready.size(), static_cast<int>(left.count()));
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto woken = ::read(wake_.get(), &count, sizeof(count));
+}
+
+// Reads what there is, at most a megabyte, so that no flood of output holds up a deadline.
+void worker_process::drain_output() {
+  std::array<char, 64 * 1024> chunk;
+  for (int i = 0; i < 16; ++i) {
+    auto size = ::read(handles_.output.get(), chunk.data(), chunk.size());
+    if (size == 0)
+      handles_.output.reset(); // closed; poll takes no notice of it from now on
+    if (size <= 0)
+      return;
+    output_tail_.append(chunk.data(), static_cast<std::size_t>(size));
+    if (output_tail_.size() > tail_size)
+      output_tail_.erase(0, output_tail_.size() - tail_size);
+  }
+}
+
+bool worker_process::overdue(std::chrono::milliseconds limit) const {
+  std::lock_guard guard{mutex_};
+  return !watch_.paused() && watch_.elapsed(stopwatch::clock::now()) >= limit;
+}
+
+void worker_process::wake() {
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof(one));
+}
+
+// -- from any thread --------------------------------------------------------------------
+
+void worker_process::freeze() {
+  {
+    std::lock_guard guard{mutex_};
+    watch_.pause(stopwatch::clock::now());
+    if (alive())
+      ::kill(-handles_.group, SIGSTOP);
+  }
+  wake();
+}
+
+void worker_process::thaw() {
+  {
+    std::lock_guard guard{mutex_};
+    if (alive())
+      ::kill(-handles_.group, SIGCONT);
+    watch_.resume(stopwatch::clock::now());
+  }
+  wake();
+}
+
+void worker_process::kill() {
+  // While the init lives its group's number cannot have gone to anybody else. With a pid namespace
+  // the death of the init is the death of all; without one it takes the group.
+  if (!alive())
+    return;
+  ::kill(-handles_.group, SIGKILL);
+  ::syscall(SYS_pidfd_send_signal, handles_.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+bool worker_process::alive() const {
+  return !readable(handles_.pidfd.get(), 0ms);
+}
+
+double worker_process::cpu_seconds() {
+  auto seen = group_cpu_seconds(handles_.group);
+  std::lock_guard guard{mutex_};
+  cpu_seconds_ = std::max(cpu_seconds_, seen);
+  return cpu_seconds_;
+}
+
+} // namespace lathe::gpu

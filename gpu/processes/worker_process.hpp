@@ -1,0 +1,98 @@
+#pragma once
+
+#include "gpu/processes/channel.hpp"
+#include "gpu/processes/reply.hpp"
+#include "gpu/processes/stopwatch.hpp"
+#include "gpu/processes/unique_fd.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// What a warm process hands out for one worker.
+struct worker_handles {
+  channel requests;
+  unique_fd output;                 ///< read end of its standard output and error
+  unique_fd pidfd;                  ///< of the sandbox's init; readable once all inside is gone
+  pid_t group = 0;                  ///< process group, led by the guard
+  std::vector<std::string> missing; ///< parts of the sandbox that the host refuses
+};
+
+/// A process that runs foreign code for us. Ends with this object.
+/// One thread at a time calls; the functions under "from any thread" may interrupt it.
+class worker_process {
+public:
+  explicit worker_process(worker_handles handles);
+  worker_process(const worker_process&) = delete;
+  worker_process& operator=(const worker_process&) = delete;
+
+  /// Kills everything in the sandbox and waits until it is gone.
+  ~worker_process();
+
+  /// Asks and waits for the answer; drains what the worker prints meanwhile. A worker that needs
+  /// longer than `limit`, not counting time spent frozen, is killed. Whatever goes wrong is a reply
+  /// that is not ok; after a death or a lapse from the protocol every later call fails the same
+  /// way.
+  reply call(boost::json::object request, std::span<const int> fds,
+             std::chrono::milliseconds limit);
+
+  /// The last of what the worker printed.
+  const std::string& output_tail() const {
+    return output_tail_;
+  }
+
+  const std::vector<std::string>& missing() const {
+    return handles_.missing;
+  }
+
+  // -- from any thread ------------------------------------------------------------------
+
+  /// Stops every process of the worker, and the clock of the call under way.
+  void freeze();
+
+  void thaw();
+
+  /// Ends the call under way at once; it fails as `crashed`.
+  void kill();
+
+  bool alive() const;
+
+  /// CPU time [seconds] of all processes of the worker, as far as it was last seen.
+  double cpu_seconds();
+
+  pid_t group() const {
+    return handles_.group;
+  }
+
+private:
+  reply ask(const boost::json::object& request, std::span<const int> fds,
+            std::chrono::milliseconds limit);
+  reply take(channel_message message, std::uint64_t id);
+  reply lost(outcome how, std::string why);
+  reply died();
+  void wait_for_news(std::chrono::milliseconds limit);
+  void drain_output();
+  bool overdue(std::chrono::milliseconds limit) const;
+  void wake();
+
+  worker_handles handles_;
+  unique_fd wake_; // eventfd: the clock was paused, or goes on
+  std::string output_tail_;
+  std::string end_; // why no call can succeed any more
+  outcome end_kind_ = outcome::crashed;
+  std::uint64_t last_id_ = 0;
+
+  mutable std::mutex mutex_; // guards what follows
+  stopwatch watch_;
+  double cpu_seconds_ = 0;
+};
+
+} // namespace lathe::gpu

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "gpu/lease_source.hpp"
+#include "gpu/stopping_rule.hpp"
+#include "gpu/task_oracle.hpp"
+#include "gpu/timing_rules.hpp"
+
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// An output that was produced while the clock ran, to be compared afterwards.
+struct kept_output {
+  const input_draw* draw = nullptr;
+  shared_memory output;
+};
+
+/// What a race found.
+struct race_result {
+  std::optional<lathe::timing> timing;  ///< none: no interval could be had
+  std::optional<refusal> refused;
+  std::optional<failure> failed;        ///< the candidate broke while it was timed
+  std::string broken;                   ///< the reference broke: nobody's verdict
+  std::vector<kept_output> kept;
+  double wall = 0;                      ///< [seconds] of the exclusive lease
+};
+
+/// Times a candidate against the reference in alternating blocks, each in its own process, within
+/// one exclusive lease. The order of the inputs is drawn at random and the same for both; some of
+/// them the candidate has never seen. Both sides' reports are held against the clock of this
+/// process.
+class race {
+public:
+  /// @param budget [seconds] of measuring at most
+  race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, double budget);
+
+  /// Runs with the candidate in the state that the check left it in. The caller holds the lease and
+  /// keeps all other processes frozen.
+  race_result run();
+
+private:
+  /// The calls of one block.
+  struct plan {
+    std::vector<const input_draw*> sequence;
+    std::optional<std::size_t> fresh; ///< the call whose inputs are new to the candidate
+    std::size_t keep = 0;             ///< the call whose output is compared afterwards
+  };
+
+  /// One side's answer to a block.
+  struct lap {
+    reply answer;
+    std::vector<double> seconds;
+    block_clocks clocks;
+  };
+
+  bool warm_up();
+  bool pair_of_blocks();
+  plan next_plan();
+  lap run_block(worker_process& runner, const plan& x, const shared_memory* output) const;
+  bool accept(const lap& reference, const lap& candidate);
+  void record(const plan& x, const lap& reference, const lap& candidate);
+  bool is_finished() const;
+  void judge();
+
+  evaluation_site& site_;
+  task_oracle& oracle_;
+  worker_process& candidate_;
+  stopping_rule rule_;
+  double budget_;
+  std::mt19937_64 random_;
+  std::size_t calls_;                       // a block
+  std::vector<const input_draw*> unseen_;
+  std::vector<const input_draw*> seen_;
+  std::vector<timed_call> candidate_calls_;
+  std::vector<timed_call> reference_calls_;
+  std::vector<block_clocks> candidate_clocks_;
+  std::vector<block_clocks> reference_clocks_;
+  std::chrono::steady_clock::time_point began_;
+  std::size_t pairs_ = 0;
+  race_result result_;
+};
+
+} // namespace lathe::gpu

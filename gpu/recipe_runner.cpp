@@ -1,0 +1,112 @@
+#include "gpu/recipe_runner.hpp"
+
+#include "gpu/processes/shared_memory.hpp"
+#include "messages/error.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+namespace lathe::gpu {
+
+namespace {
+
+// All passes together; each has a limit of its own in the worker.
+constexpr auto compose_limit = std::chrono::minutes{5};
+
+// What the composer may hand back [bytes].
+constexpr std::size_t max_book = 64 << 20;
+
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// Returns the passes' sources by name, all that are in `folder`.
+std::map<std::string, std::string> read_passes(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> result;
+  std::error_code ignored;
+  for (auto& entry : std::filesystem::directory_iterator{folder, ignored})
+    if (entry.path().extension() == ".py")
+      result.emplace(entry.path().stem().string(), read_file(entry.path()));
+  return result;
+}
+
+/// Reads the composer's file. It comes from a process that ran foreign code.
+caf::expected<recipe_book> parse_book(std::string_view text) {
+  auto broken = [] {
+    return make_error(errc::evaluator_failed, "the recipe passes gave nothing that can be read");
+  };
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  simdjson::dom::array drafts;
+  simdjson::dom::array declined;
+  if (parser.parse(simdjson::padded_string{text}).get(root) != simdjson::SUCCESS
+      || root["drafts"].get(drafts) != simdjson::SUCCESS
+      || root["declined"].get(declined) != simdjson::SUCCESS)
+    return broken();
+  recipe_book result;
+  for (auto item : drafts) {
+    std::string_view label;
+    std::string_view source;
+    if (item["label"].get(label) != simdjson::SUCCESS
+        || item["source"].get(source) != simdjson::SUCCESS)
+      return broken();
+    result.drafts.push_back({std::string{source}, std::string{label}, {}, {}});
+  }
+  for (auto item : declined)
+    if (std::string_view line; item.get(line) == simdjson::SUCCESS)
+      result.declined.emplace_back(line);
+  return result;
+}
+
+} // namespace
+
+caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation_site& site) {
+  auto passes = read_passes(site.paths().recipes);
+  auto wanted = request.passes;
+  if (wanted.empty() || wanted.front() == "all") {
+    wanted.clear();
+    for (auto& [name, ignored] : passes)
+      wanted.push_back(name);
+  }
+  boost::json::object sources;
+  for (auto& name : wanted) {
+    auto i = passes.find(name);
+    if (i == passes.end())
+      return make_error(errc::user_error, fmt::format("there is no recipe pass '{}' in {}", name,
+                                                      site.paths().recipes.string()));
+    sources[name] = i->second;
+  }
+  auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
+  auto source = shared_memory::holding(request.subject.source);
+  auto files = shared_memory::holding(boost::json::serialize(sources));
+  if (!worker)
+    return std::move(worker.error());
+  if (!source || !files)
+    return make_error(errc::evaluator_failed, "no memory for the recipe passes");
+  int fds[] = {source->fd(), files->fd()};
+  auto answer = worker->process->call({{"op", "recipes"},
+                                       {"passes", boost::json::value_from(wanted)},
+                                       {"mode", site.config().mode},
+                                       {"tolerance", site.config().tolerance}},
+                                      fds, compose_limit);
+  if (!answer.ok() || answer.fds.size() != 1)
+    return make_error(errc::evaluator_failed,
+                      fmt::format("the recipe passes failed: {}",
+                                  answer.ok() ? "no answer" : answer.problem().message));
+  auto book = shared_memory::adopt(std::move(answer.fds.front()), max_book);
+  if (!book)
+    return std::move(book.error());
+  auto view = book->map();
+  if (!view)
+    return std::move(view.error());
+  auto bytes = view->bytes();
+  return parse_book({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+} // namespace lathe::gpu

@@ -1,0 +1,42 @@
+#include "gpu/stopping_rule.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace lathe::gpu {
+
+stopping_rule::stopping_rule(stopping_options options) : options_(options) {
+  // nop
+}
+
+void stopping_rule::add(block reference, block candidate, double elapsed) {
+  reference_samples_ += reference.size();
+  candidate_samples_ += candidate.size();
+  reference_.push_back(std::move(reference));
+  candidate_.push_back(std::move(candidate));
+  auto pairs = reference_.size();
+  auto out_of_time = elapsed >= options_.budget && pairs >= fewest_blocks;
+  if (pairs < next_look_ && !out_of_time && !is_finished())
+    return;
+  next_look_ = pairs + std::max<std::size_t>(1, pairs / 8);
+  result_ = ratio_interval(reference_, candidate_);
+  if (is_finished())
+    return;
+  if (precise())
+    reason_ = stop_reason::precise;
+  else if (hopeless())
+    reason_ = stop_reason::hopeless;
+  else if (out_of_time)
+    reason_ = stop_reason::out_of_time;
+}
+
+bool stopping_rule::precise() const {
+  return result_ && std::min(reference_samples_, candidate_samples_) >= options_.fewest_samples
+         && relative_half_width(*result_) <= options_.half_width;
+}
+
+bool stopping_rule::hopeless() const {
+  return result_ && result_->high < options_.hopeless;
+}
+
+} // namespace lathe::gpu

@@ -1,0 +1,176 @@
+#include "gpu/task_oracle.hpp"
+
+#include "messages/error.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace lathe::gpu {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Strict mode: five draws of inputs over two draws of weights.
+constexpr std::size_t weight_draws = 2;
+constexpr std::array<std::size_t, weight_draws> checked_upto = {3, 5}; // after each weight draw
+
+// Draws that no candidate sees before it is timed: the more there are, the surer is the test for
+// cached answers. Large inputs have to do with fewer; all of them together should fit this [bytes].
+constexpr std::size_t most_timed_draws = 16;
+constexpr std::size_t fewest_timed_draws = 6;
+constexpr std::size_t timed_bytes = 256 << 20;
+
+// No values file may be larger [bytes].
+constexpr std::size_t max_values = std::size_t{16} << 30;
+
+constexpr auto load_limit = 120s;
+constexpr auto call_limit = 120s;
+
+caf::error bad_task(const std::string& path, const failure& why) {
+  if (why.how == outcome::timed_out)
+    return make_error(errc::bad_task, fmt::format("{}: {}", path, why.message));
+  return make_error(errc::bad_task, why.summary.empty() ? why.message : why.summary);
+}
+
+std::string count_of(std::int64_t number, const std::string& noun) {
+  return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+std::string size_of(std::size_t bytes) {
+  return bytes < 10'000 ? fmt::format("{} B", bytes) : fmt::format("{:.3g} MB", static_cast<double>(bytes) / 1e6);
+}
+
+} // namespace
+
+caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
+                                                                 evaluation_site& site) {
+  std::shared_ptr<task_oracle> result{new task_oracle(subject, site)};
+  auto worker = site.spawn("oracle", result->tag_);
+  if (!worker)
+    return std::move(worker.error());
+  result->worker_ = std::move(*worker);
+  if (auto error = result->load(subject))
+    return error;
+  for (std::size_t i = 0; i < weight_draws; ++i) {
+    if (auto error = result->construct())
+      return error;
+    while (result->checked_.size() < checked_upto[i]) {
+      auto x = result->draw(fmt::format("c{}", result->checked_.size()), i);
+      if (!x)
+        return std::move(x.error());
+      result->checked_.push_back(std::move(*x));
+    }
+  }
+  auto timed_draws = std::clamp(timed_bytes / std::max<std::size_t>(1, result->input_bytes_),
+                                fewest_timed_draws, most_timed_draws);
+  while (result->timed_.size() < timed_draws) {
+    auto x = result->draw(fmt::format("t{}", result->timed_.size()), weight_draws - 1);
+    if (!x)
+      return std::move(x.error());
+    result->timed_.push_back(std::move(*x));
+  }
+  if (auto error = result->audit())
+    return error;
+  return result;
+}
+
+task_oracle::task_oracle(const task& subject, evaluation_site& site)
+  : site_(site), tag_("oracle:" + subject.name), path_(subject.path) {
+  // nop
+}
+
+caf::error task_oracle::load(const task& subject) {
+  auto source = shared_memory::holding(subject.source);
+  if (!source)
+    return source.error();
+  int fds[] = {source->fd()};
+  auto loaded = worker_.process->call(
+    {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", site_.config().mode}}, fds,
+    load_limit);
+  return loaded.ok() ? caf::error{} : bad_task(path_, loaded.problem());
+}
+
+caf::error task_oracle::construct() {
+  auto seed = site_.secret_seed();
+  auto given = worker_.process->call({{"op", "arguments"}, {"seed", seed}}, {}, call_limit);
+  if (!given.ok() || given.fds.size() != 1)
+    return given.ok() ? make_error(errc::bad_task, path_ + ": get_init_inputs gave nothing")
+                      : bad_task(path_, given.problem());
+  auto arguments = shared_memory::adopt(std::move(given.fds.front()), max_values);
+  if (!arguments)
+    return arguments.error();
+  int fds[] = {arguments->fd()};
+  auto built = worker_.process->call({{"op", "construct"}, {"seed", seed}}, fds, call_limit);
+  if (!built.ok())
+    return bad_task(path_, built.problem());
+  parameters_ = built.integer("parameters").value_or(0);
+  weights_.push_back({seed, std::move(*arguments)});
+  return {};
+}
+
+caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights) {
+  auto given = worker_.process->call({{"op", "draw"}, {"seed", site_.secret_seed()}}, {}, call_limit);
+  if (!given.ok() || given.fds.size() != 1)
+    return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
+                      : bad_task(path_, given.problem());
+  auto inputs = shared_memory::adopt(std::move(given.fds.front()), max_values);
+  if (!inputs)
+    return std::move(inputs.error());
+  input_bytes_ = inputs->size();
+  int fds[] = {inputs->fd()};
+  auto kept = worker_.process->call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
+  if (!kept.ok())
+    return bad_task(path_, kept.problem());
+  auto expected = run(name, false);
+  if (!expected)
+    return std::move(expected.error());
+  output_bytes_ = expected->size();
+  input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};
+  if (auto exact = run(result.name, true))
+    result.exact = std::move(*exact);
+  return result;
+}
+
+caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exact) {
+  boost::json::object request{{"op", "run"}, {"inputs", name}};
+  if (exact)
+    request["dtype"] = "float64";
+  auto answer = worker_.process->call(std::move(request), {}, call_limit);
+  if (!answer.ok() || answer.fds.size() != 1)
+    return answer.ok() ? make_error(errc::bad_task, path_ + ": the model gave nothing")
+                       : bad_task(path_, answer.problem());
+  return shared_memory::adopt(std::move(answer.fds.front()), max_values);
+}
+
+caf::error task_oracle::audit() {
+  std::vector<int> outputs;
+  for (auto& x : timed_)
+    if (outputs.size() < 4) // a message carries few descriptors
+      outputs.push_back(x.expected.fd());
+  auto reason = site_.verifier().audit(site_.config().tolerance, outputs,
+                                       std::chrono::steady_clock::now() + call_limit);
+  if (!reason)
+    return reason.error();
+  degenerate_ = std::move(*reason);
+  return {};
+}
+
+task_profile task_oracle::profile() const {
+  task_profile result;
+  result.where = site_.describe();
+  result.where.judge += fmt::format(", {}, {}", count_of(checked_upto.back(), "input draw"),
+                                    count_of(weight_draws, "weight draw"));
+  if (!timed_.empty() && !timed_.front().exact)
+    result.where.judge += ", no float64 reference (the model does not run in float64)";
+  result.baselines = baselines_;
+  result.shapes = fmt::format("inputs {}, outputs {}, {}", size_of(input_bytes_),
+                              size_of(output_bytes_), count_of(parameters_, "parameter"));
+  result.degenerate = degenerate_;
+  return result;
+}
+
+} // namespace lathe::gpu

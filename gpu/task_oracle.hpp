@@ -1,0 +1,109 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "gpu/processes/shared_memory.hpp"
+#include "messages/task.hpp"
+
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// One construction of the model: candidate and reference get the same seed and arguments.
+struct weight_draw {
+  std::int64_t seed = 0;
+  shared_memory arguments;
+};
+
+/// One draw of a task's inputs, with what the reference answers.
+struct input_draw {
+  std::string name;                    ///< as both workers call it
+  std::size_t weights = 0;             ///< index of the weight draw that the answers belong to
+  shared_memory inputs;
+  shared_memory expected;              ///< of the float32 run
+  std::optional<shared_memory> exact;  ///< of the float64 run; none where the model cannot do it
+};
+
+/// A task's reference in a process of its own, with secret draws of inputs and weights. It never
+/// loads a candidate. The draws are made once and serve all candidates of the run: a candidate's
+/// process is used once, so what one of them saw does not help the next.
+class task_oracle {
+public:
+  /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
+  /// line where there is one.
+  static caf::expected<std::shared_ptr<task_oracle>> prepare(const task& subject,
+                                                             evaluation_site& site);
+
+  // -- draws ------------------------------------------------------------------------------
+
+  std::span<const weight_draw> weights() const {
+    return weights_;
+  }
+
+  /// Draws for the check, in the order of their weights.
+  std::span<const input_draw> checked() const {
+    return checked_;
+  }
+
+  /// Draws that a candidate sees for the first time while it is timed. They belong to the last
+  /// weight draw, as do the last of `checked()`.
+  std::span<const input_draw> timed() const {
+    return timed_;
+  }
+
+  // -- the reference's speed ------------------------------------------------------------------
+
+  /// The tag of its process among those that may be frozen.
+  const std::string& tag() const {
+    return tag_;
+  }
+
+  /// The process, with the last weight draw constructed and all draws of those weights known by
+  /// name. Its user holds `mutex()` and an exclusive lease.
+  worker_process& process() {
+    return *worker_.process;
+  }
+
+  std::mutex& mutex() {
+    return mutex_;
+  }
+
+  // -- what is known about the task -----------------------------------------------------------
+
+  task_profile profile() const;
+
+  /// Median of one eager call [seconds], roughly: measured before any candidate came.
+  double eager_seconds() const {
+    return baselines_.empty() ? 0 : baselines_.front().seconds;
+  }
+
+  void set_baselines(std::vector<baseline> x) {
+    baselines_ = std::move(x);
+  }
+
+private:
+  task_oracle(const task& subject, evaluation_site& site);
+
+  caf::error load(const task& subject);
+  caf::error construct();
+  caf::expected<input_draw> draw(std::string name, std::size_t weights);
+  caf::expected<shared_memory> run(const std::string& name, bool exact);
+  caf::error audit();
+
+  evaluation_site& site_;
+  std::string tag_;
+  std::string path_;
+  site_worker worker_;
+  std::vector<weight_draw> weights_;
+  std::vector<input_draw> checked_;
+  std::vector<input_draw> timed_;
+  std::vector<baseline> baselines_;
+  std::string degenerate_;
+  std::int64_t parameters_ = 0;
+  std::size_t input_bytes_ = 0;
+  std::size_t output_bytes_ = 0;
+  std::mutex mutex_;
+};
+
+} // namespace lathe::gpu

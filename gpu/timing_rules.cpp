@@ -1,0 +1,148 @@
+#include "gpu/timing_rules.hpp"
+
+#include "gpu/statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <numeric>
+#include <vector>
+
+namespace lathe::gpu {
+
+namespace {
+
+constexpr double cached_factor = 1.5;
+constexpr double cached_gap = 20e-6; // [seconds] a difference below this is nobody's advantage
+constexpr double cached_sigmas = 3;
+constexpr double hidden_factor = 2;
+constexpr double hidden_slack = 2e-3; // [seconds] a block
+constexpr std::size_t fewest_clocked_blocks = 5;
+constexpr double clock_tolerance = 1.01;
+constexpr double shortest_call = 100e-9; // [seconds] Python alone needs more to call anything
+
+std::string milliseconds(double seconds) {
+  return fmt::format("{:.3g} ms", seconds * 1e3);
+}
+
+// -- cached output ----------------------------------------------------------------------
+
+// The standard error of a median, from quartiles, which a few slow calls do not move (McGill, Tukey
+// and Larsen, "Variations of Box Plots", 1978).
+double median_error(const std::vector<double>& x) {
+  auto spread = quantile(x, 0.75) - quantile(x, 0.25);
+  return 1.25 * spread / 1.35 / std::sqrt(static_cast<double>(x.size()));
+}
+
+struct visits {
+  explicit visits(std::span<const timed_call> calls) {
+    for (auto& x : calls)
+      (x.first_visit ? first : repeated).push_back(x.seconds);
+  }
+
+  bool empty() const {
+    return first.empty() || repeated.empty();
+  }
+
+  double ratio() const {
+    return median(first) / median(repeated);
+  }
+
+  double gap() const {
+    return median(first) - median(repeated);
+  }
+
+  // The standard error of `gap`.
+  double gap_error() const {
+    return std::hypot(median_error(first), median_error(repeated));
+  }
+
+  std::vector<double> first;
+  std::vector<double> repeated;
+};
+
+// By how many standard deviations x exceeds y in the rank test of Mann and Whitney ("On a Test of
+// Whether one of Two Random Variables is Stochastically Larger than the Other", 1947).
+double rank_excess(const std::vector<double>& x, std::vector<double> y) {
+  std::sort(y.begin(), y.end());
+  double wins = 0;
+  for (auto value : x) {
+    auto [from, to] = std::equal_range(y.begin(), y.end(), value);
+    wins += static_cast<double>(from - y.begin()) + static_cast<double>(to - from) / 2;
+  }
+  auto n = static_cast<double>(x.size());
+  auto m = static_cast<double>(y.size());
+  return (wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
+}
+
+// -- clocks -------------------------------------------------------------------------------
+
+double hidden_part(std::span<const block_clocks> blocks) {
+  std::vector<double> result;
+  for (auto& x : blocks)
+    result.push_back(x.wall - x.reported);
+  return median(std::move(result));
+}
+
+double reported_part(std::span<const block_clocks> blocks) {
+  std::vector<double> result;
+  for (auto& x : blocks)
+    result.push_back(x.reported);
+  return median(std::move(result));
+}
+
+} // namespace
+
+std::optional<refusal> check_cached_output(std::span<const timed_call> candidate,
+                                           std::span<const timed_call> reference) {
+  auto theirs = visits{candidate};
+  auto ours = visits{reference};
+  if (theirs.empty() || ours.empty())
+    return std::nullopt;
+  auto innocent_gap = cached_gap + 2 * std::max(0.0, ours.gap()) + cached_sigmas * ours.gap_error();
+  auto innocent_ratio = cached_factor * std::max(1.0, ours.ratio());
+  if (theirs.gap() <= innocent_gap || theirs.ratio() <= innocent_ratio
+      || rank_excess(theirs.first, theirs.repeated) < cached_sigmas)
+    return std::nullopt;
+  return refusal{"cached-output",
+                 fmt::format("the answer for never-seen inputs took {:.1f} times as long as for "
+                             "repeated ones ({} against {}; the reference: {:.1f} times)",
+                             theirs.ratio(), milliseconds(median(theirs.first)),
+                             milliseconds(median(theirs.repeated)), ours.ratio())};
+}
+
+std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
+                                    std::span<const block_clocks> reference) {
+  if (std::min(candidate.size(), reference.size()) < fewest_clocked_blocks)
+    return std::nullopt;
+  auto theirs = hidden_part(candidate);
+  auto ours = std::max(0.0, hidden_part(reference));
+  if (theirs <= hidden_factor * ours + hidden_slack)
+    return std::nullopt;
+  auto reported = reported_part(candidate);
+  return refusal{"clock-mismatch",
+                 fmt::format("a block that reports {} took {} by the parent's clock: {} are "
+                             "unaccounted for, {} with the reference",
+                             milliseconds(reported), milliseconds(reported + theirs),
+                             milliseconds(theirs), milliseconds(ours))};
+}
+
+std::optional<refusal> check_plausible(std::span<const double> seconds, double wall) {
+  auto impossible = [](double x) { return !std::isfinite(x) || x < shortest_call; };
+  auto found = std::find_if(seconds.begin(), seconds.end(), impossible);
+  if (found != seconds.end())
+    return refusal{"implausible-time",
+                   fmt::format("call {} reports {}, and no call takes less than {}",
+                               std::distance(seconds.begin(), found) + 1, milliseconds(*found),
+                               milliseconds(shortest_call))};
+  auto sum = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  if (sum > wall * clock_tolerance)
+    return refusal{"implausible-time",
+                   fmt::format("{} calls report {} together, and the parent's clock saw only {}",
+                               seconds.size(), milliseconds(sum), milliseconds(wall))};
+  return std::nullopt;
+}
+
+} // namespace lathe::gpu

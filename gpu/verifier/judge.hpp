@@ -1,0 +1,17 @@
+#pragma once
+
+#include "gpu/verifier/comparison.hpp"
+#include "gpu/verifier/tolerance.hpp"
+#include "gpu/verifier/values.hpp"
+
+namespace lathe::verifier {
+
+/// Judges what a candidate returned. `exact` is the reference's float64 run, or null where the
+/// reference has none; it has to have the tensors of `expected`, dtypes aside, to be of use.
+comparison judge(const value& expected, const value* exact, const value& got,
+                 const tolerance& allowed);
+
+/// What is said about an answer whose file cannot be read.
+comparison unreadable(const std::string& problem);
+
+} // namespace lathe::verifier

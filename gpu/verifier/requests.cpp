@@ -1,0 +1,96 @@
+#include "gpu/verifier/requests.hpp"
+
+#include "gpu/verifier/audit.hpp"
+#include "gpu/verifier/judge.hpp"
+
+#include <boost/json.hpp>
+
+#include <cmath>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+namespace lathe::verifier {
+
+namespace {
+
+namespace json = boost::json;
+
+// A request that cannot be served. Thrown only inside this file: `answer` makes a reply of it.
+struct bad_request : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+tolerance read_tolerance(const json::object& request) {
+  tolerance result;
+  if (!from_string(std::string_view{request.at("policy").as_string()}, result.policy))
+    throw bad_request{"there is no such policy"};
+  if (auto* k = request.if_contains("k"))
+    result.k = k->to_number<double>();
+  if (!std::isfinite(result.k) || result.k <= 0)
+    throw bad_request{"k has to be a positive number"};
+  return result;
+}
+
+reading read_file(const json::value& position, std::span<const int> fds) {
+  auto index = position.to_number<std::size_t>();
+  if (index >= fds.size())
+    throw bad_request{"a descriptor is missing"};
+  return read_values(fds[index]);
+}
+
+value read_reference(const json::value& position, std::span<const int> fds) {
+  auto result = read_file(position, fds);
+  if (!result)
+    throw bad_request{"the reference's output cannot be read: " + result.problem};
+  return std::move(result.content);
+}
+
+json::object answer_compare(const json::object& request, std::span<const int> fds) {
+  auto allowed = read_tolerance(request);
+  auto expected = read_reference(request.at("expected"), fds);
+  std::optional<value> exact;
+  if (auto* position = request.if_contains("exact"); position && !position->is_null())
+    exact = read_reference(*position, fds);
+  auto got = read_file(request.at("got"), fds);
+  auto result = got ? judge(expected, exact ? &*exact : nullptr, got.content, allowed)
+                    : unreadable(got.problem);
+  return {{"ok", true},
+          {"agrees", result.agrees},
+          {"evidence", result.evidence},
+          {"error_ratio", result.error_ratio},
+          {"precision_class", result.precision_class}};
+}
+
+json::object answer_audit(const json::object& request, std::span<const int> fds) {
+  auto allowed = read_tolerance(request);
+  std::vector<value> draws;
+  for (auto& position : request.at("expected").as_array())
+    draws.push_back(read_reference(position, fds));
+  return {{"ok", true}, {"degenerate", audit(draws, allowed)}};
+}
+
+json::object dispatch(std::string_view text, std::span<const int> fds) {
+  auto parsed = json::parse({text.data(), text.size()});
+  auto& request = parsed.as_object();
+  auto& op = request.at("op").as_string();
+  if (op == "compare")
+    return answer_compare(request, fds);
+  if (op == "audit")
+    return answer_audit(request, fds);
+  throw bad_request{"there is no such operation"};
+}
+
+} // namespace
+
+std::string answer(std::string_view request, std::span<const int> fds) {
+  try {
+    return json::serialize(dispatch(request, fds));
+  } catch (const std::exception& problem) { // Boost.JSON, torch and `bad_request`
+    return json::serialize(
+      json::object{{"ok", false}, {"kind", "bad_request"}, {"message", problem.what()}});
+  }
+}
+
+} // namespace lathe::verifier

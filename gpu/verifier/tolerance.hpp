@@ -1,0 +1,79 @@
+#pragma once
+
+#include "messages/enum_names.hpp"
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+
+namespace lathe::verifier {
+
+/// How near an answer has to be, see evaluation.md section 3.
+enum class policy : std::uint8_t {
+  fp32,        ///< as near to the float64 run as `k` times float32 eager's own error
+  tf32,        ///< the same with the error that eager shows when it multiplies in TF32
+  half,        ///< the same with the error that eager shows in bfloat16
+  kernelbench, ///< allclose at 1e-4 (float32) or 1e-2 (half types), as published
+  pike,        ///< allclose at 1e-2, as published
+};
+
+/// What an answer's error looks like, whatever the policy says about it.
+enum class precision : std::uint8_t { fp32, tf32, half, worse };
+
+/// A policy and how many times eager's error it allows.
+struct tolerance {
+  verifier::policy policy = verifier::policy::fp32;
+  double k = 8; ///< not used by kernelbench and pike
+};
+
+/// True for the policies that are stated in units of eager's own error.
+bool measures_in_eager_errors(policy x);
+
+/// How an answer's tensor compares with the reference's.
+struct tensor_comparison {
+  at::Tensor off;   ///< bool, one an element: outside the tolerance
+  at::Tensor error; ///< float64 distance; infinite where NaN, infinities or integers differ
+  at::Tensor limit; ///< float64, the error that is allowed: one number, or one an element
+  double unit = 0;  ///< float32 eager's error, or the least that is worth telling apart
+  double ratio = 0; ///< the worst error in units; at most `worst_ratio`
+  precision measured = precision::fp32;
+  bool agrees = true;
+};
+
+/// Stands for an infinite `tensor_comparison::ratio`, so that it can travel as a JSON number.
+inline constexpr double worst_ratio = 1e30;
+
+/// Compares two tensors of equal shape and dtype. `exact` is the reference's float64 run, of the
+/// same shape; undefined when there is none. Complex tensors have to be viewed as real ones first.
+///
+/// Floating point: with `u` the unit round-off of a precision (float32 2^-24, TF32 2^-11, bfloat16
+/// 2^-8), its unit of error over one output is the largest of
+///   - float32 eager's worst error against the float64 run,
+///   - 2 u of the output's standard deviation: one product of matrices with rounded operands shows
+///     a worst error of 3 u of it (measured: TF32 3, 12 layers 10, 32 layers 16; one in bfloat16
+///     3 to 4 of its own u, which is 8 times TF32's), so that 8 units tell precisions apart,
+///   - u / 2 of the largest value, so that 8 units hold a last digit that is off by two.
+/// The second and third keep constant outputs, and outputs that eager hits exactly, from asking for
+/// the impossible. An answer has the class of the first precision whose 8 units hold its error,
+/// whatever k is.
+/// Integers and bools have to be equal. NaN and infinities have to match in place.
+tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
+                          const at::Tensor& got, const tolerance& allowed);
+
+} // namespace lathe::verifier
+
+namespace lathe {
+
+template <>
+struct enum_names<verifier::policy> {
+  static constexpr std::array<std::string_view, 5> value = {"fp32", "tf32", "half", "kernelbench",
+                                                            "pike"};
+};
+
+template <>
+struct enum_names<verifier::precision> {
+  static constexpr std::array<std::string_view, 4> value = {"fp32", "tf32", "half", "worse"};
+};
+
+} // namespace lathe

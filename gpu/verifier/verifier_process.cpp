@@ -1,0 +1,174 @@
+#include "gpu/verifier/verifier_process.hpp"
+
+#include "messages/error.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include <spawn.h>
+#include <sys/wait.h>
+
+namespace lathe::verifier {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr int socket_fd = 3; // where the verifier looks for it
+
+caf::error failed(const std::string& why) {
+  return make_error(errc::evaluator_failed, "the verifier " + why);
+}
+
+// The process gets its socket, our standard streams and nothing else: no other descriptor and an
+// environment of its own.
+int spawn(const std::string& executable, int socket, pid_t& pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, socket, socket_fd);
+  posix_spawn_file_actions_addclosefrom_np(&actions, socket_fd + 1);
+  std::string name = executable;
+  std::string environment = "OMP_NUM_THREADS=1";
+  std::array<char*, 2> arguments{name.data(), nullptr};
+  std::array<char*, 2> variables{environment.data(), nullptr};
+  auto result =
+    ::posix_spawn(&pid, executable.c_str(), &actions, nullptr, arguments.data(), variables.data());
+  posix_spawn_file_actions_destroy(&actions);
+  return result;
+}
+
+caf::expected<json::object> parse_reply(const std::string& text) {
+  json::error_code problem;
+  auto parsed = json::parse(text, problem);
+  auto* reply = problem ? nullptr : parsed.if_object();
+  auto* ok = reply ? reply->if_contains("ok") : nullptr;
+  if (!ok || !ok->is_bool())
+    return failed("gave an answer that makes no sense");
+  if (ok->get_bool())
+    return std::move(*reply);
+  auto* message = reply->if_contains("message");
+  return failed("refused: "
+                + (message && message->is_string() ? std::string{message->get_string()}
+                                                   : std::string{"no reason given"}));
+}
+
+// Runs `read` on a reply whose keys the protocol promises.
+template <class Read>
+auto read_reply(const json::object& reply, Read read) -> caf::expected<decltype(read(reply))> {
+  try {
+    return read(reply);
+  } catch (const std::exception&) { // Boost.JSON: a key is missing or of another type
+    return failed("left something out of its answer");
+  }
+}
+
+} // namespace
+
+verifier_process::verifier_process(std::string executable) : executable_(std::move(executable)) {}
+
+verifier_process::~verifier_process() {
+  stop();
+}
+
+caf::expected<comparison> verifier_process::compare(const std::string& policy, double k,
+                                                    int expected_fd, int exact_fd, int got_fd,
+                                                    time_point deadline) {
+  json::object request{
+    {"op", "compare"}, {"policy", policy}, {"k", k}, {"expected", 0}, {"got", 1}};
+  std::vector<int> fds{expected_fd, got_fd};
+  if (exact_fd >= 0) {
+    request["exact"] = 2;
+    fds.push_back(exact_fd);
+  }
+  auto reply = ask(request, fds, deadline);
+  if (!reply)
+    return std::move(reply.error());
+  return read_reply(*reply, [](const json::object& x) {
+    return comparison{x.at("agrees").as_bool(), std::string{x.at("evidence").as_string()},
+                      x.at("error_ratio").to_number<double>(),
+                      std::string{x.at("precision_class").as_string()}};
+  });
+}
+
+caf::expected<std::string> verifier_process::audit(const std::string& policy,
+                                                   std::span<const int> expected_fds,
+                                                   time_point deadline) {
+  json::array positions;
+  for (std::size_t i = 0; i < expected_fds.size(); ++i)
+    positions.push_back(i);
+  auto reply =
+    ask({{"op", "audit"}, {"policy", policy}, {"expected", positions}}, expected_fds, deadline);
+  if (!reply)
+    return std::move(reply.error());
+  return read_reply(
+    *reply, [](const json::object& x) { return std::string{x.at("degenerate").as_string()}; });
+}
+
+// A verifier that died is asked once more, in a new process: it may have died before the question.
+caf::expected<json::object> verifier_process::ask(const json::object& request,
+                                                  std::span<const int> fds, time_point deadline) {
+  if (fds.size() > gpu::channel::max_descriptors)
+    return failed("takes at most " + std::to_string(gpu::channel::max_descriptors)
+                  + " files at once");
+  std::unique_lock guard{mutex_};
+  auto text = ask_once(request, fds, deadline);
+  if (!text && text.error() != errc::timed_out)
+    text = ask_once(request, fds, deadline);
+  if (!text)
+    return std::move(text.error());
+  return parse_reply(*text);
+}
+
+// Whatever goes wrong ends the process: a late answer must not be taken for the next one's.
+caf::expected<std::string> verifier_process::ask_once(const json::object& request,
+                                                      std::span<const int> fds,
+                                                      time_point deadline) {
+  if (!channel_)
+    if (auto problem = start())
+      return problem;
+  auto problem = channel_->send(request, fds);
+  if (!problem) {
+    auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    auto message = channel_->receive_within(std::max(left, std::chrono::milliseconds{0}));
+    if (message)
+      return std::move(message->text);
+    problem = std::move(message.error());
+  }
+  stop();
+  if (problem == errc::timed_out)
+    return make_error(errc::timed_out, "the verifier did not answer in time");
+  return failed("died");
+}
+
+caf::error verifier_process::start() {
+  auto ends = gpu::channel::make();
+  if (!ends)
+    return std::move(ends.error());
+  if (auto code = spawn(executable_, ends->second.get(), pid_); code != 0) {
+    pid_ = -1;
+    return make_error(errc::environment_error,
+                      "cannot start " + executable_ + ": " + std::strerror(code));
+  }
+  channel_.emplace(std::move(ends->first));
+  return {};
+}
+
+void verifier_process::stop() {
+  channel_.reset();
+  if (pid_ < 0)
+    return;
+  ::kill(pid_, SIGKILL); // it owns nothing that needs an orderly end
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR)
+    ;
+  pid_ = -1;
+}
+
+} // namespace lathe::verifier

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "gpu/processes/channel.hpp"
+#include "gpu/verifier/comparison.hpp"
+
+#include <boost/json/fwd.hpp>
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <sys/types.h>
+
+namespace lathe::verifier {
+
+/// The verifier as `lathe` sees it: a process that is started when it is first needed, and again
+/// when it died. Any thread may ask; one question is answered at a time.
+class verifier_process {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// Will run the `lathe-verifier` at `executable`.
+  explicit verifier_process(std::string executable);
+
+  verifier_process(const verifier_process&) = delete;
+  verifier_process& operator=(const verifier_process&) = delete;
+
+  ~verifier_process();
+
+  /// Compares a candidate's output file with the reference's. `exact_fd` is the float64 run's, or
+  /// -1 where there is none. Errors are `errc::timed_out` and `errc::evaluator_failed`; a wrong or
+  /// unreadable answer is not an error.
+  caf::expected<comparison> compare(const std::string& policy, double k, int expected_fd,
+                                    int exact_fd, int got_fd, time_point deadline);
+
+  /// Returns why a trivial answer would pass for a task with these reference outputs, or an empty
+  /// string. Errors as above.
+  caf::expected<std::string> audit(const std::string& policy, std::span<const int> expected_fds,
+                                   time_point deadline);
+
+private:
+  caf::expected<boost::json::object> ask(const boost::json::object& request,
+                                         std::span<const int> fds, time_point deadline);
+  caf::expected<std::string> ask_once(const boost::json::object& request, std::span<const int> fds,
+                                      time_point deadline);
+  caf::error start();
+  void stop();
+
+  std::mutex mutex_; // guards what follows
+  std::string executable_;
+  std::optional<gpu::channel> channel_; // there while the process is
+  pid_t pid_ = -1;
+};
+
+} // namespace lathe::verifier

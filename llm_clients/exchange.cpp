@@ -1,0 +1,126 @@
+#include "llm_clients/exchange.hpp"
+
+#include "llm_clients/json_text.hpp"
+#include "messages/content_hash.hpp"
+#include "messages/error.hpp"
+
+#include <simdjson.h>
+
+#include <fmt/format.h>
+
+namespace lathe::llm_clients {
+
+namespace {
+
+std::string request_fields(const llm_request& x) {
+  return fmt::format(R"("request":{},"agent":{},"role":{},"model":{})", x.request,
+                     json_string(x.agent), json_string(x.role), json_string(x.model));
+}
+
+std::string spend_fields(const spend& x) {
+  return fmt::format(R"("queries":{},"input_tokens":{},"cached_input_tokens":{},)"
+                     R"("output_tokens":{},"usd":{})",
+                     x.queries, x.input_tokens, x.cached_input_tokens, x.output_tokens, x.usd);
+}
+
+journal_record record_of(const llm_request& request, std::string_view kind, std::string payload) {
+  journal_record result;
+  result.session = request.session;
+  result.kind = kind;
+  result.payload = std::move(payload);
+  return result;
+}
+
+// Reads fields and remembers the first that is missing, so that the caller checks once.
+struct field_reader {
+  simdjson::dom::element object;
+  std::string missing;
+
+  template <class T>
+  T get(const char* key) {
+    T result{};
+    if (object[key].get(result) != simdjson::SUCCESS && missing.empty())
+      missing = key;
+    return result;
+  }
+
+  std::string text(const char* key) {
+    return std::string{get<std::string_view>(key)};
+  }
+
+  spend cost() {
+    return {get<std::int64_t>("queries"), get<std::int64_t>("input_tokens"),
+            get<std::int64_t>("cached_input_tokens"), get<std::int64_t>("output_tokens"),
+            get<double>("usd")};
+  }
+};
+
+caf::error damaged(const journal_record& record, std::string_view what) {
+  return make_error(errc::journal_failed, fmt::format("journal record {} ({}) is damaged: {}",
+                                                      record.seq, record.kind, what));
+}
+
+recorded_answer answer_of(const journal_record& record, field_reader& fields) {
+  recorded_answer result;
+  result.session = record.session;
+  result.request = fields.get<std::uint64_t>("request");
+  result.prompt_hash = fields.text("prompt");
+  result.answer.model = fields.text("provider_model");
+  result.answer.finish = fields.text("finish");
+  result.answer.cost = fields.cost();
+  result.answer.seconds = fields.get<double>("seconds");
+  result.answer.recorded = true;
+  return result;
+}
+
+} // namespace
+
+std::string prompt_text(const llm_request& request) {
+  return request.system + "\n\n" + request.prompt;
+}
+
+journal_append exchange_record(const llm_request& request, const llm_answer& answer) {
+  auto prompt = prompt_text(request);
+  auto prompt_hash = content_hash(prompt);
+  auto answer_hash = content_hash(answer.text);
+  auto payload =
+    fmt::format(R"({{{},"provider_model":{},"prompt":"{}","answer":"{}","finish":{},)"
+                R"({},"seconds":{}}})",
+                request_fields(request), json_string(answer.model), prompt_hash, answer_hash,
+                json_string(answer.finish), spend_fields(answer.cost), answer.seconds);
+  return {{record_of(request, exchange_kind, std::move(payload))},
+          {{prompt_hash, std::move(prompt)}, {answer_hash, answer.text}}};
+}
+
+journal_append lost_record(const llm_request& request, const spend& cost) {
+  auto payload = fmt::format("{{{},{}}}", request_fields(request), spend_fields(cost));
+  return {{record_of(request, lost_kind, std::move(payload))}, {}};
+}
+
+caf::error read_record(const journal_record& record,
+                       const std::function<caf::expected<std::string>(const std::string&)>& text_of,
+                       earlier_run& run) {
+  auto answered = record.kind == exchange_kind;
+  if (!answered && record.kind != lost_kind)
+    return {};
+  simdjson::dom::parser parser;
+  field_reader fields;
+  if (parser.parse(record.payload).get(fields.object) != simdjson::SUCCESS)
+    return damaged(record, "not JSON");
+  auto cost = fields.cost();
+  auto answer_hash = answered ? fields.text("answer") : std::string{};
+  auto answer = answered ? answer_of(record, fields) : recorded_answer{};
+  if (!fields.missing.empty())
+    return damaged(record, "no " + fields.missing);
+  if (answered) {
+    auto text = text_of(answer_hash);
+    if (!text)
+      return std::move(text.error());
+    answer.answer.text = std::move(*text);
+    run.answers.push_back(std::move(answer));
+  }
+  run.spent[record.session] += cost;
+  return {};
+}
+
+} // namespace lathe::llm_clients

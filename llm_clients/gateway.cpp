@@ -1,0 +1,298 @@
+#include "llm_clients/gateway.hpp"
+
+#include "llm_clients/answer_book.hpp"
+#include "llm_clients/dispatcher.hpp"
+#include "llm_clients/log.hpp"
+#include "llm_clients/price.hpp"
+#include "messages/content_hash.hpp"
+#include "messages/error.hpp"
+
+#include <caf/action.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <random>
+#include <tuple>
+
+namespace lathe::llm_clients {
+
+namespace {
+
+constexpr auto journal_timeout = std::chrono::seconds(60);
+
+// One question under way, from its arrival until its answer is in the journal.
+struct call {
+  llm_request request;
+  std::string prompt_hash;
+  double worst_usd = 0;
+  int failed = 0; // attempts
+  // More than one when an agent died and its successor asks the same again.
+  std::vector<caf::typed_response_promise<llm_answer>> askers;
+};
+
+struct endpoint {
+  model_config config; // without its key, which the provider alone holds
+  std::unique_ptr<provider> asks;
+  std::string fatal; // why no question can be answered any more
+};
+
+using question_key = std::tuple<session_id, request_id, std::string>;
+
+struct gateway_state {
+  static inline const char* name = "llm.gateway";
+
+  explicit gateway_state(gateway_actor::pointer selfptr) : self(selfptr) {
+    // nop
+  }
+
+  void init(gateway_options options) {
+    journal = std::move(options.journal);
+    retry = options.retry;
+    random.seed(options.seed);
+    queue.emplace(options.budget, options.max_waiting);
+    book.emplace(options.kept_answers);
+    for (auto& [session, spent] : options.earlier.spent)
+      queue->seed(session, spent);
+    for (auto& x : options.earlier.answers)
+      book->pin(std::move(x));
+    for (auto& model : options.models)
+      add_endpoint(std::move(model), options.providers);
+  }
+
+  void add_endpoint(model_config model, const provider_factory& providers) {
+    endpoint x;
+    if (auto made = providers(model))
+      x.asks = std::move(*made);
+    else
+      x.fatal = describe(made.error());
+    model.api_key.clear();
+    queue->add_model(model.name, model.in_flight);
+    auto model_name = model.name;
+    x.config = std::move(model);
+    endpoints.insert_or_assign(std::move(model_name), std::move(x));
+  }
+
+  // -- callbacks for the behavior ---------------------------------------------------------
+
+  caf::result<llm_answer> ask(llm_request request) {
+    auto at = endpoints.find(request.model);
+    if (at == endpoints.end())
+      return make_error(errc::user_error,
+                        fmt::format("agent '{}' asks for model '{}', which is not in the topology",
+                                    request.agent, request.model));
+    auto prompt_hash = content_hash(prompt_text(request));
+    if (auto known = book->find(request.session, request.request, prompt_hash))
+      return *known;
+    if (!at->second.fatal.empty())
+      return make_error(errc::provider_refused, at->second.fatal);
+    question_key key{request.session, request.request, prompt_hash};
+    if (auto twin = by_question.find(key); twin != by_question.end())
+      return calls.at(twin->second).askers.emplace_back(promise());
+    call x;
+    x.worst_usd = worst_case(at->second.config, request);
+    x.request = std::move(request);
+    x.prompt_hash = std::move(prompt_hash);
+    return begin(std::move(x), std::move(key));
+  }
+
+  void stop(const caf::error& reason) {
+    for (auto& [id, x] : calls)
+      for (auto& asker : x.askers)
+        asker.deliver(make_error(errc::cancelled, "the LLM gateway stops"));
+    calls.clear();
+    self->quit(reason);
+  }
+
+  // -- a call's way -----------------------------------------------------------------------
+
+  caf::result<llm_answer> begin(call x, question_key key) {
+    auto id = ++last_call;
+    if (auto full = queue->push(job_of(id, x)))
+      return full;
+    auto answer = x.askers.emplace_back(promise());
+    by_question.emplace(std::move(key), id);
+    calls.emplace(id, std::move(x));
+    send_waiting();
+    return answer;
+  }
+
+  void send_waiting() {
+    while (auto next = queue->next()) {
+      if (next->refusal)
+        give_up(next->id, std::move(next->refusal));
+      else
+        send(next->id);
+    }
+  }
+
+  void send(call_id id) {
+    const auto& request = calls.at(id).request;
+    try {
+      endpoints.at(request.model).asks->ask(request, completion_of(id));
+    } catch (const std::exception& x) {
+      // The completion went with the call, which now counts as failed.
+      log()->error("the provider of model '{}' threw: {}", request.model, x.what());
+    }
+  }
+
+  // Brings a reply from whatever thread into this actor, as long as there is one.
+  completion completion_of(call_id id) {
+    return completion{[this, id, weak = caf::weak_actor_ptr{self->ctrl()}](reply x) {
+      auto gateway = caf::actor_cast<caf::actor>(weak.lock());
+      if (gateway)
+        caf::anon_send(gateway, caf::make_action([this, id, reply = std::move(x)]() mutable {
+                         take(id, std::move(reply));
+                       }));
+    }};
+  }
+
+  void take(call_id id, reply x) {
+    if (calls.count(id) == 0)
+      return;
+    if (auto answer = std::get_if<llm_answer>(&x)) {
+      queue->settle(id, answer->cost);
+      write(id, std::move(*answer));
+    } else {
+      take_failure(id, std::get<failure>(x));
+    }
+    send_waiting();
+  }
+
+  void write(call_id id, llm_answer answer) {
+    if (!journal)
+      return deliver(id, answer);
+    self->request(journal, journal_timeout, exchange_record(calls.at(id).request, answer))
+      .then([this, id, answer](std::int64_t) { deliver(id, answer); },
+            [this, id](const caf::error& problem) {
+              give_up(id, make_error(errc::journal_failed,
+                                     "an answer could not be journaled: " + describe(problem)));
+            });
+  }
+
+  void deliver(call_id id, const llm_answer& answer) {
+    auto x = end(id);
+    for (auto& asker : x.askers)
+      asker.deliver(answer);
+    book->add({x.request.session, x.request.request, std::move(x.prompt_hash), answer});
+  }
+
+  // -- failures ---------------------------------------------------------------------------
+
+  void take_failure(call_id id, const failure& why) {
+    pay_for_lost(id, why);
+    switch (why.kind) {
+      case failure_kind::retry:
+        return try_again(id, why);
+      case failure_kind::refuse:
+        return give_up(id, make_error(errc::provider_failed, why.sentence));
+      case failure_kind::fail:
+        return close_model(id, why.sentence);
+    }
+  }
+
+  // What may be on the bill counts as spent, or a budget could be exceeded unseen.
+  void pay_for_lost(call_id id, const failure& why) {
+    const auto& x = calls.at(id);
+    if (!why.may_be_charged || x.worst_usd == 0) {
+      queue->release(id);
+      return;
+    }
+    spend cost;
+    cost.usd = x.worst_usd;
+    queue->settle(id, cost);
+    if (journal)
+      self->request(journal, journal_timeout, lost_record(x.request, cost))
+        .then([](std::int64_t) {},
+              [](const caf::error& problem) {
+                log()->error("a lost call could not be journaled: {}", describe(problem));
+              });
+  }
+
+  void try_again(call_id id, const failure& why) {
+    auto& x = calls.at(id);
+    auto chance = std::uniform_real_distribution<>{}(random);
+    auto wait = next_wait(retry, ++x.failed, why.retry_after, chance);
+    if (!wait)
+      return give_up(
+        id, make_error(errc::provider_failed, fmt::format("{}; gave up after attempt {} of {}",
+                                                          why.sentence, x.failed, retry.attempts)));
+    log()->warn("{}; attempt {} of {} in {} ms", why.sentence, x.failed + 1, retry.attempts,
+                wait->count());
+    self->run_delayed(*wait, [this, id] { queue_again(id); });
+  }
+
+  void queue_again(call_id id) {
+    const auto& x = calls.at(id);
+    const auto& fatal = endpoints.at(x.request.model).fatal;
+    if (!fatal.empty())
+      return give_up(id, make_error(errc::provider_refused, fatal));
+    queue->push_again(job_of(id, x));
+    send_waiting();
+  }
+
+  void close_model(call_id id, const std::string& sentence) {
+    auto model = calls.at(id).request.model;
+    log()->error("{}", sentence);
+    endpoints.at(model).fatal = sentence;
+    auto closed = queue->drop_waiting(model);
+    closed.push_back(id);
+    for (auto each : closed)
+      give_up(each, make_error(errc::provider_refused, sentence));
+  }
+
+  void give_up(call_id id, const caf::error& why) {
+    auto x = end(id);
+    for (auto& asker : x.askers)
+      asker.deliver(why);
+  }
+
+  // -- helpers ----------------------------------------------------------------------------
+
+  caf::typed_response_promise<llm_answer> promise() {
+    return self->make_response_promise<llm_answer>();
+  }
+
+  dispatcher::job job_of(call_id id, const call& x) const {
+    return {id, x.request.model, x.request.session, x.worst_usd};
+  }
+
+  call end(call_id id) {
+    auto x = std::move(calls.extract(id).mapped());
+    by_question.erase({x.request.session, x.request.request, x.prompt_hash});
+    return x;
+  }
+
+  // -- state ------------------------------------------------------------------------------
+
+  gateway_actor::pointer self;
+  journal_actor journal;
+  retry_policy retry;
+  std::mt19937_64 random;
+  std::optional<dispatcher> queue;
+  std::optional<answer_book> book;
+  std::map<std::string, endpoint> endpoints; // by the model's name in the topology
+  std::map<call_id, call> calls;
+  std::map<question_key, call_id> by_question;
+  call_id last_call = 0;
+};
+
+gateway_actor::behavior_type run(gateway_actor::stateful_pointer<gateway_state> self,
+                                 gateway_options options) {
+  self->state.init(std::move(options));
+  self->set_exit_handler([self](caf::exit_msg& x) { self->state.stop(x.reason); });
+  return {[self](llm_request& x) { return self->state.ask(std::move(x)); }};
+}
+
+} // namespace
+
+gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options) {
+  return sys.spawn(run, std::move(options));
+}
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "llm_clients/exchange.hpp"
+#include "llm_clients/provider_factory.hpp"
+#include "llm_clients/retry_policy.hpp"
+#include "messages/interfaces.hpp"
+#include "messages/topology.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace lathe::llm_clients {
+
+/// What a gateway starts with.
+struct gateway_options {
+  std::vector<model_config> models;
+  budget_config budget;  ///< of every session
+  journal_actor journal; ///< may be empty: nothing is written
+  earlier_run earlier;   ///< its answers are given again, its money stays spent
+  provider_factory providers = standard_providers();
+  retry_policy retry;
+  std::size_t max_waiting = 4'096;       ///< questions that may wait for one model
+  std::size_t kept_answers = 256u << 20; ///< [bytes] of this run's answers kept for who asks again
+  std::uint64_t seed = 0;                ///< of the jitter between attempts
+};
+
+/// Starts the one actor that asks models. A question gets
+/// - the recorded answer, when the same session has asked it before under the same request id;
+/// - else a new one, which is in the journal before it is delivered;
+/// - or an error: `budget_exhausted`, `overloaded`, `provider_refused` (nothing this model is asked
+///   will work; the same sentence for every later question), `provider_failed` (this question got
+///   no answer), `journal_failed`, `cancelled` (the gateway stops), `user_error` (no such model).
+///
+/// Send it an exit message to stop it: questions under way are answered with `cancelled`, then its
+/// providers, their connections and their thread end, in this order, before the actor is gone.
+gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options);
+
+} // namespace lathe::llm_clients

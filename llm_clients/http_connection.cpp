@@ -1,0 +1,238 @@
+#include "llm_clients/http_connection.hpp"
+
+#include "llm_clients/log.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace lathe::llm_clients {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr unsigned max_header = 64u << 10; // [bytes]
+
+// For a step that may take as long as the exchange.
+constexpr std::chrono::milliseconds no_limit = std::chrono::hours{24};
+
+bool is_address(const std::string& host) {
+  boost::system::error_code code;
+  asio::ip::make_address(host, code);
+  return !code;
+}
+
+std::string seconds_of(std::chrono::milliseconds x) {
+  return fmt::format("{} s", static_cast<double>(x.count()) / 1000);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result{text};
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return result;
+}
+
+http_response to_response(http::response<http::string_body>&& message) {
+  http_response result;
+  result.status = message.result_int();
+  for (const auto& field : message) {
+    auto name = field.name_string();
+    auto value = field.value();
+    result.headers.insert_or_assign(lower_case({name.data(), name.size()}),
+                                    std::string{value.data(), value.size()});
+  }
+  result.body = std::move(message.body());
+  return result;
+}
+
+} // namespace
+
+http_connection::http_connection(asio::io_context& io, asio::ssl::context& tls, url server,
+                                 const http_limits& limits)
+  : server_(std::move(server)), limits_(limits), resolver_(io), stream_(beast::tcp_stream{io}, tls),
+    deadline_(io) {
+  // nop
+}
+
+void http_connection::send(const http_request& request, clock::time_point until,
+                           http_handler done) {
+  request_ = {http::verb::post, request.path, 11};
+  request_.set(http::field::host, server_.authority());
+  request_.set(http::field::user_agent, "lathe");
+  request_.set(http::field::accept, "application/json");
+  request_.set(http::field::content_type, "application/json");
+  if (!request.bearer.empty())
+    request_.set(http::field::authorization, "Bearer " + request.bearer.reveal());
+  request_.body() = request.body;
+  request_.prepare_payload();
+  until_ = until;
+  timeout_ = request.timeout;
+  done_ = std::move(done);
+  sent_ = false;
+  if (connected_)
+    write();
+  else
+    resolve();
+}
+
+bool http_connection::reusable() {
+  if (closed_ || !connected_ || clock::now() - last_used_ > limits_.pooled)
+    return false;
+  // Readable between two exchanges means closed, or talking out of turn.
+  char byte = 0;
+  auto handle = beast::get_lowest_layer(stream_).socket().native_handle();
+  return ::recv(handle, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0
+         && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+// -- the protocol ---------------------------------------------------------------------
+
+void http_connection::resolve() {
+  expect_within(limits_.connect, "could not be looked up within");
+  resolver_.async_resolve(server_.host, server_.port,
+                          step<endpoints>([this](error_code code, const endpoints& found) {
+                            if (code)
+                              return fail("could not be looked up", code);
+                            connect(found);
+                          }));
+}
+
+void http_connection::connect(const endpoints& found) {
+  expect_within(limits_.connect, "did not accept a connection within");
+  beast::get_lowest_layer(stream_).async_connect(
+    found, step<asio::ip::tcp::endpoint>([this](error_code code, const auto&) {
+      if (code)
+        return fail("did not accept a connection", code);
+      error_code ignored;
+      beast::get_lowest_layer(stream_).socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
+      server_.tls ? handshake() : write();
+    }));
+}
+
+void http_connection::handshake() {
+  expect_within(limits_.connect, "did not finish the TLS handshake within");
+  if (!is_address(server_.host))
+    SSL_ctrl(stream_.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             server_.host.data()); // what SSL_set_tlsext_host_name expands to, without its C casts
+  stream_.set_verify_mode(asio::ssl::verify_peer);
+  stream_.set_verify_callback(asio::ssl::host_name_verification{server_.host});
+  stream_.async_handshake(asio::ssl::stream_base::client, step([this](error_code code) {
+                            auto verdict = SSL_get_verify_result(stream_.native_handle());
+                            if (code && verdict != X509_V_OK)
+                              return fail(
+                                fmt::format("has a certificate that does not hold for it: {}",
+                                            X509_verify_cert_error_string(verdict)),
+                                true);
+                            if (code)
+                              return fail("did not finish the TLS handshake", code);
+                            write();
+                          }));
+}
+
+void http_connection::write() {
+  connected_ = true;
+  expect_within(no_limit, "");
+  with_stream([this](auto& stream) {
+    http::async_write(stream, request_, step<std::size_t>([this](error_code code, std::size_t) {
+                        sent_ = !code;
+                        // A server that refuses early closes its ear, but its answer may be there
+                        // to read.
+                        read_header();
+                      }));
+  });
+}
+
+void http_connection::read_header() {
+  parser_.emplace();
+  parser_->header_limit(max_header);
+  parser_->body_limit(limits_.max_body);
+  with_stream([this](auto& stream) {
+    http::async_read_header(stream, buffer_, *parser_,
+                            step<std::size_t>([this](error_code code, std::size_t) {
+                              if (code)
+                                return fail("broke off before it answered", code);
+                              read_body();
+                            }));
+  });
+}
+
+void http_connection::read_body() {
+  if (parser_->is_done())
+    return finish();
+  expect_within(limits_.idle, "fell silent in the middle of an answer for");
+  with_stream([this](auto& stream) {
+    http::async_read_some(stream, buffer_, *parser_,
+                          step<std::size_t>([this](error_code code, std::size_t) {
+                            if (code)
+                              return fail("broke off in the middle of an answer", code);
+                            read_body();
+                          }));
+  });
+}
+
+void http_connection::finish() {
+  auto keep_alive = parser_->keep_alive() && sent_ && buffer_.size() == 0;
+  auto response = to_response(parser_->release());
+  parser_.reset();
+  last_used_ = clock::now();
+  deadline_.cancel();
+  if (!keep_alive)
+    close();
+  deliver(std::move(response));
+}
+
+// -- its ends -------------------------------------------------------------------------
+
+void http_connection::expect_within(std::chrono::milliseconds limit, std::string what) {
+  auto at = std::min(until_, clock::now() + limit);
+  deadline_.expires_at(at);
+  deadline_.async_wait([self = shared_from_this(), at, limit, what](error_code code) {
+    if (code || self->closed_ || !self->done_ || self->deadline_.expiry() != at)
+      return; // the step ended in time
+    self->fail(at < self->until_ ? what + " " + seconds_of(limit)
+                                 : "gave no complete answer within " + seconds_of(self->timeout_));
+  });
+}
+
+void http_connection::fail(const std::string& what, bool permanent) {
+  close();
+  deliver(http_failure{server_.authority() + " " + what, sent_, permanent});
+}
+
+void http_connection::fail(const std::string& what, error_code code) {
+  if (code == http::error::body_limit)
+    return fail(fmt::format("sent an answer of more than {} bytes", limits_.max_body));
+  auto end_of_stream = code == http::error::end_of_stream || code == http::error::partial_message
+                       || code == asio::error::eof || code == asio::ssl::error::stream_truncated;
+  fail(what + ": " + (end_of_stream ? "the connection was closed" : code.message()));
+}
+
+void http_connection::deliver(http_result result) {
+  if (auto failed = std::get_if<http_failure>(&result))
+    log()->debug("{}", failed->sentence);
+  // Moved out first: the handler may drop the last reference to this, or send again.
+  auto done = std::exchange(done_, nullptr);
+  done(std::move(result));
+}
+
+void http_connection::close() {
+  closed_ = true;
+  resolver_.cancel();
+  deadline_.cancel();
+  // No TLS goodbye: HTTP says by itself where an answer ends, and a server that hangs must not be
+  // waited for.
+  beast::get_lowest_layer(stream_).close();
+}
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "llm_clients/http_message.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
+
+#include <memory>
+#include <optional>
+
+namespace lathe::llm_clients {
+
+/// One connection to one server, and the exchange on it. The methods are the protocol, in order.
+/// Lives on the I/O thread alone.
+class http_connection : public std::enable_shared_from_this<http_connection> {
+public:
+  using clock = std::chrono::steady_clock;
+
+  http_connection(boost::asio::io_context& io, boost::asio::ssl::context& tls, url server,
+                  const http_limits& limits);
+
+  /// Sends `request` and calls `done` once, by `until` at the latest. One exchange at a time.
+  void send(const http_request& request, clock::time_point until, http_handler done);
+
+  /// Whether another exchange can go over this connection: the server has left it open and silent,
+  /// and it has not been unused for too long.
+  bool reusable();
+
+private:
+  using parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
+  using error_code = boost::beast::error_code;
+  using endpoints = boost::asio::ip::tcp::resolver::results_type;
+
+  // -- the protocol -------------------------------------------------------------------
+
+  void resolve();
+  void connect(const endpoints& found);
+  void handshake();
+  void write();
+  void read_header();
+  void read_body();
+  void finish();
+
+  // -- its ends -----------------------------------------------------------------------
+
+  // Sets the time by which the present step must end, the whole exchange's at the latest. `what`
+  // completes "HOST ...".
+  void expect_within(std::chrono::milliseconds limit, std::string what);
+  void fail(const std::string& what, bool permanent = false);
+  void fail(const std::string& what, error_code code);
+  void deliver(http_result result);
+  void close();
+
+  // Calls `f` with the TLS stream or with the TCP stream below it.
+  template <class F>
+  void with_stream(F f) {
+    if (server_.tls)
+      f(stream_);
+    else
+      f(stream_.next_layer());
+  }
+
+  // Wraps what takes a step's results: it is not called once the connection is closed.
+  template <class... Results, class F>
+  auto step(F f) {
+    return [self = shared_from_this(), f](error_code code, const Results&... results) {
+      if (!self->closed_)
+        f(code, results...);
+    };
+  }
+
+  url server_;
+  http_limits limits_;
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::beast::ssl_stream<boost::beast::tcp_stream> stream_;
+  boost::asio::steady_timer deadline_;
+  boost::beast::flat_buffer buffer_;
+  boost::beast::http::request<boost::beast::http::string_body> request_;
+  std::optional<parser> parser_;
+  http_handler done_;
+  clock::time_point until_;
+  std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
+  clock::time_point last_used_;
+  bool connected_ = false;
+  bool sent_ = false;
+  bool closed_ = false; // for good; late results of what was under way are ignored
+};
+
+} // namespace lathe::llm_clients

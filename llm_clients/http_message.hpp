@@ -1,0 +1,49 @@
+#pragma once
+
+#include "llm_clients/secret.hpp"
+#include "llm_clients/url.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <variant>
+
+namespace lathe::llm_clients {
+
+/// A POST of JSON. HTTP is only spoken to LLM servers here, so it is no more general than that.
+struct http_request {
+  url server;
+  std::string path; ///< in full, with what `server.path` has
+  secret bearer;    ///< empty: no Authorization header
+  std::string body;
+  std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte
+};
+
+struct http_response {
+  unsigned status = 0;
+  std::map<std::string, std::string> headers; ///< names in lower case
+  std::string body;
+};
+
+/// Why there is no response.
+struct http_failure {
+  std::string sentence;
+  bool sent = false;      ///< the whole request went out before it failed
+  bool permanent = false; ///< no use in trying again: a certificate that does not hold
+};
+
+using http_result = std::variant<http_response, http_failure>;
+using http_handler = std::function<void(http_result)>;
+
+/// How long and how much a client waits for.
+struct http_limits {
+  std::chrono::milliseconds connect{10'000}; ///< name, TCP and TLS, each
+  std::chrono::milliseconds idle{60'000};    ///< between two parts of a body
+  std::chrono::milliseconds pooled{30'000};  ///< an unused connection is kept this long
+  std::size_t max_body = 32u << 20;          ///< [bytes]
+  std::size_t connections = 256;             ///< to one server at once
+};
+
+} // namespace lathe::llm_clients

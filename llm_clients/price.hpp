@@ -1,0 +1,23 @@
+#pragma once
+
+#include "messages/llm.hpp"
+#include "messages/topology.hpp"
+
+#include <cstdint>
+
+namespace lathe::llm_clients {
+
+/// Returns a number of input tokens that the provider cannot exceed for `request`.
+/// Every tokenizer in use (byte-level BPE, SentencePiece with byte fallback) makes at most one
+/// token of a byte; a fixed allowance covers the chat template around system message and prompt.
+std::int64_t input_token_bound(const llm_request& request);
+
+/// Returns what the tokens in `tokens` cost at the model's prices [USD]. Cached input without a
+/// price of its own costs what other input costs.
+double price_of(const model_config& model, const spend& tokens);
+
+/// Returns the most that one call can cost [USD]: the bound on its input, and its output at the
+/// model's maximum.
+double worst_case(const model_config& model, const llm_request& request);
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "messages/llm.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace lathe::llm_clients {
+
+/// What a failure means for the caller. The provider classifies, the gateway has the patience.
+enum class failure_kind {
+  retry,  ///< may well work later
+  refuse, ///< this question will never be answered, others may
+  fail,   ///< no question to this model can be answered: wrong key, unknown model
+};
+
+/// Why there is no answer.
+struct failure {
+  failure_kind kind = failure_kind::retry;
+  std::string sentence;
+  std::chrono::milliseconds retry_after{0}; ///< as the server asked; 0: it did not
+  bool may_be_charged = false; ///< the question went out whole, so its tokens may be on the bill
+};
+
+using reply = std::variant<llm_answer, failure>;
+
+/// Takes the reply to one question, from any thread; the first counts. When the last copy goes
+/// without a reply, it gives a `retry` failure itself: no question is ever left open.
+class completion {
+public:
+  explicit completion(std::function<void(reply)> deliver);
+
+  void operator()(reply x) const;
+
+private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// Asks one model.
+class provider {
+public:
+  virtual ~provider();
+
+  /// Begins to answer `question` and never blocks. `done` may be called before this returns.
+  virtual void ask(const llm_request& question, completion done) = 0;
+};
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,74 @@
+#include "llm_clients/provider_factory.hpp"
+
+#include "llm_clients/http_client.hpp"
+#include "llm_clients/io_thread.hpp"
+#include "llm_clients/openai_provider.hpp"
+#include "llm_clients/scripted_provider.hpp"
+#include "messages/error.hpp"
+
+namespace lathe::llm_clients {
+
+namespace {
+
+// What the providers of one factory share; made when the first of them needs it.
+class shared_parts {
+public:
+  std::shared_ptr<io_thread> io() {
+    if (!io_)
+      io_ = std::make_shared<io_thread>();
+    return io_;
+  }
+
+  caf::expected<std::shared_ptr<http_client>> client() {
+    if (client_)
+      return client_;
+    auto made = http_client::make(io());
+    if (!made)
+      return std::move(made.error());
+    client_ = std::move(*made);
+    return client_;
+  }
+
+private:
+  std::shared_ptr<io_thread> io_; // before client_, which needs it to the end
+  std::shared_ptr<http_client> client_;
+};
+
+caf::expected<std::unique_ptr<provider>> make_openai(const model_config& model,
+                                                     shared_parts& parts) {
+  auto client = parts.client();
+  if (!client)
+    return std::move(client.error());
+  return openai_provider::make(model, std::move(*client));
+}
+
+caf::expected<std::unique_ptr<provider>> make_scripted(const model_config& model,
+                                                       shared_parts& parts) {
+  auto answers = script::load(model.answers);
+  if (!answers)
+    return std::move(answers.error());
+  return std::unique_ptr<provider>{
+    std::make_unique<scripted_provider>(model, std::move(*answers), parts.io())};
+}
+
+} // namespace
+
+provider_factory standard_providers() {
+  return [parts = std::make_shared<shared_parts>()](
+           const model_config& model) -> caf::expected<std::unique_ptr<provider>> {
+    switch (model.provider) {
+      case provider_kind::openai:
+        return make_openai(model, *parts);
+      case provider_kind::scripted:
+        return make_scripted(model, *parts);
+    }
+    return make_error(errc::user_error, "model '" + model.name + "' names no known provider");
+  };
+}
+
+caf::error check_model(const model_config& model) {
+  auto made = standard_providers()(model);
+  return made ? caf::error{} : std::move(made.error());
+}
+
+} // namespace lathe::llm_clients

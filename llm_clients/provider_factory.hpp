@@ -1,0 +1,26 @@
+#pragma once
+
+#include "llm_clients/provider.hpp"
+#include "messages/topology.hpp"
+
+#include <caf/expected.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace lathe::llm_clients {
+
+/// Makes the provider that a model asks for.
+using provider_factory =
+  std::function<caf::expected<std::unique_ptr<provider>>(const model_config&)>;
+
+/// Returns a factory for all kinds of providers. They share one I/O thread and one pool of
+/// connections, which end with the last of them. A new kind of provider is a file of its own and a
+/// line in this function.
+provider_factory standard_providers();
+
+/// Checks without a call what can be checked about a model: its URL and key, or its folder of
+/// scripted answers. For a start that fails early.
+caf::error check_model(const model_config& model);
+
+} // namespace lathe::llm_clients

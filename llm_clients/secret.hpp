@@ -1,0 +1,56 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace lathe::llm_clients {
+
+/// An API key. However it is printed, it reads `[secret]`.
+class secret {
+public:
+  static constexpr std::string_view mask = "[secret]";
+
+  secret() = default;
+
+  explicit secret(std::string text);
+
+  bool empty() const {
+    return text_.empty();
+  }
+
+  /// The key itself, for the one place that writes it to a socket.
+  const std::string& reveal() const {
+    return text_;
+  }
+
+  /// Whether the key can stand in an HTTP header: visible ASCII only.
+  bool sendable() const;
+
+  /// Returns `text` with the key masked wherever it occurs: servers like to quote it in errors.
+  /// Keys under eight characters are placeholders ("none", "EMPTY") and stay.
+  std::string scrub(std::string text) const;
+
+private:
+  std::string text_;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const secret&) {
+  return out << secret::mask;
+}
+
+inline std::string to_string(const secret&) {
+  return std::string{secret::mask};
+}
+
+} // namespace lathe::llm_clients
+
+template <>
+struct fmt::formatter<lathe::llm_clients::secret> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const lathe::llm_clients::secret& x, Context& context) const {
+    return fmt::formatter<std::string_view>::format(x.mask, context);
+  }
+};

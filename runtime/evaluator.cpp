@@ -1,0 +1,69 @@
+#include "runtime/evaluator.hpp"
+
+#include "actors/agent_pool.hpp"
+#include "gpu/evaluation_agents.hpp"
+#include "gpu/gpu_owner.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace lathe::runtime {
+
+namespace {
+
+// An evaluation has limits of its own for every stage, and may have to wait for leases; this is for
+// a worker that is lost.
+constexpr double worker_patience = 2 * 3600;
+
+agent_config workers(const char* name, std::int32_t instances) {
+  agent_config result;
+  result.name = name;
+  result.instances = instances;
+  result.timeout = worker_patience;
+  return result;
+}
+
+std::int32_t cores() {
+  return std::max(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
+}
+
+} // namespace
+
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site) {
+  auto owner = gpu::spawn_gpu_owner(sys, {});
+  auto configured = site->config().workers;
+  auto judges = actors::spawn_agent_pool<evaluation_request, verdict>(
+    sys, workers("evaluator", configured > 0 ? configured : cores()),
+    [site, owner](caf::actor_system& home, const agent_config&) {
+      return gpu::spawn_judge(home, site, owner);
+    });
+  auto preparers = actors::spawn_agent_pool<prepare_request, task_profile>(
+    sys, workers("oracles", cores()), [site, owner](caf::actor_system& home, const agent_config&) {
+      return gpu::spawn_preparer(home, site, owner);
+    });
+  auto recipes = actors::spawn_agent_pool<recipe_request, recipe_book>(
+    sys, workers("recipe passes", 1), [site](caf::actor_system& home, const agent_config&) {
+      return gpu::spawn_recipe_runner(home, site);
+    });
+  return {spawn_evaluator_front(sys, preparers, judges, recipes),
+          caf::actor_cast<pool_actor>(judges), site};
+}
+
+evaluator_actor
+spawn_evaluator_front(caf::actor_system& sys,
+                      caf::typed_actor<caf::result<task_profile>(prepare_request)> preparer,
+                      caf::typed_actor<caf::result<verdict>(evaluation_request)> judge,
+                      recipe_actor recipes) {
+  return sys.spawn([=](evaluator_actor::pointer self) -> evaluator_actor::behavior_type {
+    return {
+      [=](prepare_request& x) { return self->delegate(preparer, std::move(x)); },
+      [=](evaluation_request& x) { return self->delegate(judge, std::move(x)); },
+      [=](recipe_request& x) { return self->delegate(recipes, std::move(x)); },
+    };
+  });
+}
+
+} // namespace lathe::runtime

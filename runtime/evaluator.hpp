@@ -1,0 +1,29 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "messages/interfaces.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <memory>
+
+namespace lathe::runtime {
+
+/// The evaluator of one node: a front for pools of actors that block.
+struct evaluator {
+  evaluator_actor front;
+  pool_actor judges; ///< for its status
+  std::shared_ptr<gpu::evaluation_site> site;
+};
+
+/// Spawns the evaluator and the owner of its device.
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site);
+
+/// Spawns a front for any three actors that prepare, judge and run recipes; tests give fakes.
+evaluator_actor
+spawn_evaluator_front(caf::actor_system& sys,
+                      caf::typed_actor<caf::result<task_profile>(prepare_request)> preparer,
+                      caf::typed_actor<caf::result<verdict>(evaluation_request)> judge,
+                      recipe_actor recipes);
+
+} // namespace lathe::runtime

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "actors/session_state.hpp"
+#include "llm_clients/exchange.hpp"
+#include "runtime/journal/journal_store.hpp"
+
+#include <caf/expected.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lathe::runtime {
+
+/// What a journal says about one session.
+struct session_past {
+  std::vector<actors::session_event> events;
+  std::map<std::string, std::string> texts; ///< candidates that the events name, by hash
+};
+
+/// What a journal says about a run.
+struct run_past {
+  std::map<session_id, session_past> sessions;
+  llm_clients::earlier_run answers; ///< that were paid for
+};
+
+/// Reads a whole journal.
+caf::expected<run_past> read_past(journal_store& journal);
+
+/// Folds a session's events.
+actors::session_state fold(session_past past);
+
+} // namespace lathe::runtime

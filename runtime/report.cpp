@@ -1,0 +1,211 @@
+#include "runtime/report.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace lathe::runtime {
+
+namespace {
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string plural(std::int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+// "eager 3.41x · torch.compile 1.87x · best recipe (compile) 1.52x"
+std::string comparison(const session_result& x, const timing& best) {
+  std::vector<std::string> parts;
+  auto eager = x.profile.baselines.empty() ? 0.0 : x.profile.baselines.front().seconds;
+  parts.push_back(fmt::format("eager {:.2f}x", best.speedup));
+  for (auto& baseline : x.profile.baselines)
+    if (baseline.name != "eager" && eager > 0)
+      parts.push_back(
+        fmt::format("torch.{} {:.2f}x", baseline.name, best.speedup * baseline.seconds / eager));
+  if (auto* recipe = x.best_recipe(); recipe != nullptr && recipe->id != x.best)
+    parts.push_back(fmt::format("best {} {:.2f}x", recipe->origin,
+                                best.speedup / recipe->verdict.timing->speedup));
+  return fmt::format("{}", fmt::join(parts, " · "));
+}
+
+std::string proof(const verdict& x) {
+  auto& c = *x.correctness;
+  return fmt::format("{} class (tolerance {}) · {}, {}, worst error {:.2g}x eager's",
+                     c.precision_class, c.policy, plural(c.input_draws, "input draw"),
+                     plural(c.weight_draws, "weight draw"), c.error_ratio);
+}
+
+std::string outcome_of(const result_row& row) {
+  if (row.verdict.correct() && row.verdict.timing)
+    return format_speedup(*row.verdict.timing);
+  if (row.verdict.outcome == outcome::refused)
+    return fmt::format("refused: {}", row.verdict.rule);
+  return to_string(row.verdict.outcome);
+}
+
+std::string cell(std::string text) {
+  std::string result;
+  for (auto c : first_line(text)) {
+    if (c == '|')
+      result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+std::string session_section(const session_result& x) {
+  auto text = fmt::format("## {}\n\n", x.status.name);
+  if (x.status.state == "failed")
+    return text + fmt::format("Not worked on: {}\n\n", x.reason);
+  auto* best = x.best_row();
+  if (best != nullptr && best->verdict.wins()) {
+    auto& time = *best->verdict.timing;
+    text += fmt::format("**{}** by {}: {} -> {}.\n\n", format_speedup(time), best->origin,
+                        format_ms(time.reference), format_ms(time.candidate));
+    text += fmt::format("- proof: {}; {} timed calls a side in {} alternating blocks{}\n",
+                        proof(best->verdict), time.samples, time.blocks,
+                        best->confirmed ? ", measured again after the search" : "");
+    text += fmt::format("- against: {}\n", comparison(x, time));
+  } else {
+    text += "No candidate is faster than the reference beyond doubt.\n\n";
+  }
+  text += fmt::format("- {} on {}\n", x.profile.where.judge, x.profile.where.device);
+  if (!x.profile.degenerate.empty())
+    text += fmt::format("- **degenerate task**: {}\n", x.profile.degenerate);
+  if (!x.profile.where.sandbox.empty())
+    text += fmt::format("- the sandbox lacked on this machine: {}\n", x.profile.where.sandbox);
+  text += fmt::format("- ended because {}; {}, ${:.4f}\n\n",
+                      x.reason.empty() ? "it was stopped" : x.reason,
+                      plural(x.status.cost.queries, "query"), x.status.cost.usd);
+  if (!x.rows.empty()) {
+    text += "| candidate | verdict | evidence |\n|---|---|---|\n";
+    for (auto& row : x.rows)
+      text += fmt::format("| {} | {} | {} |\n", cell(row.origin), cell(outcome_of(row)),
+                          cell(row.verdict.evidence));
+    text += "\n";
+  }
+  for (auto& line : x.declined)
+    text += fmt::format("- recipe not applied: {}\n", first_line(line));
+  return text + (x.declined.empty() ? "" : "\n");
+}
+
+boost::json::value json_of(const timing& x) {
+  return {{"reference_ms", x.reference * 1e3}, {"candidate_ms", x.candidate * 1e3},
+          {"speedup", x.speedup},              {"low", x.low},
+          {"high", x.high},                    {"tie", x.tie()},
+          {"samples", x.samples},              {"blocks", x.blocks}};
+}
+
+} // namespace
+
+std::string format_ms(double seconds) {
+  return fmt::format("{:.3g} ms", seconds * 1e3);
+}
+
+std::string format_speedup(const timing& x) {
+  return fmt::format("{:.2f}x [{:.2f}, {:.2f}]{}", x.speedup, x.low, x.high, x.tie() ? " tie" : "");
+}
+
+std::string format_result(const session_result& x, const std::string& best_file) {
+  auto& name = x.status.name;
+  auto indent = std::string(std::max<std::size_t>(name.size(), 9) + 2, ' ');
+  auto head = fmt::format("{:<{}}", name, indent.size());
+  if (x.status.state == "failed")
+    return fmt::format("{}not worked on: {}\n", head, x.reason);
+  std::string text;
+  auto* best = x.best_row();
+  if (best != nullptr && best->verdict.wins()) {
+    auto& time = *best->verdict.timing;
+    text += fmt::format("{}{}  {} -> {}  {}\n", head, format_speedup(time),
+                        format_ms(time.reference), format_ms(time.candidate), best->origin);
+    text += fmt::format("{}{}\n", indent, proof(best->verdict));
+    text += fmt::format("{}against: {}\n", indent, comparison(x, time));
+    text += fmt::format("{}{}\n", indent, best_file);
+  } else if (best != nullptr) {
+    text += fmt::format("{}no win: the best candidate, {}, is {}\n", head, best->origin,
+                        format_speedup(*best->verdict.timing));
+  } else {
+    text += fmt::format("{}no win: no candidate was correct\n", head);
+  }
+  for (auto& row : x.rows)
+    if (row.verdict.outcome == outcome::refused)
+      text += fmt::format("{}refused {}: {}  {}\n", indent, row.id, row.verdict.rule,
+                          first_line(row.verdict.evidence));
+  return text;
+}
+
+std::string format_report(const std::string& run_name, const std::string& topology_name,
+                          const std::vector<session_result>& results) {
+  auto text = fmt::format("# Run {}: topology {}\n\n", run_name, topology_name);
+  text += "| task | best | how | tried | right | wrong | refused | queries | USD |\n";
+  text += "|---|---|---|---|---|---|---|---|---|\n";
+  for (auto& x : results) {
+    auto& s = x.status;
+    auto* best = x.best_row();
+    bool wins = best != nullptr && best->verdict.wins();
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {:.4f} |\n", s.name,
+                        wins ? format_speedup(*best->verdict.timing) : "no win",
+                        wins ? cell(best->origin) : "reference", s.tried, s.right, s.wrong,
+                        s.refused, s.cost.queries, s.cost.usd);
+  }
+  text += "\nSpeed-ups are against PyTorch eager, timed in the same lease in alternating blocks; the "
+          "interval is 95 %.\n\n";
+  for (auto& x : results)
+    text += session_section(x);
+  return text;
+}
+
+std::string format_best_file(const session_result& x) {
+  auto* best = x.best_row();
+  if (best == nullptr || !best->verdict.timing || !best->verdict.correctness)
+    return x.best_source;
+  auto& time = *best->verdict.timing;
+  auto header = fmt::format("# {}: {} ({} -> {}), made by {}.\n", x.status.name,
+                            format_speedup(time), format_ms(time.reference),
+                            format_ms(time.candidate), best->origin);
+  header += fmt::format("# Proof: {}.\n", proof(best->verdict));
+  header += fmt::format("# Measured on {}, {}.\n", x.profile.where.device, x.profile.where.software);
+  header += fmt::format("# Use: from {}_best import ModelNew\n\n", x.status.name);
+  return header + x.best_source;
+}
+
+std::string format_json(const std::string& run_name, const std::vector<session_result>& results) {
+  boost::json::array sessions;
+  for (auto& x : results) {
+    boost::json::array rows;
+    for (auto& row : x.rows) {
+      boost::json::object item{{"id", row.id},
+                               {"origin", row.origin},
+                               {"outcome", to_string(row.verdict.outcome)},
+                               {"rule", row.verdict.rule},
+                               {"evidence", row.verdict.evidence}};
+      if (row.verdict.timing)
+        item["timing"] = json_of(*row.verdict.timing);
+      rows.push_back(std::move(item));
+    }
+    auto& s = x.status;
+    sessions.push_back({{"task", s.name},
+                        {"state", s.state},
+                        {"reason", x.reason},
+                        {"best", x.best},
+                        {"how", s.best},
+                        {"speedup", s.speedup},
+                        {"low", s.low},
+                        {"high", s.high},
+                        {"tried", s.tried},
+                        {"right", s.right},
+                        {"wrong", s.wrong},
+                        {"refused", s.refused},
+                        {"queries", s.cost.queries},
+                        {"usd", s.cost.usd},
+                        {"candidates", std::move(rows)}});
+  }
+  return boost::json::serialize(boost::json::value{{"run", run_name}, {"sessions", std::move(sessions)}});
+}
+
+} // namespace lathe::runtime

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "runtime/session_result.hpp"
+
+#include <string>
+#include <vector>
+
+// What people read at the end of a run. Pure: results in, text out. A number without an interval is
+// not printed, a tie is called a tie, and what was refused is shown.
+
+namespace lathe::runtime {
+
+/// Returns seconds in ms with three significant digits: "0.612 ms".
+std::string format_ms(double seconds);
+
+/// Returns "3.41x [3.38, 3.45]", with "tie" behind it where the interval holds 1.
+std::string format_speedup(const timing& x);
+
+/// Returns a session's result in a few lines for the terminal.
+std::string format_result(const session_result& x, const std::string& best_file);
+
+/// Returns the run's report in Markdown.
+std::string format_report(const std::string& run_name, const std::string& topology_name,
+                          const std::vector<session_result>& results);
+
+/// Returns the best candidate as a file that people use: its source under a header that says what
+/// was proven, how and where.
+std::string format_best_file(const session_result& x);
+
+/// Returns all results as one JSON document with stable keys.
+std::string format_json(const std::string& run_name, const std::vector<session_result>& results);
+
+} // namespace lathe::runtime

@@ -1,0 +1,265 @@
+#include "runtime/run.hpp"
+
+#include "actors/session.hpp"
+#include "llm_clients/gateway.hpp"
+#include "messages/error.hpp"
+#include "messages/registration.hpp"
+#include "runtime/agent_pools.hpp"
+#include "runtime/evaluator.hpp"
+#include "runtime/journal/atomic_file.hpp"
+#include "runtime/journal/journal_actor.hpp"
+#include "runtime/progress.hpp"
+#include "runtime/replay.hpp"
+#include "runtime/report.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace lathe::runtime {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// What is paid for has timeouts of its own; this is for a session that is lost.
+constexpr auto stop_patience = std::chrono::hours{1};
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    // One queue for all workers answers requests in a seventh of the time and idles for free.
+    set("caf.scheduler.policy", "sharing");
+    set("caf.scheduler.max-threads", 4);
+  }
+};
+
+class node_run : public run {
+public:
+  node_run(run_directory directory, run_options options)
+    : directory_(std::move(directory)),
+      options_(std::move(options)),
+      began_(clock::now()),
+      system_(config_) {
+    // nop
+  }
+
+  ~node_run() override {
+    // Evaluations under way end here: a run that is taken up asks for them again.
+    if (evaluator_.site)
+      evaluator_.site->close();
+    for (auto& [name, session] : sessions_)
+      caf::anon_send_exit(session, caf::exit_reason::kill);
+    if (pools_)
+      pools_->stop();
+    for (const auto& actor : {caf::actor_cast<caf::actor>(evaluator_.front),
+                              caf::actor_cast<caf::actor>(evaluator_.judges),
+                              caf::actor_cast<caf::actor>(gateway_),
+                              // last: what others write on their way out still gets there
+                              caf::actor_cast<caf::actor>(journal_)})
+      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  }
+
+  caf::error begin() {
+    auto store = journal_store::open_or_create(directory_.paths().journal());
+    if (!store)
+      return std::move(store.error());
+    auto past = read_past(*store);
+    if (!past)
+      return std::move(past.error());
+    auto site = gpu::evaluation_site::open(options_.paths, options_.plan.evaluator);
+    if (!site)
+      return std::move(site.error());
+    journal_ = spawn_journal(system_, std::move(*store));
+    evaluator_ = spawn_evaluator(system_, std::move(*site));
+    llm_clients::gateway_options gateway;
+    gateway.models = options_.plan.models;
+    gateway.budget = options_.plan.budget;
+    gateway.journal = journal_;
+    gateway.earlier = std::move(past->answers);
+    gateway.seed = options_.seed;
+    gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
+    pools_.emplace(system_, gateway_, evaluator_.front);
+    pools_->adjust(options_.plan.agents);
+    for (auto& [name, session] : past->sessions)
+      add_session(name, std::move(session), false);
+    for (auto& subject : options_.tasks)
+      if (sessions_.find(subject.name) == sessions_.end())
+        add_session(subject.name, {{actors::session_started{subject, options_.plan}}, {}}, true);
+    for (auto& [name, session] : sessions_)
+      caf::anon_send(session, start_atom_v);
+    return {};
+  }
+
+  // -- run ------------------------------------------------------------------------------
+
+  bool wait(std::chrono::milliseconds limit) override {
+    std::unique_lock guard{mutex_};
+    return changed_.wait_for(guard, limit, [this] { return failure_ || all_ended(); });
+  }
+
+  void stop() override {
+    caf::scoped_actor self{system_};
+    for (auto& [name, session] : sessions_)
+      self->request(session, stop_patience, stop_atom_v)
+        .receive([] {}, [](const caf::error&) {});
+  }
+
+  caf::expected<std::vector<std::string>> apply(const topology& plan, bool dry) override {
+    auto changes = describe_change(options_.plan, plan);
+    if (!changes || dry || changes->empty())
+      return changes;
+    std::lock_guard guard{apply_mutex_};
+    options_.plan = plan;
+    pools_->adjust(plan.agents);
+    for (auto& [name, session] : sessions_)
+      caf::anon_send(session, session_update{plan, pools_->handles()});
+    return changes;
+  }
+
+  std::vector<session_status> status() override {
+    std::lock_guard guard{mutex_};
+    std::vector<session_status> result;
+    for (auto& [name, x] : results_)
+      result.push_back(x.status);
+    return result;
+  }
+
+  std::vector<pool_status> pools() override {
+    std::lock_guard guard{apply_mutex_};
+    auto result = pools_->status();
+    caf::scoped_actor self{system_};
+    self->request(evaluator_.judges, std::chrono::seconds{2}, status_atom_v)
+      .receive([&](pool_status& x) { result.push_back(std::move(x)); }, [](const caf::error&) {});
+    return result;
+  }
+
+  std::vector<session_result> results() override {
+    std::lock_guard guard{mutex_};
+    std::vector<session_result> list;
+    for (auto& [name, x] : results_)
+      list.push_back(x);
+    return list;
+  }
+
+  std::optional<caf::error> failure() override {
+    std::lock_guard guard{mutex_};
+    return failure_;
+  }
+
+  const topology& plan() const override {
+    return options_.plan;
+  }
+
+  double elapsed() const override {
+    return std::chrono::duration<double>(clock::now() - began_).count();
+  }
+
+private:
+  void add_session(const session_id& name, session_past past, bool fresh) {
+    actors::session_options session;
+    session.name = name;
+    session.past = past.events;
+    session.texts = past.texts;
+    session.fresh = fresh;
+    session.peers = {journal_, evaluator_.front, pools_->handles()};
+    session.clock = [this] { return elapsed(); };
+    session.observe = [this](const actors::session_state& state,
+                             const actors::session_event& event) { observe(state, event); };
+    note(name, make_result(fold(std::move(past))));
+    auto handle = actors::spawn_session(system_, std::move(session));
+    handle->attach_functor([this, name](const caf::error& reason) { lost(name, reason); });
+    sessions_.emplace(name, std::move(handle));
+  }
+
+  /// An event is in the journal.
+  void observe(const actors::session_state& state, const actors::session_event& event) {
+    auto& name = state.subject().name;
+    if (options_.tell)
+      if (auto line = format_event(state, event, elapsed()))
+        options_.tell(*line);
+    if (std::holds_alternative<actors::request_issued>(event)) {
+      std::lock_guard guard{mutex_};
+      results_[name].status = state.status();
+      return;
+    }
+    auto result = make_result(state);
+    if (std::holds_alternative<actors::verdict_received>(event))
+      keep_best(result);
+    note(name, std::move(result));
+  }
+
+  void note(const session_id& name, session_result result) {
+    std::lock_guard guard{mutex_};
+    results_[name] = std::move(result);
+    changed_.notify_all();
+  }
+
+  /// Writes the best candidate when it changed, so that it is there whatever happens to the run.
+  void keep_best(const session_result& x) {
+    auto* best = x.best_row();
+    if (best == nullptr || !best->verdict.wins())
+      return;
+    auto written = write_atomically(directory_.paths().best(x.status.name), format_best_file(x));
+    if (!written)
+      give_up(std::move(written.error()));
+  }
+
+  /// A session actor is gone. At the end of a run that is as it should be.
+  void lost(const session_id& name, const caf::error& reason) {
+    if (!reason || reason == caf::exit_reason::kill || reason == caf::exit_reason::unreachable)
+      return;
+    give_up(reason.category() == caf::type_id_v<errc>
+              ? reason
+              : make_error(errc::journal_failed,
+                           "session " + name + " broke: " + caf::to_string(reason)));
+  }
+
+  void give_up(caf::error reason) {
+    std::lock_guard guard{mutex_};
+    if (!failure_)
+      failure_ = std::move(reason);
+    changed_.notify_all();
+  }
+
+  bool all_ended() const {
+    return std::all_of(results_.begin(), results_.end(),
+                       [](const auto& x) { return x.second.status.finished; });
+  }
+
+  run_directory directory_;
+  run_options options_;
+  clock::time_point began_;
+
+  std::mutex mutex_; // guards the next three
+  std::condition_variable changed_;
+  std::map<session_id, session_result> results_;
+  std::optional<caf::error> failure_;
+
+  std::mutex apply_mutex_; // guards pools_ and the plan's replacement
+  system_config config_;
+  caf::actor_system system_;
+  // The handles go first: actors that nobody knows any more end.
+  journal_actor journal_;
+  evaluator evaluator_;
+  gateway_actor gateway_;
+  std::optional<agent_pools> pools_;
+  std::map<session_id, session_actor> sessions_;
+};
+
+} // namespace
+
+caf::expected<std::unique_ptr<run>> run::start(run_directory directory, run_options options) {
+  register_messages();
+  auto result = std::make_unique<node_run>(std::move(directory), std::move(options));
+  if (auto error = result->begin())
+    return error;
+  return std::unique_ptr<run>{std::move(result)};
+}
+
+} // namespace lathe::runtime

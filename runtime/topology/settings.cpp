@@ -1,0 +1,51 @@
+#include "runtime/topology/blocks.hpp"
+
+#include <fmt/format.h>
+
+namespace lathe::runtime {
+
+namespace {
+
+constexpr double minute = 60;
+constexpr double hour = 3'600;
+constexpr double year = 365 * 24 * hour;
+
+} // namespace
+
+void read_search(map_reader search, search_config& x) {
+  search.read_word("policy", x.policy, {"branching", "best_of"});
+  search.read("population", x.population, {1, 10'000});
+  search.read("parents", x.parents, {1, 10'000});
+  search.read("samples", x.samples, {1, 1'000'000});
+  if (x.policy == "branching" && x.parents > x.population)
+    search.refuse("parents", fmt::format("must be at most the population, which is {}, not {}",
+                                         x.population, x.parents));
+  search.finish();
+}
+
+void read_evaluator(map_reader evaluator, evaluator_config& x) {
+  evaluator.read_word("device", x.device, {"auto", "cpu"}, {"cuda"}, "use auto or cpu");
+  evaluator.read_word("judge", x.judge, {"strict"}, {"kernelbench", "pike"},
+                      "use strict; the tolerance can be kernelbench or pike");
+  evaluator.read_word("tolerance", x.tolerance, {"fp32", "tf32", "half", "kernelbench", "pike"});
+  evaluator.read_word("mode", x.mode, {"eval", "train"});
+  evaluator.read("threads", x.threads, {1, 1'024});
+  evaluator.read("workers", x.workers, {1, 1'024});
+  evaluator.read_words("baselines", x.baselines, {"eager", "compile"});
+  evaluator.read_duration("build_limit", x.build_limit, {1, 2 * hour});
+  evaluator.read_duration("run_limit", x.run_limit, {1, 2 * hour});
+  evaluator.read_duration("time_budget", x.time_budget, {0.05, 10 * minute});
+  evaluator.read_size("memory", x.memory, {64 << 20, 4e12});
+  evaluator.read("require_sandbox", x.require_sandbox);
+  evaluator.finish();
+}
+
+void read_budget(map_reader budget, budget_config& x) {
+  budget.read("queries", x.queries, {1, 1e9});
+  if (budget.read_money("usd", x.usd) && x.usd == 0)
+    budget.refuse("usd", "must be more than 0; leave it out for no limit");
+  budget.read_duration("wall", x.wall, {1, year});
+  budget.finish();
+}
+
+} // namespace lathe::runtime

@@ -1,0 +1,81 @@
+#include "runtime/run.hpp"
+
+#include "messages/error.hpp"
+
+#include <fmt/format.h>
+
+namespace lathe::runtime {
+
+namespace {
+
+void describe_agent(const agent_config& before, const agent_config& after,
+                    std::vector<std::string>& lines) {
+  auto changed = [&](const char* what, const auto& x, const auto& y) {
+    if (x != y)
+      lines.push_back(fmt::format("{} {} {} -> {}", after.name, what, x, y));
+  };
+  changed("role", to_string(before.role), to_string(after.role));
+  changed("instances", before.instances, after.instances);
+  changed("model", before.model, after.model);
+  changed("ideas", before.ideas, after.ideas);
+  changed("attempts", before.attempts, after.attempts);
+  changed("timeout", before.timeout, after.timeout);
+  if (before.prompt != after.prompt)
+    lines.push_back(fmt::format("{} gets another prompt", after.name));
+  if (before.passes != after.passes)
+    lines.push_back(fmt::format("{} passes -> {}", after.name, fmt::join(after.passes, ", ")));
+}
+
+std::string text_of(const route& x) {
+  return fmt::format("{}{}{} -> {}", x.source, x.port.empty() ? "" : ".", x.port,
+                     fmt::join(x.targets, ", "));
+}
+
+bool contains(const std::vector<route>& routes, const route& x) {
+  return std::find(routes.begin(), routes.end(), x) != routes.end();
+}
+
+} // namespace
+
+caf::expected<std::vector<std::string>> describe_change(const topology& before,
+                                                        const topology& after) {
+  if (before.search != after.search)
+    return make_error(errc::user_error, "the search policy of a live run cannot be changed; start "
+                                        "another run for it");
+  if (before.evaluator != after.evaluator)
+    return make_error(errc::user_error, "the evaluator of a live run cannot be changed: verdicts "
+                                        "from before and after would not compare");
+  for (auto& model : after.models)
+    if (before.model(model.name) == nullptr)
+      return make_error(errc::user_error,
+                        fmt::format("model '{}' is new; a live run can only use the models that it "
+                                    "started with",
+                                    model.name));
+  std::vector<std::string> lines;
+  for (auto& agent : before.agents)
+    if (after.agent(agent.name) == nullptr)
+      lines.push_back(fmt::format("{} leaves", agent.name));
+  for (auto& agent : after.agents) {
+    if (auto* old = before.agent(agent.name))
+      describe_agent(*old, agent, lines);
+    else
+      lines.push_back(fmt::format("{} ({}, {} instances) joins", agent.name, to_string(agent.role),
+                                  agent.instances));
+  }
+  for (auto& x : before.routes)
+    if (!contains(after.routes, x))
+      lines.push_back(fmt::format("route {} goes", text_of(x)));
+  for (auto& x : after.routes)
+    if (!contains(before.routes, x))
+      lines.push_back(fmt::format("route {} is new", text_of(x)));
+  if (before.budget.queries != after.budget.queries)
+    lines.push_back(fmt::format("budget queries {} -> {}", before.budget.queries,
+                                after.budget.queries));
+  if (before.budget.wall != after.budget.wall)
+    lines.push_back(fmt::format("budget wall {} s -> {} s", before.budget.wall, after.budget.wall));
+  if (before.budget.usd != after.budget.usd)
+    return make_error(errc::user_error, "the USD budget of a live run cannot be changed yet");
+  return lines;
+}
+
+} // namespace lathe::runtime

@@ -1,0 +1,205 @@
+#include "actors/agent_pool.hpp"
+
+#include "tests/support/test_system.hpp"
+
+#include <caf/scoped_actor.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+
+using namespace lathe;
+using namespace lathe::actors;
+using namespace std::chrono_literals;
+
+namespace {
+
+using coder_pool = pool_of<assignment, draft>;
+
+constexpr auto patience = 20s; // not expected to pass
+
+assignment about(const std::string& idea) {
+  assignment result;
+  result.idea = idea;
+  return result;
+}
+
+agent_config coders(std::int32_t instances) {
+  agent_config result;
+  result.name = "coder";
+  result.instances = instances;
+  return result;
+}
+
+pool_limits quick() {
+  pool_limits result;
+  result.first_backoff = 1ms;
+  result.longest_backoff = 4ms;
+  return result;
+}
+
+/// Agents that answer with the idea, throw at "bomb", and refuse "no" with an error of ours.
+struct fake_agents {
+  std::atomic<int> made{0};
+  std::atomic<int> bombs_left{1000};
+
+  agent_factory<assignment, draft> factory() {
+    return [this](caf::actor_system& sys, const agent_config& config) -> coder_actor {
+      ++made;
+      auto label = config.model;
+      return sys.spawn([this, label](coder_actor::pointer) -> coder_actor::behavior_type {
+        return {[this, label](assignment& x) -> caf::result<draft> {
+          if (x.idea == "bomb" && bombs_left-- > 0)
+            throw std::runtime_error("boom");
+          if (x.idea == "no")
+            return make_error(errc::bad_answer, "no code");
+          return draft{x.idea, label, "", {}};
+        }};
+      });
+    };
+  }
+};
+
+/// Agents that wait for the test before they answer.
+struct slow_agents {
+  std::mutex mutex;
+  std::vector<caf::typed_response_promise<draft>> waiting;
+
+  agent_factory<assignment, draft> factory() {
+    return [this](caf::actor_system& sys, const agent_config&) -> coder_actor {
+      return sys.spawn([this](coder_actor::pointer self) -> coder_actor::behavior_type {
+        return {[this, self](assignment&) -> caf::result<draft> {
+          auto promise = self->make_response_promise<draft>();
+          std::lock_guard guard{mutex};
+          waiting.push_back(promise);
+          return promise;
+        }};
+      });
+    };
+  }
+};
+
+class agent_pool : public testing::Test {
+protected:
+  caf::expected<draft> ask(const coder_pool& pool, const std::string& idea) {
+    caf::expected<draft> result{caf::error{}};
+    self->request(pool, patience, about(idea))
+      .receive([&](draft& x) { result = std::move(x); },
+               [&](caf::error& reason) { result = std::move(reason); });
+    return result;
+  }
+
+  pool_status status(const coder_pool& pool) {
+    pool_status result;
+    self->request(pool, patience, status_atom_v)
+      .receive([&](pool_status& x) { result = x; }, [](const caf::error&) { FAIL(); });
+    return result;
+  }
+
+  fake_agents fakes; // before the system: its actors use them until they end
+  slow_agents slow;
+  test::test_system system;
+  caf::scoped_actor self{system.get()};
+};
+
+} // namespace
+
+TEST_F(agent_pool, hands_a_request_to_an_agent_and_its_answer_back) {
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(2), fakes.factory());
+  EXPECT_EQ(ask(pool, "fuse")->source, "fuse");
+  EXPECT_EQ(fakes.made, 2);
+}
+
+TEST_F(agent_pool, an_error_of_ours_is_an_answer_and_kills_nobody) {
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  EXPECT_EQ(ask(pool, "no").error(), errc::bad_answer);
+  EXPECT_EQ(status(pool).restarts, 0);
+}
+
+TEST_F(agent_pool, a_request_whose_agent_died_is_given_out_again) {
+  fakes.bombs_left = 2;
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  EXPECT_EQ(ask(pool, "bomb")->source, "bomb");
+  EXPECT_EQ(status(pool).restarts, 2);
+}
+
+TEST_F(agent_pool, a_request_that_killed_three_agents_is_a_dead_letter_and_others_go_on) {
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  auto lost = ask(pool, "bomb");
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error(), errc::dead_letter);
+  EXPECT_EQ(fakes.bombs_left, 997);
+  EXPECT_EQ(ask(pool, "fuse")->source, "fuse");
+}
+
+TEST_F(agent_pool, a_full_queue_says_overloaded) {
+  auto limits = quick();
+  limits.queue = 1;
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), slow.factory(), limits);
+  caf::scoped_actor first{system.get()};
+  caf::scoped_actor second{system.get()};
+  first->send(pool, about("a"));
+  first->send(pool, about("b"));
+  second->request(pool, patience, about("c"))
+    .receive([](const draft&) { FAIL(); },
+             [](const caf::error& reason) { EXPECT_EQ(reason, errc::overloaded); });
+}
+
+TEST_F(agent_pool, an_agent_that_gives_no_answer_in_time_is_replaced) {
+  auto config = coders(1);
+  config.timeout = 0.01;
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, slow.factory(), quick());
+  EXPECT_EQ(ask(pool, "a").error(), errc::timed_out);
+  EXPECT_EQ(status(pool).restarts, 1);
+}
+
+TEST_F(agent_pool, an_update_changes_agents_between_requests) {
+  auto config = coders(1);
+  config.model = "old";
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, fakes.factory());
+  EXPECT_EQ(ask(pool, "a")->label, "old");
+  config.model = "new";
+  config.instances = 3;
+  self->send(pool, pool_update{config});
+  EXPECT_EQ(ask(pool, "b")->label, "new");
+  EXPECT_EQ(status(pool).instances, 3);
+  EXPECT_EQ(fakes.made, 4);
+}
+
+TEST_F(agent_pool, a_busy_agent_finishes_under_the_old_configuration) {
+  auto config = coders(1);
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, slow.factory());
+  auto answer = std::async(std::launch::async, [&] {
+    caf::scoped_actor asker{system.get()};
+    std::string source;
+    asker->request(pool, patience, about("a"))
+      .receive([&](const draft& x) { source = x.source; }, [](const caf::error&) {});
+    return source;
+  });
+  while (status(pool).busy == 0)
+    std::this_thread::yield();
+  config.model = "new";
+  self->send(pool, pool_update{config});
+  status(pool); // the update is through
+  for (;;) {
+    std::lock_guard guard{slow.mutex};
+    if (!slow.waiting.empty()) {
+      slow.waiting.front().deliver(draft{"from the old one", "", "", {}});
+      slow.waiting.clear();
+      break;
+    }
+  }
+  EXPECT_EQ(answer.get(), "from the old one");
+}
+
+TEST_F(agent_pool, a_drained_pool_ends) {
+  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(2), fakes.factory());
+  self->monitor(pool);
+  self->send(pool, drain_atom_v);
+  bool ended = false;
+  self->receive([&](const caf::down_msg&) { ended = true; }, caf::after(patience) >> [] {});
+  EXPECT_TRUE(ended);
+}

@@ -1,0 +1,137 @@
+"""Candidates of every kind through one `lathe eval`: each gets its own verdict, whoever came before."""
+
+import unittest
+from typing import Any
+
+from lathe_case import NOT_BETTER, USER_MISTAKE, LatheCase
+from programs import FASTER, TASK, UNCHANGED, ending_with
+
+REMEMBERS = FASTER.replace(
+    "    def forward(self, x):\n",
+    "    def forward(self, x):\n"
+    "        key = x.numpy().tobytes()\n"
+    "        if key not in self.known:\n"
+    "            self.known[key] = self.result(x)\n"
+    "        return self.known[key].clone()\n\n"
+    "    def result(self, x):\n",
+).replace("        widen =", "        self.known = {}\n        widen =", 1)
+
+LOOP = ending_with("y", before="while True:\n    pass")
+KILL = ending_with("y", before="os.kill(os.getpid(), 9)", imports="import os\n")
+EXIT = ending_with("y", before="os._exit(0)", imports="import os\n")
+PRINT = ending_with("y", before="print('x' * (100 << 20))")
+ALLOCATE = ending_with("y", before="torch.ones(1 << 36)")
+FORK = "import os\nfor _ in range(20):\n    os.fork()\n" + UNCHANGED
+
+# What each is, and how its verdict has to look: outcome, rule, words in the evidence.
+CANDIDATES: list[tuple[str, str | bytes, str, str, list[str]]] = [
+    ("first", FASTER, "correct", "", []),
+    ("empty", "", "refused", "empty", ["empty"]),
+    ("blank", "\n \t\n", "refused", "empty", ["empty"]),
+    ("large", FASTER + "# so long\n" * 5_000_000, "refused", "too-large", ["bytes"]),
+    ("binary", b"\x7fELF\0ModelNew", "refused", "binary", ["zero byte"]),
+    ("latin", FASTER.encode() + "# déjà vu\n".encode("latin-1"), "refused", "not-utf8", ["UTF-8"]),
+    ("no_model", "class Net:\n    pass\n", "refused", "no-model", ["ModelNew"]),
+    ("only_named", "# ModelNew is not here\n", "build_failed", "", ["ModelNew"]),
+    ("syntax", FASTER + "def f(:\n", "build_failed", "", ["syntax.py:24"]),
+    ("imports", "import flux_capacitor\n" + FASTER, "build_failed", "",
+     ["imports.py:1", "flux_capacitor"]),
+    ("raises", ending_with("y / None"), "crashed", "", ["raises.py:16", "TypeError"]),
+    ("kills", KILL, "crashed", "", ["SIGKILL"]),
+    ("exits", EXIT, "crashed", "", []),
+    ("loops", LOOP, "timed_out", "", []),
+    ("allocates", ALLOCATE, "out_of_memory", "", []),
+    ("prints", PRINT, "correct", "", []),
+    ("a_little", ending_with("y * 1.001"), "incorrect", "", ["expected"]),
+    ("one_element", ending_with("y", before="spot = (x[0, 0] > 9).float()").replace(
+        "return y", "y[-1, -1] += 0.01\n        return y"), "incorrect", "", ["1 of 4096", "[63, 63]"]),
+    ("shape", ending_with("y[:-1]"), "incorrect", "", ["[64, 64]", "[63, 64]"]),
+    ("dtype", ending_with("y.double()"), "incorrect", "", ["float64"]),
+    ("nothing", ending_with("None"), "incorrect", "", []),
+    ("not_a_number", ending_with("y * float('nan')"), "incorrect", "", []),
+    ("mutates", ending_with("y, x.zero_()").replace("return y, x.zero_()", "x.zero_()\n        return y"),
+     "refused", "input-mutation", ["inputs"]),
+    ("remembers", REMEMBERS, "refused", "cached-output", ["never-seen"]),
+    ("slower", ending_with("[self.result(x) for _ in range(3)][0]"), "correct", "", []),
+    ("unchanged", UNCHANGED, "correct", "", []),
+    ("last", "# once more\n" + FASTER, "correct", "", []),
+    ("first_again", FASTER + "\n\n", "correct", "", []),
+]
+
+
+class Candidates(LatheCase):
+    """One call for all of them: starting lathe and preparing the task is most of the cost."""
+
+    verdicts: dict[str, Any]
+
+    def judge(self) -> None:
+        task = self.write("task.py", TASK)
+        names = [self.write(f"{name}.py", text) for name, text, *_ in CANDIDATES]
+        ended = self.lathe("eval", task, *names, "--json", "--time-budget", "0.4", "--run-limit", "3",
+                           "--build-limit", "3")
+        self.assert_code(ended, NOT_BETTER)
+        self.assertEqual(ended.err, "")
+        self.document = ended.json
+        self.verdicts = {x["candidate"].removesuffix(".py"): x for x in self.document["verdicts"]}
+        self.assertEqual(list(self.verdicts), [name for name, *_ in CANDIDATES])
+
+    def test_each_gets_the_verdict_that_it_deserves(self) -> None:
+        self.judge()
+        self.assertEqual(self.document["degenerate"], "")
+        for name, _, outcome, rule, words in CANDIDATES:
+            with self.subTest(candidate=name):
+                verdict = self.verdicts[name]
+                self.assertEqual((verdict["outcome"], verdict["rule"]), (outcome, rule), verdict)
+                for word in words:
+                    self.assertIn(word, verdict["evidence"])
+                self.assertLess(len(verdict["evidence"]), 10_000)
+                if outcome != "correct":
+                    self.assertNotEqual(verdict["evidence"], "")
+                self.check_internals(verdict["evidence"])
+        self.check_times()
+        self.check_independence()
+
+    def check_internals(self, evidence: str) -> None:
+        for word in ("worker.py", "zygote.py", "/tmp/", "terminate called"):
+            self.assertNotIn(word, evidence)
+
+    def check_times(self) -> None:
+        times = {name: x["timing"] for name, x in self.verdicts.items() if "timing" in x}
+        self.assertGreater(times["first"]["low"], 1)
+        self.assertLess(times["slower"]["high"], 1)
+        # What does the same as the reference may be called a tie, never a clear win.
+        self.assertLess(times["unchanged"]["low"], 1.05)
+        self.assertGreater(times["unchanged"]["high"], 0.9)
+        for name, x in times.items():
+            with self.subTest(candidate=name):
+                self.assertTrue(0 < x["low"] <= x["speedup"] <= x["high"])
+
+    def check_independence(self) -> None:
+        """All that happened in between does not show in the verdict on the same program."""
+        first, last = self.verdicts["first"], self.verdicts["last"]
+        self.assertEqual(first["correctness"]["precision_class"],
+                         last["correctness"]["precision_class"])
+        self.assertLess(abs(last["timing"]["speedup"] / first["timing"]["speedup"] - 1), 0.5)
+        # A text that differs in blanks alone is not judged again.
+        self.assertEqual(self.verdicts["first_again"]["timing"], first["timing"])
+
+    def test_a_fork_bomb_is_over_with_its_verdict(self) -> None:
+        task = self.write("task.py", TASK)
+        names = [self.write("fork.py", FORK), self.write("after.py", FASTER)]
+        ended = self.lathe("eval", task, *names, "--json", "--time-budget", "0.2", "--run-limit", "3",
+                           "--build-limit", "3")
+        self.assert_code(ended, NOT_BETTER)
+        bomb, after = ended.json["verdicts"]
+        self.assertNotEqual(bomb["outcome"], "correct")
+        self.assertEqual(after["outcome"], "correct")
+
+    def test_limits_are_checked_before_anything_is_started(self) -> None:
+        task, candidate = self.write("task.py", TASK), self.write("c.py", FASTER)
+        for option in ("--run-limit", "--build-limit", "--time-budget"):
+            with self.subTest(option=option):
+                ended = self.lathe("eval", task, candidate, option, "-1")
+                self.assert_sentence(ended, USER_MISTAKE, option)
+
+
+if __name__ == "__main__":
+    unittest.main()

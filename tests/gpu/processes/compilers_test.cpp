@@ -1,0 +1,45 @@
+// What candidates are free to do inside their sandbox: compile.
+#include "tests/gpu/processes/process_fixture.hpp"
+
+namespace lathe::gpu::testing {
+
+class compilers : public process_fixture {};
+
+TEST_F(compilers, inductor_compiles_inside_the_sandbox) {
+  auto worker = spawn();
+  prepare(*worker, "return f(x)\n"
+                   "@torch.compile\n"
+                   "def f(x): return torch.sin(x) * 2 + x.cumsum(0)");
+  auto answer = run(*worker, 200s);
+  EXPECT_TRUE(answer.ok()) << answer.problem().message;
+}
+
+TEST_F(compilers, an_inline_extension_builds_inside_the_sandbox) {
+  auto worker = spawn();
+  auto loaded = load(*worker,
+                     "from torch.utils.cpp_extension import load_inline\n"
+                     "source = 'torch::Tensor twice(torch::Tensor x) { return x + x; }'\n"
+                     "module = load_inline('twice', source, functions=['twice'])\n"
+                     "import torch\n"
+                     "print(module.twice(torch.ones(2)))\n"
+                     "class ModelNew: pass\n",
+                     "ModelNew", 280s);
+  ASSERT_TRUE(loaded.ok()) << loaded.problem().message;
+  EXPECT_TRUE(worker->output_tail().ends_with("tensor([2., 2.])\n")) << worker->output_tail();
+}
+
+TEST_F(compilers, a_compilers_first_errors_reach_the_author) {
+  auto worker = spawn();
+  auto loaded =
+    load(*worker,
+         "from torch.utils.cpp_extension import load_inline\n"
+         "load_inline('broken', 'int broken( { return nonsense; }', no_implicit_headers=True)\n"
+         "class ModelNew: pass\n",
+         "ModelNew", 280s);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.problem().how, outcome::build_failed);
+  EXPECT_EQ(loaded.problem().line, 2);
+  EXPECT_NE(loaded.problem().message.find("error:"), std::string::npos) << loaded.problem().message;
+}
+
+} // namespace lathe::gpu::testing

@@ -1,0 +1,239 @@
+// What the worker makes of task files and candidates, good and bad.
+#include "tests/gpu/processes/process_fixture.hpp"
+
+#include <boost/json/array.hpp>
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+namespace lathe::gpu::testing {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class foreign_code : public process_fixture {
+protected:
+  static std::string summary_of(std::string_view source, std::string_view class_name = "Model") {
+    auto worker = spawn();
+    auto loaded = load(*worker, source, class_name);
+    if (loaded.ok())
+      return "";
+    EXPECT_EQ(loaded.problem().how, outcome::build_failed);
+    return loaded.problem().summary;
+  }
+
+  // Asks the oracle for a value and returns the file that it made.
+  static gpu::shared_memory ask_for(gpu::worker_process& worker, boost::json::object request) {
+    auto answer = worker.call(std::move(request), {}, 60s);
+    EXPECT_TRUE(answer.ok()) << answer.problem().message;
+    EXPECT_EQ(answer.fds.size(), 1u);
+    auto file = gpu::shared_memory::adopt(std::move(answer.fds.at(0)), 1 << 20);
+    if (!file)
+      throw std::runtime_error(describe(file.error()));
+    return std::move(*file);
+  }
+
+  static std::string text_of(const gpu::shared_memory& file) {
+    auto view = file.map();
+    auto bytes = view->bytes();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+};
+
+TEST_F(foreign_code, a_class_that_is_missing_is_named) {
+  EXPECT_EQ(summary_of("x = 1"), "coder#1.py defines no class Model");
+  EXPECT_EQ(summary_of("", "ModelNew"), "coder#1.py defines no class ModelNew");
+}
+
+TEST_F(foreign_code, a_task_needs_get_inputs) {
+  EXPECT_EQ(summary_of("class Model: pass"), "coder#1.py defines no function get_inputs");
+}
+
+TEST_F(foreign_code, an_error_at_import_comes_with_its_line) {
+  EXPECT_EQ(summary_of("import torch\n\nraise ValueError('no\\nluck')"),
+            "coder#1.py:3: ValueError: no");
+  EXPECT_EQ(summary_of("x = 1\ndef f(:\n"), "coder#1.py:2: invalid syntax");
+  EXPECT_EQ(summary_of("\nimport not_a_package_anybody_has"),
+            "coder#1.py:2: needs the Python package 'not_a_package_anybody_has', which is not "
+            "installed");
+}
+
+TEST_F(foreign_code, bytes_that_are_not_python_are_a_failed_build) {
+  EXPECT_THAT(summary_of(std::string_view{"\0\1\2", 3}), HasSubstr("null bytes"));
+  EXPECT_THAT(summary_of("x = '\xff\xfe'"), HasSubstr("utf-8"));
+}
+
+TEST_F(foreign_code, leaving_at_import_is_a_failed_build) {
+  EXPECT_EQ(summary_of("import sys\nsys.exit(0)"), "coder#1.py:2: SystemExit: 0");
+}
+
+TEST_F(foreign_code, an_exception_shows_the_authors_lines_and_none_of_ours) {
+  auto worker = spawn();
+  prepare(*worker, "return helper(x)\ndef helper(x):\n  return x @ torch.ones(7)");
+  auto answer = run(*worker);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.problem().how, outcome::crashed);
+  EXPECT_EQ(answer.problem().line, 6);
+  EXPECT_THAT(answer.problem().message, HasSubstr("\"coder#1.py\", line 4, in forward"));
+  EXPECT_THAT(answer.problem().message, HasSubstr("return x @ torch.ones(7)"));
+  EXPECT_THAT(answer.problem().message, Not(HasSubstr("worker.py")));
+  EXPECT_THAT(answer.problem().message, Not(HasSubstr("/tmp/")));
+  EXPECT_TRUE(worker->alive());
+}
+
+TEST_F(foreign_code, changed_inputs_are_reported_and_restored) {
+  auto worker = spawn();
+  prepare(*worker, "seen = x.clone(); x.zero_(); print(seen.tolist()); return seen");
+  EXPECT_EQ(run(*worker).flag("inputs_changed"), true);
+  EXPECT_EQ(run(*worker).flag("inputs_changed"), true);
+  EXPECT_EQ(worker->output_tail(), "[1.0, 2.0, 3.0, 4.0]\n[1.0, 2.0, 3.0, 4.0]\n");
+}
+
+TEST_F(foreign_code, inputs_left_alone_are_not_reported) {
+  auto worker = spawn();
+  prepare(*worker, "return x + 1");
+  EXPECT_EQ(run(*worker).flag("inputs_changed"), false);
+}
+
+TEST_F(foreign_code, fresh_memory_is_poisoned) {
+  auto worker = spawn();
+  prepare(*worker, "print(torch.empty(1000, dtype=torch.uint8).unique().tolist()); return x");
+  ASSERT_TRUE(run(*worker).ok());
+  EXPECT_EQ(worker->output_tail(), "[90]\n"); // glibc fills with the complement of 0xA5
+}
+
+TEST_F(foreign_code, an_output_that_is_too_large_for_its_file_is_incorrect) {
+  auto worker = spawn();
+  prepare(*worker, "return torch.zeros(1 << 20)");
+  auto answer = run(*worker);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.problem().how, outcome::incorrect);
+}
+
+TEST_F(foreign_code, any_nesting_of_values_travels_and_comes_back_the_same) {
+  // The oracle writes a value, the candidate reads it and writes it again: the same bytes.
+  constexpr auto task = R"(
+import torch
+class Model(torch.nn.Module):
+  def forward(self, *args): return list(args)
+def get_inputs():
+  return [torch.randn(3, 5).t(), {"a": (1, True, None), "b": [0.1, float("nan"), float("-inf")]},
+          torch.tensor(float("nan")), torch.empty(0, 4), "text \u00e4", torch.arange(3),
+          torch.ones(2, dtype=torch.bfloat16), torch.tensor([True, False]),
+          torch.ones(2, dtype=torch.complex64), -7]
+)";
+  auto oracle = spawn();
+  ASSERT_TRUE(load(*oracle, task, "Model").ok());
+  auto drawn = ask_for(*oracle, {{"op", "draw"}, {"seed", 5}});
+  auto nothing = ask_for(*oracle, {{"op", "arguments"}, {"seed", 5}});
+
+  auto candidate = spawn();
+  ASSERT_TRUE(
+    load(*candidate, "class ModelNew:\n  def __call__(self, *args): return list(args)\n").ok());
+  int arguments[] = {nothing.fd()};
+  ASSERT_TRUE(candidate->call({{"op", "construct"}, {"seed", 1}}, arguments, 60s).ok());
+  int inputs[] = {drawn.fd()};
+  ASSERT_TRUE(candidate->call({{"op", "inputs"}, {"name", "x"}}, inputs, 60s).ok());
+  auto output = gpu::shared_memory::make(drawn.size() + 4096);
+  int outputs[] = {output->fd()};
+  auto answer = candidate->call({{"op", "run"}, {"inputs", "x"}}, outputs, 60s);
+  ASSERT_TRUE(answer.ok()) << answer.problem().message;
+  EXPECT_EQ(answer.flag("inputs_changed"), false) << "NaN equals itself here";
+  auto size = static_cast<std::size_t>(answer.integer("bytes").value_or(0));
+  EXPECT_EQ(text_of(*output).substr(0, size), text_of(drawn));
+  EXPECT_THAT(text_of(drawn).substr(0, 4), "LVAL");
+  EXPECT_THAT(text_of(drawn),
+              HasSubstr(R"({"list": [{"f": "0.1"}, {"f": "nan"}, {"f": "-inf"}]})"));
+  EXPECT_THAT(text_of(drawn), HasSubstr(R"({"tuple": [{"v": 1}, {"v": true}, {"v": null}]})"));
+}
+
+TEST_F(foreign_code, a_value_that_cannot_travel_is_named) {
+  auto worker = spawn();
+  prepare(*worker, "return object()");
+  EXPECT_THAT(run(*worker).problem().message, HasSubstr("type object cannot travel"));
+}
+
+TEST_F(foreign_code, the_same_seed_gives_the_same_weights_and_inputs) {
+  constexpr auto task = "import torch\n"
+                        "class Model(torch.nn.Module):\n"
+                        "  def __init__(self, n):\n"
+                        "    super().__init__(); self.layer = torch.nn.Linear(n, n)\n"
+                        "  def forward(self, x): return self.layer(x)\n"
+                        "def get_inputs(): return [torch.randn(2, 4)]\n"
+                        "def get_init_inputs(): return [4]\n";
+  auto oracle = spawn();
+  ASSERT_TRUE(load(*oracle, task, "Model").ok());
+  auto arguments = ask_for(*oracle, {{"op", "arguments"}, {"seed", 3}});
+  auto drawn = ask_for(*oracle, {{"op", "draw"}, {"seed", 3}});
+  EXPECT_EQ(text_of(drawn), text_of(ask_for(*oracle, {{"op", "draw"}, {"seed", 3}})));
+  EXPECT_NE(text_of(drawn), text_of(ask_for(*oracle, {{"op", "draw"}, {"seed", 4}})));
+  auto answer_under = [&](int seed) {
+    int construct_fds[] = {arguments.fd()};
+    auto made = oracle->call({{"op", "construct"}, {"seed", seed}}, construct_fds, 60s);
+    EXPECT_EQ(made.integer("parameters"), 20);
+    int input_fds[] = {drawn.fd()};
+    EXPECT_TRUE(oracle->call({{"op", "inputs"}, {"name", "x"}}, input_fds, 60s).ok());
+    return text_of(ask_for(*oracle, {{"op", "run"}, {"inputs", "x"}}));
+  };
+  EXPECT_EQ(answer_under(1), answer_under(1));
+  EXPECT_NE(answer_under(1), answer_under(2));
+  auto exact = ask_for(*oracle, {{"op", "run"}, {"inputs", "x"}, {"dtype", "float64"}});
+  EXPECT_THAT(text_of(exact), HasSubstr(R"("dtype": "float64")"));
+}
+
+TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
+  auto worker = spawn();
+  prepare(*worker, "print(x.data_ptr(), x[0].item()); return x * 2");
+  auto y = float_values({{9, 9, 9, 9}});
+  int fds[] = {y.fd()};
+  ASSERT_TRUE(worker->call({{"op", "inputs"}, {"name", "y"}}, fds, 60s).ok());
+  auto kept = gpu::shared_memory::make(64 * 1024);
+  int outputs[] = {kept->fd()};
+  auto answer = worker->call({{"op", "time"},
+                              {"sequence", boost::json::array{"x", "y", "x"}},
+                              {"flush", 1 << 20},
+                              {"keep", boost::json::array{1}}},
+                             outputs, 60s);
+  ASSERT_TRUE(answer.ok()) << answer.problem().message;
+  auto ns = answer.integers("ns").value();
+  EXPECT_EQ(ns.size(), 3u);
+  EXPECT_THAT(ns, ::testing::Each(::testing::Gt(0)));
+  EXPECT_EQ(text_of(*kept).substr(0, 4), "LVAL");
+  std::istringstream printed{worker->output_tail()};
+  std::string first, second, third, value;
+  printed >> first >> value >> second >> value;
+  EXPECT_EQ(value, "9.0");
+  printed >> third;
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(first, third);
+}
+
+TEST_F(foreign_code, recipes_answer_with_a_book_of_drafts) {
+  auto worker = spawn();
+  auto task = gpu::shared_memory::holding("import torch\n"
+                                          "class Model(torch.nn.Module):\n"
+                                          "  def forward(self, x): return x + 1\n"
+                                          "def get_inputs(): return [torch.ones(3)]\n"
+                                          "def get_init_inputs(): return []\n");
+  auto passes = gpu::shared_memory::holding(
+    R"({"plain": "PRECISION = 'fp32'\ndef applies(m, i, mode): return ''\ndef rewrite(m): return m"})");
+  int fds[] = {task->fd(), passes->fd()};
+  auto answer = worker->call({{"op", "recipes"},
+                              {"passes", boost::json::array{"plain", "unknown"}},
+                              {"mode", "eval"},
+                              {"tolerance", "fp32"}},
+                             fds, 60s);
+  ASSERT_TRUE(answer.ok()) << answer.problem().message;
+  ASSERT_EQ(answer.fds.size(), 1u);
+  auto book = text_of(*gpu::shared_memory::adopt(std::move(answer.fds[0]), 1 << 20));
+  EXPECT_THAT(book, HasSubstr(R"({"drafts": [{"label": "plain")"));
+  EXPECT_THAT(book, HasSubstr("unknown: there is no such pass"));
+}
+
+TEST_F(foreign_code, a_request_that_makes_no_sense_is_answered) {
+  auto worker = spawn();
+  EXPECT_THAT(worker->call({{"op", "dance"}}, {}, 60s).problem().message, HasSubstr("'dance'"));
+  EXPECT_THAT(run(*worker).problem().message, HasSubstr("nothing was constructed"));
+}
+
+} // namespace lathe::gpu::testing

@@ -1,0 +1,41 @@
+#include "gpu/processes/process_group.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace lathe::gpu::testing {
+
+TEST(process_group, a_process_may_have_any_name) {
+  auto stat = parse_stat("12 (a) b (c) S 1 34 34 0 -1 4194560 1 2 3 4 100 50 30 20 20 0 1 0 99");
+  EXPECT_EQ(stat.group, 34);
+  EXPECT_DOUBLE_EQ(stat.cpu_seconds, 200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)));
+}
+
+TEST(process_group, a_line_that_is_none_belongs_to_no_group) {
+  EXPECT_EQ(parse_stat("").group, 0);
+  EXPECT_EQ(parse_stat("12 (x)").group, 0);
+}
+
+TEST(process_group, counts_the_time_of_all_members) {
+  auto child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    for (volatile bool busy = true; busy;)
+      continue;
+  }
+  ::setpgid(child, child);
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+  double seen = 0;
+  while (seen < 0.05 && std::chrono::steady_clock::now() < deadline)
+    seen = group_cpu_seconds(child);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_GE(seen, 0.05);
+  EXPECT_EQ(group_cpu_seconds(child), 0);
+}
+
+} // namespace lathe::gpu::testing

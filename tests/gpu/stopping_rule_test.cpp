@@ -1,0 +1,119 @@
+#include "gpu/stopping_rule.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+using namespace lathe;
+using gpu::block;
+using gpu::stop_reason;
+using gpu::stopping_rule;
+
+namespace {
+
+// Feeds pairs of blocks of `samples` calls until the rule has enough, a pair every `seconds`.
+class measurement {
+public:
+  measurement(double reference, double candidate, double noise)
+    : reference_(reference), candidate_(candidate), noise_(noise) {
+    // nop
+  }
+
+  int run(stopping_rule& rule, int samples, double seconds) {
+    int pairs = 0;
+    while (!rule.is_finished() && pairs < 10'000) {
+      ++pairs;
+      auto reference = take(reference_, samples);
+      auto candidate = take(candidate_, samples);
+      rule.add(std::move(reference), std::move(candidate), pairs * seconds);
+    }
+    return pairs;
+  }
+
+private:
+  block take(double seconds, int samples) {
+    std::normal_distribution<double> normal;
+    block result;
+    for (int i = 0; i < samples; ++i)
+      result.push_back(seconds * (1 + noise_ * normal(random_)));
+    return result;
+  }
+
+  std::mt19937 random_{1};
+  double reference_;
+  double candidate_;
+  double noise_;
+};
+
+} // namespace
+
+TEST(stopping_rule, a_quiet_host_needs_no_more_than_the_fewest_samples) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(2e-3, 1e-3, 1e-4).run(rule, 4, 0.01), 6);
+  EXPECT_EQ(rule.reason(), stop_reason::precise);
+  ASSERT_TRUE(rule.result());
+  EXPECT_NEAR(rule.result()->speedup, 2, 0.01);
+  EXPECT_EQ(rule.result()->samples, 24);
+}
+
+TEST(stopping_rule, a_narrow_interval_from_too_few_samples_is_not_enough) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(2e-3, 1e-3, 1e-4).run(rule, 2, 0.01), 10);
+}
+
+TEST(stopping_rule, noise_takes_more_samples_until_the_interval_is_narrow) {
+  stopping_rule rule;
+  auto pairs = measurement(2e-3, 1e-3, 0.02).run(rule, 10, 0.001);
+  EXPECT_GT(pairs, 10);
+  EXPECT_EQ(rule.reason(), stop_reason::precise);
+  EXPECT_LE(gpu::relative_half_width(*rule.result()), 0.005);
+}
+
+TEST(stopping_rule, ends_with_the_time_budget_and_an_interval_of_all_that_was_measured) {
+  stopping_rule rule;
+  auto pairs = measurement(2e-3, 1e-3, 0.2).run(rule, 3, 0.11);
+  EXPECT_EQ(pairs, 19);
+  EXPECT_EQ(rule.reason(), stop_reason::out_of_time);
+  ASSERT_TRUE(rule.result());
+  EXPECT_EQ(rule.result()->blocks, 19);
+  EXPECT_GT(gpu::relative_half_width(*rule.result()), 0.005);
+}
+
+TEST(stopping_rule, goes_past_the_budget_until_there_are_pairs_enough_for_an_interval) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(2, 1, 0.1).run(rule, 1, 3), 6);
+  EXPECT_EQ(rule.reason(), stop_reason::out_of_time);
+  EXPECT_TRUE(rule.result());
+}
+
+TEST(stopping_rule, a_hopeless_candidate_is_given_up_after_the_first_pairs) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(1e-3, 2e-3, 0.05).run(rule, 2, 0.01), 6);
+  EXPECT_EQ(rule.reason(), stop_reason::hopeless);
+  EXPECT_LT(rule.result()->high, 0.9);
+}
+
+TEST(stopping_rule, a_candidate_that_is_a_little_slower_is_measured_in_full) {
+  stopping_rule rule;
+  EXPECT_GT(measurement(0.95e-3, 1e-3, 0.02).run(rule, 10, 0.001), 10);
+  EXPECT_EQ(rule.reason(), stop_reason::precise);
+}
+
+TEST(stopping_rule, times_that_allow_no_interval_end_with_the_budget_and_no_result) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(1e-3, 0, 0).run(rule, 5, 0.2), 10);
+  EXPECT_EQ(rule.reason(), stop_reason::out_of_time);
+  EXPECT_FALSE(rule.result());
+}
+
+TEST(stopping_rule, pairs_that_come_after_the_end_count_and_leave_the_reason_alone) {
+  stopping_rule rule;
+  measurement{2e-3, 1e-3, 1e-4}.run(rule, 4, 0.01);
+  rule.add({8e-3}, {1e-3}, 5);
+  EXPECT_EQ(rule.reason(), stop_reason::precise);
+  EXPECT_EQ(rule.result()->blocks, 7);
+}
+
+TEST(stopping_rule, a_reason_has_a_name) {
+  EXPECT_EQ(to_string(stop_reason::out_of_time), "out_of_time");
+}

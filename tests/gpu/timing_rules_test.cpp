@@ -1,0 +1,191 @@
+#include "gpu/timing_rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+using namespace lathe::gpu;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+namespace {
+
+using calls = std::vector<timed_call>;
+using clocks = std::vector<block_clocks>;
+
+// A host with log-normal noise, two clock speeds, and the odd very slow call.
+class noisy_host {
+public:
+  explicit noisy_host(std::uint32_t seed) : random_(seed) {
+    // nop
+  }
+
+  double call(double seconds) {
+    auto slow_clock = chance(0.1) ? 1.7 : 1.0;
+    auto outlier = chance(0.05) ? 20.0 : 1.0;
+    return jitter(seconds) * slow_clock * outlier;
+  }
+
+  // Never-seen and repeated inputs at random places.
+  calls measure(double first, double repeated, int firsts, int repeats) {
+    calls result;
+    for (int i = 0; i < firsts + repeats; ++i)
+      result.push_back({call(i < firsts ? first : repeated), i < firsts});
+    std::shuffle(result.begin(), result.end(), random_);
+    return result;
+  }
+
+  // Some replies come 30 ms late.
+  clocks time_blocks(double seconds, double hidden, int count, double delayed) {
+    clocks result;
+    for (int i = 0; i < count; ++i) {
+      double reported = 0;
+      for (int j = 0; j < 10; ++j)
+        reported += call(seconds);
+      auto delay = chance(delayed) ? 30e-3 : 0.0;
+      result.push_back({reported, reported + jitter(hidden) + delay});
+    }
+    return result;
+  }
+
+  double pick(double low, double high) {
+    return std::exp(std::uniform_real_distribution{std::log(low), std::log(high)}(random_));
+  }
+
+private:
+  double jitter(double seconds) {
+    return seconds * std::exp(0.1 * normal_(random_));
+  }
+
+  bool chance(double share) {
+    return std::bernoulli_distribution{share}(random_);
+  }
+
+  std::mt19937 random_;
+  std::normal_distribution<double> normal_;
+};
+
+calls steady(double first, double repeated, int firsts = 8, int repeats = 24) {
+  calls result(static_cast<std::size_t>(firsts), {first, true});
+  result.insert(result.end(), static_cast<std::size_t>(repeats), {repeated, false});
+  return result;
+}
+
+} // namespace
+
+// -- cached-output ------------------------------------------------------------------------
+
+TEST(timing_rules, an_answer_from_a_cache_is_refused_with_its_numbers) {
+  auto found = check_cached_output(steady(0.98e-3, 0.1e-3), steady(1e-3, 1e-3));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "cached-output");
+  EXPECT_EQ(found->evidence, "the answer for never-seen inputs took 9.8 times as long as for "
+                             "repeated ones (0.98 ms against 0.1 ms; the reference: 1.0 times)");
+}
+
+TEST(timing_rules, fresh_inputs_that_are_slow_for_everybody_are_no_evidence) {
+  EXPECT_FALSE(check_cached_output(steady(2e-3, 1e-3), steady(2e-3, 1e-3)));
+  EXPECT_FALSE(check_cached_output(steady(0.15e-3, 0.05e-3), steady(3.1e-3, 3e-3)))
+    << "the same 0.1 ms on both sides weighs more on the faster one";
+}
+
+TEST(timing_rules, a_reference_that_is_a_little_slow_on_fresh_inputs_is_no_cover) {
+  EXPECT_TRUE(check_cached_output(steady(10e-3, 1e-3), steady(1.4e-3, 1e-3)));
+}
+
+TEST(timing_rules, a_few_microseconds_are_nobodys_advantage) {
+  EXPECT_FALSE(check_cached_output(steady(20e-6, 5e-6), steady(1e-3, 1e-3)));
+}
+
+TEST(timing_rules, too_few_calls_are_no_evidence) {
+  EXPECT_FALSE(check_cached_output(steady(1e-3, 0.1e-3, 2, 8), steady(1e-3, 1e-3)));
+  EXPECT_FALSE(check_cached_output({}, {}));
+  EXPECT_FALSE(check_cached_output(steady(1e-3, 0.1e-3, 8, 0), steady(1e-3, 1e-3)));
+}
+
+TEST(timing_rules, a_cache_is_found_through_noise_even_if_some_hits_pretend_to_be_slow) {
+  int missed = 0;
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
+    noisy_host host{seed};
+    auto candidate = host.measure(1e-3, 0.1e-3, 20, 100);
+    for (std::size_t i = 0; i < candidate.size(); i += 4)
+      candidate[i].seconds = std::max(candidate[i].seconds, host.call(1e-3));
+    missed += !check_cached_output(candidate, host.measure(1e-3, 1e-3, 20, 100));
+  }
+  EXPECT_LE(missed, 10);
+}
+
+TEST(timing_rules, a_thousand_honest_noisy_candidates_are_not_taken_for_caches) {
+  int refused = 0;
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
+    noisy_host host{seed};
+    auto seconds = host.pick(10e-6, 10e-3);
+    auto fresh = host.pick(1e-6, 100e-6); // what fresh inputs cost everybody
+    auto slower = host.pick(0.5, 20);
+    auto candidate = host.measure(seconds + fresh, seconds, 12, 60);
+    auto reference = host.measure(seconds * slower + fresh, seconds * slower, 12, 60);
+    refused += check_cached_output(candidate, reference).has_value();
+  }
+  EXPECT_EQ(refused, 0);
+}
+
+// -- clock-mismatch ------------------------------------------------------------------------
+
+TEST(timing_rules, work_hidden_from_the_marks_is_refused_with_both_clocks) {
+  auto found = check_clocks(clocks(5, {5e-3, 50e-3}), clocks(5, {48e-3, 50e-3}));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "clock-mismatch");
+  EXPECT_EQ(found->evidence, "a block that reports 5 ms took 50 ms by the parent's clock: 45 ms "
+                             "are unaccounted for, 2 ms with the reference");
+}
+
+TEST(timing_rules, time_that_the_reference_hides_too_is_no_evidence) {
+  EXPECT_FALSE(check_clocks(clocks(5, {5e-3, 50e-3}), clocks(5, {48e-3, 80e-3})));
+}
+
+TEST(timing_rules, single_delayed_replies_and_too_few_blocks_are_no_evidence) {
+  auto delayed = clocks(5, {5e-3, 6e-3});
+  delayed[1].wall = delayed[4].wall = 1;
+  EXPECT_FALSE(check_clocks(delayed, clocks(5, {5e-3, 6e-3})));
+  EXPECT_FALSE(check_clocks(clocks(2, {5e-3, 50e-3}), clocks(5, {5e-3, 6e-3})));
+}
+
+TEST(timing_rules, a_thousand_honest_noisy_candidates_have_honest_clocks) {
+  int refused = 0;
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
+    noisy_host host{seed};
+    auto hidden = host.pick(0.2e-3, 20e-3);
+    for (auto [blocks, delayed] : {std::pair{6, 0.01}, std::pair{20, 0.1}}) {
+      auto candidate = host.time_blocks(host.pick(10e-6, 10e-3), hidden, blocks, delayed);
+      auto reference = host.time_blocks(host.pick(10e-6, 10e-3), hidden, blocks, delayed);
+      refused += check_clocks(candidate, reference).has_value();
+    }
+  }
+  EXPECT_EQ(refused, 0);
+}
+
+// -- implausible-time ------------------------------------------------------------------------
+
+TEST(timing_rules, times_that_no_call_can_take_are_refused) {
+  for (auto bad : {0.0, -1e-3, 50e-9, std::nan(""), HUGE_VAL}) {
+    auto found = check_plausible(std::vector{1e-3, bad, 1e-3}, 1);
+    ASSERT_TRUE(found) << bad;
+    EXPECT_EQ(found->rule, "implausible-time");
+    EXPECT_THAT(found->evidence, StartsWith("call 2 reports"));
+  }
+}
+
+TEST(timing_rules, a_block_cannot_add_up_to_more_than_the_parent_saw) {
+  EXPECT_FALSE(check_plausible(std::vector{1e-3, 2e-3}, 3e-3));
+  auto found = check_plausible(std::vector{1e-3, 2e-3}, 2e-3);
+  ASSERT_TRUE(found);
+  EXPECT_THAT(found->evidence, HasSubstr("report 3 ms together"));
+}
+
+TEST(timing_rules, the_fastest_honest_call_is_plausible) {
+  EXPECT_FALSE(check_plausible(std::vector{0.3e-6, 1e-6}, 1e-3));
+}

@@ -1,0 +1,187 @@
+#include "gpu/verifier/tolerance.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+using namespace lathe::verifier;
+
+namespace {
+
+constexpr auto not_a_number = std::numeric_limits<float>::quiet_NaN();
+constexpr auto infinity = std::numeric_limits<float>::infinity();
+
+// A reference as tasks have them: a product of matrices, in float32 and in float64.
+struct product {
+  at::Tensor left = at::randn({64, 256}, at::detail::createCPUGenerator(1));
+  at::Tensor right = at::randn({256, 64}, at::detail::createCPUGenerator(2));
+  at::Tensor expected = left.matmul(right);
+  at::Tensor exact = left.to(at::kDouble).matmul(right.to(at::kDouble));
+
+  at::Tensor in(at::ScalarType type) const {
+    return left.to(type).matmul(right.to(type)).to(at::kFloat);
+  }
+
+  // TF32 keeps 10 bits of the operands' fractions and sums in float32.
+  at::Tensor in_tf32() const {
+    auto cut = [](const at::Tensor& x) {
+      auto bits = x.view(at::kInt);
+      return (bits + 0x1000).bitwise_and(~0x1fff).view(at::kFloat);
+    };
+    return cut(left).matmul(cut(right));
+  }
+};
+
+tensor_comparison compare_product(const at::Tensor& got, policy rule, double k = 8) {
+  product reference;
+  return compare(reference.expected, reference.exact, got, {rule, k});
+}
+
+} // namespace
+
+TEST(tolerance, eager_itself_is_one_unit_off_at_most) {
+  product reference;
+  auto found = compare_product(reference.expected, policy::fp32);
+  EXPECT_TRUE(found.agrees);
+  EXPECT_LE(found.ratio, 1);
+  EXPECT_GT(found.ratio, 0);
+  EXPECT_EQ(found.measured, precision::fp32);
+}
+
+TEST(tolerance, another_order_of_summation_is_float32_too) {
+  product reference;
+  auto got = reference.left.flip(1).matmul(reference.right.flip(0));
+  auto found = compare_product(got, policy::fp32);
+  EXPECT_TRUE(found.agrees) << found.ratio;
+  EXPECT_EQ(found.measured, precision::fp32);
+}
+
+TEST(tolerance, precision_classes_are_told_apart) {
+  product reference;
+  EXPECT_EQ(compare_product(reference.in_tf32(), policy::pike).measured, precision::tf32);
+  EXPECT_EQ(compare_product(reference.in(at::kHalf), policy::pike).measured, precision::half);
+  EXPECT_EQ(compare_product(reference.in(at::kBFloat16), policy::pike).measured, precision::half);
+  EXPECT_EQ(compare_product(reference.exact.to(at::kFloat) * 1.5, policy::pike).measured,
+            precision::worse);
+}
+
+TEST(tolerance, each_policy_allows_its_own_precision_and_no_worse) {
+  product reference;
+  auto agrees = [](const at::Tensor& got, policy rule) {
+    return compare_product(got, rule).agrees;
+  };
+  EXPECT_FALSE(agrees(reference.in_tf32(), policy::fp32));
+  EXPECT_TRUE(agrees(reference.in_tf32(), policy::tf32));
+  EXPECT_FALSE(agrees(reference.in(at::kBFloat16), policy::tf32));
+  EXPECT_TRUE(agrees(reference.in(at::kBFloat16), policy::half));
+  EXPECT_FALSE(agrees(reference.expected * 1.5, policy::half));
+}
+
+TEST(tolerance, k_scales_what_is_allowed) {
+  product reference;
+  auto unit = compare_product(reference.expected, policy::fp32).unit;
+  auto got = (reference.exact + 5 * unit).to(at::kFloat);
+  EXPECT_TRUE(compare_product(got, policy::fp32, 8).agrees);
+  EXPECT_FALSE(compare_product(got, policy::fp32, 3).agrees);
+}
+
+TEST(tolerance, a_generous_k_does_not_improve_the_class) {
+  product reference;
+  auto found = compare_product(reference.in(at::kBFloat16), policy::fp32, 1e6);
+  EXPECT_TRUE(found.agrees);
+  EXPECT_EQ(found.measured, precision::half);
+}
+
+TEST(tolerance, one_wrong_element_is_enough_and_is_pointed_at) {
+  product reference;
+  auto got = reference.expected.clone();
+  got[3][5] = got[3][5] + 0.01;
+  auto found = compare_product(got, policy::fp32);
+  EXPECT_FALSE(found.agrees);
+  EXPECT_EQ(found.off.sum().item<int64_t>(), 1);
+  EXPECT_TRUE(found.off[3][5].item<bool>());
+}
+
+TEST(tolerance, outputs_that_eager_hits_exactly_still_allow_rounding) {
+  auto expected = at::full({100}, 3.7f);
+  auto exact = expected.to(at::kDouble);
+  auto nudged = at::full({100}, std::nextafter(3.7f, 4.0f));
+  EXPECT_TRUE(compare(expected, exact, nudged, {}).agrees);
+  EXPECT_FALSE(compare(expected, exact, expected + 1e-4, {}).agrees);
+}
+
+TEST(tolerance, a_reference_of_zeros_wants_zeros) {
+  auto expected = at::zeros({4});
+  auto exact = expected.to(at::kDouble);
+  EXPECT_TRUE(compare(expected, exact, at::zeros({4}), {}).agrees);
+  EXPECT_FALSE(compare(expected, exact, at::full({4}, 1e-6), {}).agrees);
+}
+
+TEST(tolerance, nan_and_infinity_have_to_match_in_place) {
+  auto expected = at::tensor({1.0f, not_a_number, infinity, 2.0f});
+  auto exact = expected.to(at::kDouble);
+  auto agrees = [&](float a, float b, float c, float d, policy rule) {
+    return compare(expected, exact, at::tensor({a, b, c, d}), {rule}).agrees;
+  };
+  for (auto rule : {policy::fp32, policy::half, policy::kernelbench, policy::pike}) {
+    EXPECT_TRUE(agrees(1, not_a_number, infinity, 2, rule)) << lathe::to_string(rule);
+    EXPECT_FALSE(agrees(not_a_number, 1, infinity, 2, rule)) << lathe::to_string(rule);
+    EXPECT_FALSE(agrees(1, not_a_number, -infinity, 2, rule)) << lathe::to_string(rule);
+    EXPECT_FALSE(agrees(1, 0, infinity, 2, rule)) << lathe::to_string(rule);
+    EXPECT_FALSE(agrees(1, not_a_number, infinity, not_a_number, rule)) << lathe::to_string(rule);
+    EXPECT_FALSE(agrees(infinity, not_a_number, infinity, 2, rule)) << lathe::to_string(rule);
+  }
+}
+
+TEST(tolerance, where_only_float32_overflows_the_answer_may_as_well) {
+  auto expected = at::tensor({1.0f, infinity});
+  auto exact = at::tensor({1.0, 1e40});
+  EXPECT_TRUE(compare(expected, exact, expected, {}).agrees);
+  EXPECT_FALSE(compare(expected, exact, at::tensor({1.0f, 3e38f}), {}).agrees);
+}
+
+TEST(tolerance, integers_and_bools_have_to_be_equal_under_any_policy) {
+  auto expected = at::tensor({1, 2, 3});
+  auto near = at::tensor({1, 2, 4});
+  EXPECT_TRUE(compare(expected, {}, expected, {policy::pike}).agrees);
+  auto found = compare(expected, {}, near, {policy::pike});
+  EXPECT_FALSE(found.agrees);
+  EXPECT_EQ(found.ratio, worst_ratio);
+  auto truth = at::arange(2) == 0;
+  EXPECT_FALSE(compare(truth, {}, truth.logical_not(), {policy::half}).agrees);
+}
+
+TEST(tolerance, the_published_policies_are_allclose) {
+  auto expected = at::tensor({0.0f, 1.0f, 100.0f});
+  auto off_by = [&](double part, policy rule, at::ScalarType type = at::kFloat) {
+    auto e = expected.to(type);
+    auto got = (e.to(at::kDouble) + part * (1 + e.to(at::kDouble))).to(type);
+    auto result = compare(e, {}, got, {rule});
+    EXPECT_EQ(result.agrees,
+              at::allclose(e, got, type == at::kHalf || rule == policy::pike ? 1e-2 : 1e-4,
+                           type == at::kHalf || rule == policy::pike ? 1e-2 : 1e-4));
+    return result.agrees;
+  };
+  EXPECT_TRUE(off_by(0.9e-4, policy::kernelbench));
+  EXPECT_FALSE(off_by(1.2e-4, policy::kernelbench));
+  EXPECT_TRUE(off_by(0.8e-2, policy::kernelbench, at::kHalf));
+  EXPECT_TRUE(off_by(0.9e-2, policy::pike));
+  EXPECT_FALSE(off_by(1.2e-2, policy::pike));
+}
+
+TEST(tolerance, without_a_float64_run_float32_sums_still_agree) {
+  product reference;
+  auto other_order = reference.left.flip(1).matmul(reference.right.flip(0));
+  EXPECT_TRUE(compare(reference.expected, {}, other_order, {}).agrees);
+  EXPECT_FALSE(compare(reference.expected, {}, reference.in_tf32(), {}).agrees);
+}
+
+TEST(tolerance, empty_and_single_outputs_are_no_special_case) {
+  EXPECT_TRUE(
+    compare(at::ones({0, 3}), at::ones({0, 3}, at::kDouble), at::ones({0, 3}), {}).agrees);
+  auto one = at::scalar_tensor(0.7f, at::kFloat);
+  EXPECT_TRUE(compare(one, one.to(at::kDouble), one, {}).agrees);
+  EXPECT_FALSE(compare(one, one.to(at::kDouble), one * 1.001, {}).agrees);
+}

@@ -1,0 +1,172 @@
+#include "gpu/verifier/verifier_process.hpp"
+
+#include "messages/error.hpp"
+#include "tests/gpu/verifier/values_writer.hpp"
+
+#include <ATen/ATen.h>
+#include <caf/init_global_meta_objects.hpp>
+#include <gmock/gmock.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+using namespace lathe;
+using namespace lathe::verifier;
+using namespace std::chrono_literals;
+using lathe::verifier::test::file_of;
+using testing::HasSubstr;
+
+namespace {
+
+auto soon() {
+  return std::chrono::steady_clock::now() + 60s;
+}
+
+// Returns the only child of this process.
+pid_t child() {
+  std::ifstream children{"/proc/thread-self/children"};
+  pid_t result = -1;
+  children >> result;
+  return result;
+}
+
+class verifier_process_test : public testing::Test {
+protected:
+  static void SetUpTestSuite() {
+    caf::core::init_global_meta_objects();
+  }
+
+  auto compare(const gpu::unique_fd& got) {
+    return verifier.compare("fp32", 8, expected.get(), exact.get(), got.get(), soon());
+  }
+
+  at::Tensor answer = at::linspace(0, 1, 1000).view({10, 100});
+  gpu::unique_fd expected = file_of(value{answer});
+  gpu::unique_fd exact = file_of(value{answer.to(at::kDouble)});
+  verifier_process verifier{LATHE_VERIFIER};
+};
+
+} // namespace
+
+TEST_F(verifier_process_test, equal_answers_agree) {
+  auto found = compare(file_of(value{answer}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_TRUE(found->agrees);
+  EXPECT_EQ(found->precision_class, "fp32");
+  EXPECT_EQ(found->error_ratio, 0);
+}
+
+TEST_F(verifier_process_test, a_wrong_answer_comes_back_with_evidence) {
+  auto wrong = answer.clone();
+  wrong[9].zero_();
+  auto found = compare(file_of(value{wrong}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_FALSE(found->agrees);
+  EXPECT_THAT(found->evidence, HasSubstr("all in row 9 (the last); all of these are zero"));
+  EXPECT_GT(found->error_ratio, 1000);
+}
+
+TEST_F(verifier_process_test, an_unreadable_answer_is_a_verdict_and_no_error) {
+  auto found = compare(file_of(std::string_view{"not values"}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_FALSE(found->agrees);
+  EXPECT_THAT(found->evidence, HasSubstr("cannot be read"));
+}
+
+TEST_F(verifier_process_test, an_unreadable_reference_is_an_error) {
+  auto bad = file_of(std::string_view{"not values"});
+  auto found = verifier.compare("fp32", 8, bad.get(), -1, expected.get(), soon());
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error(), errc::evaluator_failed);
+  EXPECT_THAT(describe(found.error()), HasSubstr("the reference's output cannot be read"));
+}
+
+TEST_F(verifier_process_test, an_unknown_policy_is_an_error) {
+  auto found = verifier.compare("exactly", 8, expected.get(), -1, expected.get(), soon());
+  ASSERT_FALSE(found);
+  EXPECT_THAT(describe(found.error()), HasSubstr("there is no such policy"));
+}
+
+TEST_F(verifier_process_test, the_float64_run_may_be_missing) {
+  auto found = verifier.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_TRUE(found->agrees);
+}
+
+TEST_F(verifier_process_test, audits_name_degenerate_tasks) {
+  auto zeros = file_of(value{at::zeros({8})});
+  std::array same{zeros.get(), zeros.get()};
+  EXPECT_EQ(*verifier.audit("fp32", same, soon()), "an answer of zeros passes");
+  auto other = file_of(value{answer.square()});
+  std::array different{expected.get(), other.get()};
+  EXPECT_EQ(*verifier.audit("fp32", different, soon()), "");
+}
+
+TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {
+  ASSERT_TRUE(compare(file_of(value{answer})));
+  auto first = child();
+  ASSERT_GT(first, 0);
+  ASSERT_EQ(::kill(first, SIGKILL), 0);
+  auto found = compare(file_of(value{answer}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_TRUE(found->agrees);
+  EXPECT_NE(child(), first);
+}
+
+TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_deadline) {
+  ASSERT_TRUE(compare(file_of(value{answer})));
+  ASSERT_EQ(::kill(child(), SIGSTOP), 0);
+  auto late = verifier.compare("fp32", 8, expected.get(), exact.get(), expected.get(),
+                               std::chrono::steady_clock::now() + 50ms);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error(), errc::timed_out);
+  auto next = compare(file_of(value{answer}));
+  ASSERT_TRUE(next) << describe(next.error());
+  EXPECT_TRUE(next->agrees);
+}
+
+TEST_F(verifier_process_test, a_verifier_that_is_not_there_is_an_error) {
+  verifier_process missing{"/nowhere/lathe-verifier"};
+  auto found = missing.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error(), errc::environment_error);
+  EXPECT_THAT(describe(found.error()), HasSubstr("cannot start /nowhere/lathe-verifier"));
+}
+
+TEST_F(verifier_process_test, a_program_that_is_no_verifier_is_an_error) {
+  verifier_process other{"/bin/true"};
+  auto found = other.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error(), errc::evaluator_failed);
+}
+
+TEST_F(verifier_process_test, any_thread_may_ask) {
+  std::atomic<int> right = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] {
+      auto mine = file_of(value{i % 2 == 0 ? answer : answer + 1});
+      for (int round = 0; round < 20; ++round)
+        if (auto found = compare(mine); found && found->agrees == (i % 2 == 0))
+          ++right;
+    });
+  threads.clear();
+  EXPECT_EQ(right, 80);
+}
+
+TEST_F(verifier_process_test, descriptors_do_not_pile_up) {
+  auto count = [] {
+    auto files = std::filesystem::directory_iterator{"/proc/" + std::to_string(child()) + "/fd"};
+    return std::distance(begin(files), end(files));
+  };
+  ASSERT_TRUE(compare(file_of(value{answer})));
+  auto before = count();
+  for (int round = 0; round < 10; ++round)
+    ASSERT_TRUE(compare(file_of(value{answer})));
+  EXPECT_EQ(count(), before);
+}

@@ -1,0 +1,100 @@
+#include "llm_clients/exchange.hpp"
+
+#include "messages/content_hash.hpp"
+#include "messages/error.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace lathe;
+using namespace lathe::llm_clients;
+using testing::HasSubstr;
+
+namespace {
+
+llm_request question() {
+  return {"mlp", 7, "coder", "coder", "strong", "be \"brief\"", "make it fast"};
+}
+
+llm_answer paid() {
+  return {"the answer", "gpt-x", "stop", {1, 900, 100, 450, 0.0125}, 3.25, false};
+}
+
+auto texts_of(const journal_append& x) {
+  return [contents = x.contents](const std::string& hash) -> caf::expected<std::string> {
+    for (const auto& content : contents)
+      if (content.hash == hash)
+        return content.text;
+    return make_error(errc::journal_failed, "no content " + hash);
+  };
+}
+
+} // namespace
+
+TEST(exchange, a_record_reads_back_as_it_was_written) {
+  auto written = exchange_record(question(), paid());
+  ASSERT_EQ(written.records.size(), 1u);
+  EXPECT_EQ(written.records[0].kind, "llm_exchange");
+  EXPECT_EQ(written.records[0].session, "mlp");
+  earlier_run run;
+  EXPECT_FALSE(read_record(written.records[0], texts_of(written), run));
+  ASSERT_EQ(run.answers.size(), 1u);
+  const auto& x = run.answers[0];
+  EXPECT_EQ(x.session, "mlp");
+  EXPECT_EQ(x.request, 7u);
+  EXPECT_EQ(x.prompt_hash, content_hash("be \"brief\"\n\nmake it fast"));
+  EXPECT_EQ(x.answer.text, "the answer");
+  EXPECT_EQ(x.answer.model, "gpt-x");
+  EXPECT_EQ(x.answer.finish, "stop");
+  EXPECT_EQ(x.answer.cost.cached_input_tokens, 100);
+  EXPECT_EQ(x.answer.cost.usd, 0.0125);
+  EXPECT_EQ(x.answer.seconds, 3.25);
+  EXPECT_TRUE(x.answer.recorded);
+  EXPECT_EQ(run.spent["mlp"].queries, 1);
+}
+
+TEST(exchange, prompt_and_answer_are_contents_under_their_hash) {
+  auto written = exchange_record(question(), paid());
+  ASSERT_EQ(written.contents.size(), 2u);
+  for (const auto& x : written.contents)
+    EXPECT_EQ(x.hash, content_hash(x.text));
+  EXPECT_EQ(written.contents[0].text, "be \"brief\"\n\nmake it fast");
+}
+
+TEST(exchange, lost_money_counts_as_spent) {
+  earlier_run run;
+  auto lost = lost_record(question(), {0, 0, 0, 0, 0.5});
+  EXPECT_FALSE(read_record(lost.records[0], texts_of(lost), run));
+  EXPECT_TRUE(run.answers.empty());
+  EXPECT_EQ(run.spent["mlp"].usd, 0.5);
+  EXPECT_EQ(run.spent["mlp"].queries, 0);
+}
+
+TEST(exchange, records_of_other_kinds_are_passed_over) {
+  earlier_run run;
+  journal_record other;
+  other.kind = "verdict";
+  other.payload = "not even JSON";
+  EXPECT_FALSE(read_record(other, texts_of({}), run));
+  EXPECT_TRUE(run.spent.empty());
+}
+
+TEST(exchange, a_damaged_record_is_named) {
+  earlier_run run;
+  auto written = exchange_record(question(), paid());
+  auto record = written.records[0];
+  record.seq = 12;
+  record.payload = R"({"request":1})";
+  auto problem = read_record(record, texts_of(written), run);
+  EXPECT_EQ(problem, errc::journal_failed);
+  EXPECT_THAT(describe(problem), HasSubstr("record 12"));
+  record.payload = "{";
+  EXPECT_EQ(read_record(record, texts_of(written), run), errc::journal_failed);
+  EXPECT_TRUE(run.answers.empty());
+}
+
+TEST(exchange, a_missing_text_is_an_error) {
+  earlier_run run;
+  auto written = exchange_record(question(), paid());
+  EXPECT_EQ(read_record(written.records[0], texts_of({}), run), errc::journal_failed);
+  EXPECT_TRUE(run.answers.empty());
+}

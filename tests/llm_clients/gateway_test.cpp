@@ -1,0 +1,416 @@
+#include "llm_clients/gateway.hpp"
+
+#include "messages/content_hash.hpp"
+#include "messages/error.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <gmock/gmock.h>
+
+using namespace std::chrono_literals;
+using namespace lathe;
+using namespace lathe::llm_clients;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+// Holds back its completions until the test gives them a reply.
+struct fake_provider : provider {
+  explicit fake_provider(std::vector<completion>* x) : asked(x) {
+    // nop
+  }
+
+  void ask(const llm_request& question, completion done) override {
+    if (question.prompt == "throw")
+      throw std::runtime_error{"a bug in a provider"};
+    if (question.prompt != "drop")
+      asked->push_back(std::move(done));
+  }
+
+  std::vector<completion>* asked;
+};
+
+struct config : caf::actor_system_config {
+  config() {
+    set("caf.scheduler.policy", "testing");
+  }
+};
+
+llm_answer answer(std::string text, double usd = 0.01) {
+  return {std::move(text), "gpt-x", "stop", {1, 100, 0, 50, usd}, 1.5, false};
+}
+
+failure failed(failure_kind kind, std::string sentence, bool may_be_charged = false) {
+  return {kind, std::move(sentence), {}, may_be_charged};
+}
+
+// The test owns scheduler and clock: nothing runs but in `run`, no time passes but in `wait`.
+class gateway : public testing::Test {
+protected:
+  using scheduler_type = caf::scheduler::test_coordinator;
+
+  gateway() : scheduler(dynamic_cast<scheduler_type&>(sys.scheduler())) {
+    model_config model;
+    model.name = "strong";
+    model.in_flight = 2;
+    model.output_price = 10;
+    model.max_output_tokens = 10'000; // 0.10 USD at worst
+    options.models = {model};
+    options.retry = {3, 1s, 60s, 300s};
+    options.providers = [this](const model_config&) {
+      return caf::expected<std::unique_ptr<provider>>{std::make_unique<fake_provider>(&asked)};
+    };
+  }
+
+  ~gateway() override {
+    caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(journal, caf::exit_reason::user_shutdown);
+    run();
+  }
+
+  void start() {
+    subject = spawn_gateway(sys, options);
+  }
+
+  // A journal that keeps what it gets, and answers as `journal_answer` says.
+  void start_with_journal() {
+    journal = sys.spawn([this](journal_actor::pointer) -> journal_actor::behavior_type {
+      return {[this](journal_append& x) -> caf::result<std::int64_t> {
+                written.push_back(std::move(x));
+                if (journal_problem)
+                  return journal_problem;
+                return static_cast<std::int64_t>(written.size());
+              },
+              [](flush_atom) {}};
+    });
+    options.journal = journal;
+    start();
+  }
+
+  void run() {
+    while (scheduler.try_run_once()) {
+      // nop
+    }
+  }
+
+  void wait(caf::timespan time) {
+    scheduler.advance_time(time);
+    run();
+  }
+
+  // Asks and returns where the result will be; nothing until there is one.
+  using result_slot = std::shared_ptr<std::optional<caf::expected<llm_answer>>>;
+
+  result_slot ask(request_id request, std::string prompt = "hello", session_id session = "mlp",
+                  std::string model = "strong") {
+    auto slot = std::make_shared<std::optional<caf::expected<llm_answer>>>();
+    llm_request x{std::move(session), request, "coder",          "coder",
+                  std::move(model),   "",      std::move(prompt)};
+    sys.spawn([slot, x, to = subject](caf::event_based_actor* self) {
+      self->request(to, caf::infinite, x)
+        .then([slot](const llm_answer& y) { slot->emplace(y); },
+              [slot](const caf::error& y) { slot->emplace(y); });
+    });
+    run();
+    return slot;
+  }
+
+  void give(std::size_t index, reply x) {
+    asked.at(index)(std::move(x));
+    run();
+  }
+
+  static std::string text(const result_slot& x) {
+    if (!*x)
+      return "nothing yet";
+    return **x ? (**x)->text : describe((*x)->error());
+  }
+
+  static caf::error error(const result_slot& x) {
+    return *x && !**x ? (*x)->error() : caf::error{};
+  }
+
+  config cfg;
+  caf::actor_system sys{cfg};
+  scheduler_type& scheduler;
+  gateway_options options;
+  gateway_actor subject;
+  journal_actor journal;
+  caf::error journal_problem;
+  std::vector<journal_append> written;
+  std::vector<completion> asked; // in the order in which the provider was asked
+};
+
+} // namespace
+
+TEST_F(gateway, an_answer_comes_back_to_who_asked) {
+  start();
+  auto first = ask(1);
+  auto second = ask(2);
+  give(1, answer("two"));
+  EXPECT_EQ(text(first), "nothing yet");
+  give(0, answer("one"));
+  EXPECT_EQ(text(first), "one");
+  EXPECT_EQ(text(second), "two");
+  EXPECT_FALSE((**second)->recorded);
+}
+
+TEST_F(gateway, a_model_that_is_not_in_the_topology_is_named) {
+  start();
+  auto x = ask(1, "hello", "mlp", "stronk");
+  EXPECT_EQ(error(x), errc::user_error);
+  EXPECT_THAT(text(x), HasSubstr("'stronk'"));
+}
+
+// -- the journal ----------------------------------------------------------------------------
+
+TEST_F(gateway, an_answer_is_in_the_journal_before_it_is_delivered) {
+  start_with_journal();
+  auto x = ask(7);
+  asked.at(0)(answer("one"));
+  while (written.empty() && scheduler.try_run_once())
+    EXPECT_EQ(text(x), "nothing yet");
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_EQ(text(x), "nothing yet");
+  EXPECT_EQ(written[0].records.at(0).kind, "llm_exchange");
+  EXPECT_EQ(written[0].records.at(0).session, "mlp");
+  EXPECT_EQ(written[0].contents.at(0).text, "\n\nhello");
+  EXPECT_EQ(written[0].contents.at(1).text, "one");
+  run();
+  EXPECT_EQ(text(x), "one");
+}
+
+TEST_F(gateway, an_answer_that_cannot_be_journaled_is_an_error) {
+  journal_problem = make_error(errc::journal_failed, "disk full");
+  start_with_journal();
+  auto x = ask(1);
+  give(0, answer("one"));
+  EXPECT_EQ(error(x), errc::journal_failed);
+  EXPECT_THAT(text(x), HasSubstr("disk full"));
+}
+
+TEST_F(gateway, money_that_may_be_lost_is_journaled_and_counts) {
+  options.budget.usd = 0.25;
+  start_with_journal();
+  auto x = ask(1);
+  give(0, failed(failure_kind::retry, "reset", true));
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_EQ(written[0].records.at(0).kind, "llm_lost");
+  wait(1s);
+  ASSERT_EQ(asked.size(), 2u);
+  give(1, failed(failure_kind::retry, "reset", true));
+  wait(2s);
+  EXPECT_EQ(error(x), errc::budget_exhausted); // 0.2 may be gone, 0.1 does not fit
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+// -- answers that are there already -----------------------------------------------------------
+
+TEST_F(gateway, a_recorded_answer_is_given_without_a_call) {
+  options.budget.queries = 1;
+  options.earlier.answers = {{"mlp", 1, content_hash("\n\nhello"), answer("recorded", 0.5)}};
+  options.earlier.spent["mlp"].queries = 1;
+  start();
+  auto x = ask(1);
+  EXPECT_TRUE(asked.empty());
+  ASSERT_EQ(text(x), "recorded");
+  EXPECT_TRUE((**x)->recorded);
+  EXPECT_EQ((**x)->cost.usd, 0.5);
+  EXPECT_EQ(error(ask(2)), errc::budget_exhausted);
+  EXPECT_EQ(error(ask(1, "another prompt")), errc::budget_exhausted);
+}
+
+TEST_F(gateway, the_same_question_again_is_not_paid_again) {
+  start();
+  ask(1);
+  give(0, answer("one"));
+  auto again = ask(1);
+  EXPECT_EQ(asked.size(), 1u);
+  EXPECT_EQ(text(again), "one");
+  EXPECT_TRUE((**again)->recorded);
+}
+
+TEST_F(gateway, the_same_question_while_it_is_under_way_waits_for_the_one_call) {
+  start();
+  auto first = ask(1);
+  auto second = ask(1);
+  EXPECT_EQ(asked.size(), 1u);
+  give(0, answer("one"));
+  EXPECT_EQ(text(first), "one");
+  EXPECT_EQ(text(second), "one");
+}
+
+// -- limits -----------------------------------------------------------------------------------
+
+TEST_F(gateway, so_many_calls_are_out_at_once) {
+  start();
+  for (request_id i = 1; i <= 3; ++i)
+    ask(i);
+  EXPECT_EQ(asked.size(), 2u);
+  give(0, answer("one"));
+  EXPECT_EQ(asked.size(), 3u);
+}
+
+TEST_F(gateway, a_full_queue_answers_overloaded) {
+  options.max_waiting = 1;
+  start();
+  for (request_id i = 1; i <= 3; ++i)
+    ask(i);
+  EXPECT_EQ(error(ask(4)), errc::overloaded);
+}
+
+TEST_F(gateway, a_budget_is_never_exceeded_and_used_as_far_as_it_goes) {
+  options.models[0].in_flight = 64;
+  options.budget.usd = 1.0;
+  start();
+  std::vector<result_slot> slots;
+  for (request_id i = 1; i <= 64; ++i)
+    slots.push_back(ask(i));
+  EXPECT_LE(asked.size(), 10u); // at worst 0.10 each
+  double paid = 0;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    paid += 0.07;
+    give(i, answer("x", 0.07));
+  }
+  EXPECT_LE(paid, 1.0);
+  EXPECT_GE(paid, 0.85);
+  for (const auto& x : slots)
+    EXPECT_TRUE(text(x) == "x" || error(x) == errc::budget_exhausted) << text(x);
+}
+
+// -- failures -----------------------------------------------------------------------------------
+
+TEST_F(gateway, what_can_be_retried_is_retried_after_a_wait) {
+  start();
+  auto x = ask(1);
+  give(0, failed(failure_kind::retry, "busy"));
+  EXPECT_EQ(asked.size(), 1u);
+  wait(1s);
+  ASSERT_EQ(asked.size(), 2u);
+  give(1, failed(failure_kind::retry, "busy"));
+  wait(2s);
+  ASSERT_EQ(asked.size(), 3u);
+  give(2, answer("one"));
+  EXPECT_EQ(text(x), "one");
+}
+
+TEST_F(gateway, retries_end) {
+  start();
+  auto x = ask(1);
+  for (std::size_t i = 0; i < 3; ++i) {
+    give(i, failed(failure_kind::retry, "the server is busy"));
+    wait(4s);
+  }
+  EXPECT_EQ(asked.size(), 3u);
+  EXPECT_EQ(error(x), errc::provider_failed);
+  EXPECT_THAT(text(x), HasSubstr("the server is busy; gave up after attempt 3 of 3"));
+}
+
+TEST_F(gateway, what_a_server_asks_to_wait_is_waited) {
+  start();
+  ask(1);
+  auto busy = failed(failure_kind::retry, "busy");
+  busy.retry_after = 30s;
+  give(0, busy);
+  wait(29s);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(2s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, a_call_that_waits_for_another_attempt_holds_no_slot) {
+  options.models[0].in_flight = 1;
+  start();
+  ask(1);
+  ask(2);
+  give(0, failed(failure_kind::retry, "busy"));
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, a_refused_question_ends_alone) {
+  start();
+  auto first = ask(1);
+  auto second = ask(2);
+  give(0, failed(failure_kind::refuse, "too long"));
+  EXPECT_EQ(error(first), errc::provider_failed);
+  EXPECT_EQ(text(first), "too long");
+  give(1, answer("two"));
+  EXPECT_EQ(text(second), "two");
+}
+
+TEST_F(gateway, a_wrong_key_ends_every_question_to_the_model_with_one_sentence) {
+  options.models[0].in_flight = 1;
+  start();
+  auto first = ask(1);
+  auto waiting = ask(2);
+  give(0, failed(failure_kind::fail, "the key is wrong"));
+  auto later = ask(3);
+  for (const auto& x : {first, waiting, later}) {
+    EXPECT_EQ(error(x), errc::provider_refused);
+    EXPECT_EQ(text(x), "the key is wrong");
+  }
+  EXPECT_EQ(asked.size(), 1u);
+}
+
+TEST_F(gateway, a_call_that_waits_for_another_attempt_ends_with_its_model) {
+  start();
+  auto first = ask(1);
+  auto second = ask(2);
+  give(0, failed(failure_kind::retry, "busy"));
+  give(1, failed(failure_kind::fail, "the key is wrong"));
+  wait(1s);
+  EXPECT_EQ(error(first), errc::provider_refused);
+  EXPECT_EQ(error(second), errc::provider_refused);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, a_provider_that_cannot_be_made_refuses_with_its_sentence) {
+  options.providers = [](const model_config&) -> caf::expected<std::unique_ptr<provider>> {
+    return make_error(errc::user_error, "no such folder");
+  };
+  start();
+  auto x = ask(1);
+  EXPECT_EQ(error(x), errc::provider_refused);
+  EXPECT_EQ(text(x), "no such folder");
+}
+
+TEST_F(gateway, a_provider_that_throws_or_drops_the_question_leaves_nobody_waiting) {
+  start();
+  auto thrown = ask(1, "throw");
+  auto dropped = ask(2, "drop");
+  wait(1s);
+  wait(2s);
+  EXPECT_EQ(error(thrown), errc::provider_failed);
+  EXPECT_EQ(error(dropped), errc::provider_failed);
+  EXPECT_THAT(text(dropped), HasSubstr("dropped the question"));
+}
+
+// -- the end ------------------------------------------------------------------------------------
+
+TEST_F(gateway, stopping_cancels_what_is_under_way) {
+  start();
+  auto out = ask(1);
+  auto retrying = ask(2);
+  auto waiting = ask(3);
+  give(1, failed(failure_kind::retry, "busy"));
+  caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+  run();
+  for (const auto& x : {out, retrying, waiting})
+    EXPECT_EQ(error(x), errc::cancelled) << text(x);
+}
+
+TEST_F(gateway, a_reply_after_the_end_is_ignored) {
+  start();
+  auto x = ask(1);
+  caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+  run();
+  subject = nullptr;
+  give(0, answer("late"));
+  EXPECT_EQ(error(x), errc::cancelled);
+}

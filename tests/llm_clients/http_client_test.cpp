@@ -1,0 +1,326 @@
+#include "llm_clients/http_client.hpp"
+
+#include "llm_clients/io_thread.hpp"
+#include "messages/error.hpp"
+#include "tests/support/http_server.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <future>
+
+using namespace std::chrono_literals;
+using namespace lathe;
+using namespace lathe::llm_clients;
+using test::http_server;
+using test::scripted_reply;
+using ending = test::scripted_reply::ending;
+using testing::HasSubstr;
+
+namespace {
+
+class client {
+public:
+  explicit client(http_limits limits = {}, const std::string& ca_file = {}) {
+    auto made = http_client::make(io_, limits, ca_file);
+    EXPECT_TRUE(made) << describe(made.error());
+    http_ = std::move(*made);
+  }
+
+  std::future<http_result> send(const std::string& base_url,
+                                std::chrono::milliseconds timeout = 20s) {
+    auto promise = std::make_shared<std::promise<http_result>>();
+    http_request x{*parse_url(base_url), "/v1/chat", secret{"sk-0123456789"}, "{\"a\":1}", timeout};
+    http_->send(std::move(x), [promise](http_result y) { promise->set_value(std::move(y)); });
+    return promise->get_future();
+  }
+
+  http_response response(const std::string& base_url) {
+    auto x = send(base_url).get();
+    if (auto failed = std::get_if<http_failure>(&x))
+      ADD_FAILURE() << failed->sentence;
+    auto result = std::get_if<http_response>(&x);
+    return result ? *result : http_response{};
+  }
+
+  http_failure failure(const std::string& base_url, std::chrono::milliseconds timeout = 20s) {
+    auto x = send(base_url, timeout).get();
+    auto result = std::get_if<http_failure>(&x);
+    EXPECT_TRUE(result) << "a response";
+    return result ? *result : http_failure{};
+  }
+
+private:
+  std::shared_ptr<io_thread> io_ = std::make_shared<io_thread>();
+  std::unique_ptr<http_client> http_;
+};
+
+// A file that goes with the test.
+struct pem_file {
+  explicit pem_file(const std::string& text) {
+    std::string pattern = testing::TempDir() + "lathe-ca-XXXXXX";
+    close(mkstemp(pattern.data()));
+    path = pattern;
+    std::ofstream{path} << text;
+  }
+
+  ~pem_file() {
+    std::remove(path.c_str());
+  }
+
+  std::string path;
+};
+
+} // namespace
+
+TEST(http_client, a_request_arrives_and_its_answer_comes_back) {
+  http_server server;
+  server.reply({201, "hello", {{"X-Limit", "7"}}});
+  client x;
+  auto response = x.response(server.base_url());
+  EXPECT_EQ(response.status, 201u);
+  EXPECT_EQ(response.body, "hello");
+  EXPECT_EQ(response.headers["x-limit"], "7");
+  auto call = server.calls().at(0);
+  EXPECT_EQ(call.method, "POST");
+  EXPECT_EQ(call.target, "/v1/chat");
+  EXPECT_EQ(call.body, "{\"a\":1}");
+  EXPECT_EQ(call.headers["authorization"], "Bearer sk-0123456789");
+  EXPECT_EQ(call.headers["content-type"], "application/json");
+  EXPECT_EQ(call.headers["host"], "127.0.0.1:" + std::to_string(server.port()));
+}
+
+TEST(http_client, an_answer_may_come_byte_by_byte) {
+  http_server server;
+  scripted_reply slow{200, "one by one"};
+  slow.pause = 1ms;
+  server.reply(slow);
+  EXPECT_EQ(client{}.response(server.base_url()).body, "one by one");
+}
+
+// -- connections ----------------------------------------------------------------------------
+
+TEST(http_client, a_connection_is_used_again) {
+  http_server server;
+  client x;
+  for (int i = 0; i < 3; ++i) {
+    server.reply({200, "ok"});
+    x.response(server.base_url());
+  }
+  EXPECT_EQ(server.calls().at(2).connection, 1u);
+}
+
+TEST(http_client, a_connection_that_the_server_closed_is_not_used_again) {
+  http_server server;
+  client x;
+  scripted_reply last{200, "ok"};
+  last.end = ending::close; // without saying so in a header
+  server.reply(last);
+  x.response(server.base_url());
+  server.reply({200, "ok"});
+  auto second = x.send(server.base_url()).get();
+  // The close may still be on its way: then the failure says so. It never hangs or mixes answers.
+  if (auto response = std::get_if<http_response>(&second)) {
+    EXPECT_EQ(response->body, "ok");
+    EXPECT_EQ(server.calls().at(1).connection, 2u);
+  } else {
+    EXPECT_THAT(std::get<http_failure>(second).sentence, HasSubstr("connection"));
+  }
+}
+
+TEST(http_client, an_unused_connection_is_not_kept_for_ever) {
+  http_server server;
+  http_limits limits;
+  limits.pooled = 0ms;
+  client x{limits};
+  server.reply({200, "ok"});
+  server.reply({200, "ok"});
+  x.response(server.base_url());
+  x.response(server.base_url());
+  EXPECT_EQ(server.calls().at(1).connection, 2u);
+}
+
+TEST(http_client, connections_to_a_server_are_bounded_and_the_rest_waits) {
+  http_server server;
+  http_limits limits;
+  limits.connections = 2;
+  client x{limits};
+  std::vector<std::future<http_result>> sent;
+  for (int i = 0; i < 10; ++i) {
+    server.reply({200, "ok"});
+    sent.push_back(x.send(server.base_url()));
+  }
+  for (auto& each : sent)
+    EXPECT_TRUE(std::holds_alternative<http_response>(each.get()));
+  for (const auto& call : server.calls())
+    EXPECT_LE(call.connection, 2u);
+}
+
+// -- failures -------------------------------------------------------------------------------
+
+TEST(http_client, a_server_that_is_not_there_refuses) {
+  std::uint16_t port = 0;
+  {
+    boost::asio::io_context io;
+    boost::asio::ip::tcp::acceptor unused{io, {boost::asio::ip::address_v4::loopback(), 0}};
+    port = unused.local_endpoint().port();
+  }
+  auto x = client{}.failure("http://127.0.0.1:" + std::to_string(port));
+  EXPECT_THAT(x.sentence, HasSubstr("127.0.0.1:" + std::to_string(port)));
+  EXPECT_THAT(x.sentence, HasSubstr("refused"));
+  EXPECT_FALSE(x.sent);
+  EXPECT_FALSE(x.permanent);
+}
+
+TEST(http_client, a_name_that_does_not_exist_is_named) {
+  auto x = client{}.failure("http://lathe.invalid/v1");
+  EXPECT_THAT(x.sentence, HasSubstr("lathe.invalid could not be looked up"));
+  EXPECT_FALSE(x.sent);
+}
+
+TEST(http_client, a_reset_before_the_answer_is_a_failure_after_sending) {
+  http_server server;
+  scripted_reply reset;
+  reset.cut = 0;
+  reset.end = ending::reset;
+  server.reply(reset);
+  auto x = client{}.failure(server.base_url());
+  EXPECT_THAT(x.sentence, HasSubstr("broke off before it answered"));
+  EXPECT_TRUE(x.sent);
+}
+
+TEST(http_client, a_cut_body_is_no_answer) {
+  for (auto end : {ending::close, ending::reset}) {
+    http_server server;
+    scripted_reply cut{200, std::string(1000, 'x')};
+    cut.cut = 500;
+    cut.end = end;
+    server.reply(cut);
+    EXPECT_THAT(client{}.failure(server.base_url()).sentence, HasSubstr("broke off"));
+  }
+}
+
+TEST(http_client, a_body_that_is_too_big_is_not_read) {
+  http_server server;
+  server.reply({200, std::string(2'000, 'x')});
+  http_limits limits;
+  limits.max_body = 1'000;
+  EXPECT_THAT(client{limits}.failure(server.base_url()).sentence,
+              HasSubstr("more than 1000 bytes"));
+}
+
+TEST(http_client, a_chunked_body_that_is_too_big_is_not_read) {
+  http_server server;
+  std::string chunk = "400\r\n" + std::string(0x400, 'x') + "\r\n";
+  scripted_reply chunked{200, chunk + chunk + "0\r\n\r\n"};
+  chunked.chunked = true;
+  server.reply(chunked);
+  http_limits limits;
+  limits.max_body = 1'500;
+  EXPECT_THAT(client{limits}.failure(server.base_url()).sentence,
+              HasSubstr("more than 1500 bytes"));
+}
+
+TEST(http_client, what_is_not_http_is_a_failure) {
+  http_server server;
+  scripted_reply odd;
+  odd.raw = "SSH-2.0-OpenSSH_9.2\r\n\r\n";
+  server.reply(odd);
+  EXPECT_THAT(client{}.failure(server.base_url()).sentence,
+              HasSubstr("broke off before it answered"));
+}
+
+TEST(http_client, a_server_that_never_answers_is_left_at_the_deadline) {
+  http_server server;
+  scripted_reply never;
+  never.delay = 1h;
+  server.reply(never);
+  auto x = client{}.failure(server.base_url(), 200ms);
+  EXPECT_THAT(x.sentence, HasSubstr("gave no complete answer within 0.2 s"));
+  EXPECT_TRUE(x.sent);
+}
+
+TEST(http_client, a_body_that_trickles_is_left_at_the_deadline) {
+  http_server server;
+  scripted_reply slow{200, std::string(100'000, 'x')};
+  slow.pause = 1ms;
+  server.reply(slow);
+  EXPECT_THAT(client{}.failure(server.base_url(), 300ms).sentence, HasSubstr("within 0.3 s"));
+}
+
+TEST(http_client, a_body_that_stops_is_left_after_the_idle_limit) {
+  http_server server;
+  scripted_reply stops{200, "xx"};
+  stops.pause = 1h;
+  server.reply(stops);
+  http_limits limits;
+  limits.idle = 100ms;
+  EXPECT_THAT(client{limits}.failure(server.base_url()).sentence, HasSubstr("fell silent"));
+}
+
+TEST(http_client, calls_under_way_are_dropped_with_their_thread) {
+  http_server server;
+  scripted_reply never;
+  never.delay = 1h;
+  server.reply(never);
+  std::future<http_result> sent;
+  {
+    client x;
+    sent = x.send(server.base_url());
+  }
+  EXPECT_THROW(sent.get(), std::future_error); // the handler is gone, and its promise with it
+}
+
+// -- TLS --------------------------------------------------------------------------------------
+
+TEST(http_client, a_certificate_of_a_trusted_authority_is_accepted) {
+  auto certificate = test::make_certificate("DNS:localhost,IP:127.0.0.1");
+  http_server server{certificate};
+  pem_file ca{certificate.certificate_pem};
+  client x{{}, ca.path};
+  for (auto host : {"localhost", "127.0.0.1"}) {
+    server.reply({200, "safe"});
+    EXPECT_EQ(x.response(server.base_url(host)).body, "safe") << host;
+  }
+}
+
+TEST(http_client, a_certificate_of_an_unknown_authority_is_refused) {
+  http_server server{test::make_certificate("DNS:localhost")};
+  auto x = client{}.failure(server.base_url("localhost"));
+  EXPECT_THAT(x.sentence, HasSubstr("certificate that does not hold for it: self-signed"));
+  EXPECT_TRUE(x.permanent);
+  EXPECT_TRUE(server.calls().empty());
+}
+
+TEST(http_client, a_certificate_for_another_host_is_refused) {
+  auto certificate = test::make_certificate("DNS:other.example");
+  http_server server{certificate};
+  pem_file ca{certificate.certificate_pem};
+  auto x = client{{}, ca.path}.failure(server.base_url("localhost"));
+  EXPECT_THAT(x.sentence, HasSubstr("certificate that does not hold for it"));
+  EXPECT_TRUE(x.permanent);
+  EXPECT_TRUE(server.calls().empty());
+}
+
+TEST(http_client, an_expired_certificate_is_refused) {
+  auto certificate = test::make_certificate("DNS:localhost", true);
+  http_server server{certificate};
+  pem_file ca{certificate.certificate_pem};
+  auto x = client{{}, ca.path}.failure(server.base_url("localhost"));
+  EXPECT_THAT(x.sentence, HasSubstr("expired"));
+  EXPECT_TRUE(x.permanent);
+}
+
+TEST(http_client, a_server_that_speaks_no_tls_fails_the_handshake) {
+  http_server server;
+  auto address = "https://127.0.0.1:" + std::to_string(server.port());
+  EXPECT_THAT(client{}.failure(address).sentence, HasSubstr("TLS handshake"));
+}
+
+TEST(http_client, a_file_without_certificates_is_a_user_error) {
+  pem_file nonsense{"not PEM"};
+  auto made = http_client::make(std::make_shared<io_thread>(), {}, nonsense.path);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error(), errc::user_error);
+}

@@ -1,0 +1,207 @@
+#include "llm_clients/openai_provider.hpp"
+
+#include "llm_clients/gateway.hpp"
+#include "llm_clients/io_thread.hpp"
+#include "llm_clients/provider_factory.hpp"
+#include "messages/error.hpp"
+#include "tests/support/http_server.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <future>
+#include <sstream>
+
+using namespace std::chrono_literals;
+using namespace lathe;
+using namespace lathe::llm_clients;
+using test::http_server;
+using test::scripted_reply;
+using ending = test::scripted_reply::ending;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+const std::string key = "sk-very-secret-0123456789";
+
+const std::string good_body = R"({"model":"gpt-x-1","choices":[{"message":{"content":"hi"},)"
+                              R"("finish_reason":"stop"}],"usage":{"prompt_tokens":10,)"
+                              R"("completion_tokens":2}})";
+
+model_config model(const http_server& server) {
+  model_config result;
+  result.name = "strong";
+  result.provider = provider_kind::openai;
+  result.model = "gpt-x";
+  result.base_url = server.base_url();
+  result.api_key = key;
+  result.timeout = 20;
+  return result;
+}
+
+llm_request question() {
+  return {"mlp", 1, "coder", "coder", "strong", "be brief", "hello"};
+}
+
+reply ask(const model_config& x) {
+  auto made = standard_providers()(x);
+  if (!made)
+    return failure{failure_kind::fail, describe(made.error())};
+  auto promise = std::make_shared<std::promise<reply>>();
+  (*made)->ask(question(), completion{[promise](reply y) { promise->set_value(std::move(y)); }});
+  return promise->get_future().get();
+}
+
+failure failure_to(const http_server& server) {
+  auto x = ask(model(server));
+  auto failed = std::get_if<failure>(&x);
+  EXPECT_TRUE(failed) << "an answer";
+  return failed ? *failed : failure{};
+}
+
+// Catches the log at its most talkative.
+struct caught_log {
+  caught_log() {
+    auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text);
+    auto logger = std::make_shared<spdlog::logger>("llm", sink);
+    logger->set_level(spdlog::level::trace);
+    spdlog::register_logger(logger);
+  }
+
+  ~caught_log() {
+    spdlog::drop("llm");
+  }
+
+  std::ostringstream text;
+};
+
+} // namespace
+
+TEST(openai_provider, a_question_is_answered) {
+  http_server server;
+  server.reply({200, good_body});
+  auto x = ask(model(server));
+  auto answer = std::get<llm_answer>(x);
+  EXPECT_EQ(answer.text, "hi");
+  EXPECT_EQ(answer.model, "gpt-x-1");
+  EXPECT_GT(answer.seconds, 0);
+  auto call = server.calls().at(0);
+  EXPECT_EQ(call.target, "/v1/chat/completions");
+  EXPECT_EQ(call.headers["authorization"], "Bearer " + key);
+  EXPECT_THAT(call.body, HasSubstr(R"("content":"hello")"));
+}
+
+TEST(openai_provider, without_a_key_no_authorization_is_sent) {
+  http_server server;
+  server.reply({200, good_body});
+  auto x = model(server);
+  x.api_key.clear();
+  ask(x);
+  EXPECT_EQ(server.calls().at(0).headers.count("authorization"), 0u);
+}
+
+TEST(openai_provider, a_wrong_key_fails_for_good) {
+  http_server server;
+  server.reply({401, R"({"error":{"message":"Incorrect API key"}})"});
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_THAT(x.sentence, HasSubstr("Incorrect API key"));
+}
+
+TEST(openai_provider, html_can_be_tried_again) {
+  http_server server;
+  server.reply({502, "<html>Bad gateway</html>"});
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::retry);
+  EXPECT_FALSE(x.may_be_charged);
+}
+
+TEST(openai_provider, a_connection_that_breaks_may_have_cost_something) {
+  http_server server;
+  scripted_reply cut{200, good_body};
+  cut.cut = 100;
+  cut.end = ending::close;
+  server.reply(cut);
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::retry);
+  EXPECT_TRUE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, HasSubstr("broke off"));
+}
+
+TEST(openai_provider, a_certificate_that_does_not_hold_fails_for_good) {
+  http_server server{test::make_certificate("DNS:localhost")};
+  EXPECT_EQ(failure_to(server).kind, failure_kind::fail);
+}
+
+TEST(openai_provider, the_key_is_in_no_error_and_no_log) {
+  caught_log log;
+  for (unsigned status : {200, 400, 401, 429, 500}) {
+    http_server server;
+    server.reply({status, R"({"error":{"message":"bad key )" + key + R"("}})"});
+    auto x = failure_to(server);
+    EXPECT_THAT(x.sentence, HasSubstr("bad key [secret]"));
+    EXPECT_THAT(x.sentence, Not(HasSubstr(key)));
+  }
+  // A key that a cut would otherwise leave in part.
+  http_server server;
+  server.reply({400, std::string(1010, 'x') + key});
+  EXPECT_THAT(failure_to(server).sentence, Not(HasSubstr(key.substr(0, 8))));
+  scripted_reply reset;
+  reset.cut = 0;
+  reset.end = ending::reset;
+  server.reply(reset);
+  failure_to(server);
+  EXPECT_THAT(log.text.str(), HasSubstr("bad key [secret]")); // the trace is there
+  EXPECT_THAT(log.text.str(), Not(HasSubstr(key)));
+}
+
+TEST(openai_provider, what_can_be_checked_is_checked_at_the_start) {
+  http_server server;
+  EXPECT_FALSE(check_model(model(server)));
+  auto x = model(server);
+  x.base_url = "localhost";
+  EXPECT_EQ(check_model(x), errc::user_error);
+  x = model(server);
+  x.api_key = "with\nbreak";
+  auto problem = check_model(x);
+  EXPECT_EQ(problem, errc::user_error);
+  EXPECT_THAT(describe(problem), Not(HasSubstr("with\n")));
+}
+
+// The whole way: actor, I/O thread, sockets, and back.
+TEST(openai_provider, a_gateway_gets_through_a_busy_server) {
+  http_server server;
+  server.reply({429, "{}"});
+  scripted_reply reset;
+  reset.cut = 0;
+  reset.end = ending::reset;
+  server.reply(reset);
+  server.reply({200, good_body});
+  caf::actor_system_config config;
+  caf::actor_system sys{config};
+  gateway_options options;
+  options.models = {model(server)};
+  options.retry.base = 1ms;
+  auto gateway = spawn_gateway(sys, std::move(options));
+  caf::scoped_actor self{sys};
+  self->request(gateway, 20s, question())
+    .receive([](const llm_answer& x) { EXPECT_EQ(x.text, "hi"); },
+             [](const caf::error& x) { ADD_FAILURE() << describe(x); });
+  EXPECT_EQ(server.calls().size(), 3u);
+  // A call that hangs does not keep the gateway from ending.
+  scripted_reply never;
+  never.delay = 1h;
+  server.reply(never);
+  auto hanging = question();
+  hanging.request = 2;
+  auto pending = self->request(gateway, 20s, hanging);
+  self->send_exit(gateway, caf::exit_reason::user_shutdown);
+  pending.receive([](const llm_answer&) { ADD_FAILURE() << "an answer"; },
+                  [](const caf::error& x) { EXPECT_EQ(x, errc::cancelled); });
+  self->wait_for(gateway);
+}

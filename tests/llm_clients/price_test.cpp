@@ -1,0 +1,43 @@
+#include "llm_clients/price.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace lathe;
+using namespace lathe::llm_clients;
+
+namespace {
+
+model_config priced() {
+  model_config result;
+  result.input_price = 1.25;
+  result.cached_input_price = 0.31;
+  result.output_price = 10;
+  result.max_output_tokens = 1'000;
+  return result;
+}
+
+spend tokens(std::int64_t input, std::int64_t cached, std::int64_t output) {
+  return {1, input, cached, output, 0};
+}
+
+} // namespace
+
+TEST(price, cached_input_has_its_own_price) {
+  EXPECT_DOUBLE_EQ(price_of(priced(), tokens(1'000'000, 0, 0)), 1.25);
+  EXPECT_DOUBLE_EQ(price_of(priced(), tokens(1'000'000, 1'000'000, 0)), 0.31);
+  EXPECT_DOUBLE_EQ(price_of(priced(), tokens(0, 0, 1'000)), 0.01);
+}
+
+TEST(price, cached_input_without_a_price_costs_what_input_costs) {
+  auto model = priced();
+  model.cached_input_price = 0;
+  EXPECT_DOUBLE_EQ(price_of(model, tokens(1'000'000, 1'000'000, 0)), 1.25);
+}
+
+TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {
+  llm_request request;
+  request.system = std::string(100, 's');
+  request.prompt = "ü"; // two bytes
+  EXPECT_GE(input_token_bound(request), 102);
+  EXPECT_GE(worst_case(priced(), request), price_of(priced(), tokens(102, 0, 1'000)));
+}

@@ -1,0 +1,190 @@
+"""How passes are asked and composed, whatever they do."""
+
+import pathlib
+import sys
+import unittest
+
+import models
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "gpu/processes"))
+import recipes
+
+PASS = '''"""Does nothing, at length.
+
+Never declined.
+"""
+PRECISION = "fp32"
+
+def applies(model, inputs, mode):
+    return ""
+
+def rewrite(model):
+    return model
+'''
+
+
+def answering(body):
+    return PASS.replace('return ""', body)
+
+
+def compose(passes, task=models.SOFTMAX, wanted=None, **options):
+    return recipes.compose(task, passes, wanted or list(passes), "eval", **options)
+
+
+class composer_test(unittest.TestCase):
+    def only_draft(self, passes, task=models.SOFTMAX):
+        drafts, declined = compose(passes, task)
+        self.assertEqual([], declined)
+        self.assertEqual(1, len(drafts))
+        return drafts[0]["source"]
+
+    # -- passes that misbehave ---------------------------------------------------------
+
+    def assert_declined(self, line, passes, **options):
+        """The bad pass is a line, and the good one still gives its draft."""
+        drafts, declined = compose({"bad": passes, "good": PASS}, **options)
+        self.assertEqual(["good"], [x["label"] for x in drafts])
+        self.assertEqual(1, len(declined))
+        self.assertRegex(declined[0], f"^bad: {line}")
+
+    def test_a_pass_that_raises_is_declined_with_its_reason(self):
+        self.assert_declined("raised ValueError: odd$", answering('raise ValueError("odd")'))
+        self.assert_declined("raised SystemExit: 3$", answering("raise SystemExit(3)"))
+        self.assert_declined("raised ModuleNotFoundError: .*nowhere", "import nowhere\n" + PASS)
+
+    def test_a_pass_that_hangs_is_declined_when_its_time_is_up(self):
+        self.assert_declined("gave no answer in 0.2 s$", answering("while True: pass"), seconds=0.2)
+
+    def test_a_pass_that_kills_its_process_is_declined(self):
+        self.assert_declined("its process died$", answering("import os; os.abort()"))
+
+    def test_a_pass_that_gives_no_reason_or_a_long_one_is_declined_in_one_line(self):
+        self.assert_declined("applies.. returned None, not a reason$", answering("return None"))
+        self.assert_declined("x{500}$", answering('return "x" * 100000 + "\\\\n" + "y"'))
+
+    def test_a_pass_that_cannot_be_read_is_declined(self):
+        self.assert_declined("cannot be read: .*line 1", "def applies(:")
+        self.assert_declined("has no function rewrite", PASS.replace("rewrite", "write"))
+        self.assert_declined("PRECISION has to be one of", PASS.replace('"fp32"', '"exact"'))
+        for after in ('["good"]', "[[]]", "[[1]]", '"good"'):
+            self.assert_declined("AFTER has to be a list of lists", f"{PASS}AFTER = {after}\n")
+        unpacked = PASS.replace('PRECISION = "fp32"', 'PRECISION, x = "fp32", 1')
+        self.assert_declined("PRECISION has to be one of", unpacked)
+        self.assert_declined("cannot be read: ", PASS.replace('"fp32"', "1 + x"))
+
+    def test_a_name_without_a_pass_is_declined(self):
+        _, declined = compose({"good": PASS}, wanted=["good", "fuse", "my-pass"])
+        expected = [f"{x}: there is no such pass" for x in ("fuse", "my-pass")]
+        self.assertEqual(expected, declined)
+
+    def test_a_pass_that_changes_its_model_changes_it_for_nobody_else(self):
+        checks = answering('return "" if model.training is False else "changed"')
+        drafts, _ = compose({"a": answering("model.train(); return ''"), "b": checks})
+        self.assertEqual(["a", "b"], [x["label"] for x in drafts])
+
+    def test_a_task_that_does_not_build_raises_what_it_raised(self):
+        with self.assertRaisesRegex(ZeroDivisionError, "division"):
+            compose({"good": PASS}, models.SOFTMAX + "\n1 / 0\n")
+
+    # -- combinations --------------------------------------------------------------------
+
+    def test_combinations_are_those_that_passes_declare_and_come_after_single_passes(self):
+        after = {"a": [], "b": [["a"]], "c": [["b"], ["a", "b"], ["missing"]]}
+        passes = {name: PASS + f"AFTER = {chains}\n" for name, chains in after.items()}
+        drafts, declined = compose(passes)
+        self.assertEqual(["a", "b", "c", "a+b", "b+c", "a+b+c"], [x["label"] for x in drafts])
+        self.assertEqual([], declined)
+
+    def test_combinations_apply_their_passes_in_order(self):
+        step = PASS.replace("return model", 'return model + ["NAME"]')
+        passes = {x: step.replace("NAME", x) for x in "ab"}
+        passes["b"] += 'AFTER = [["a"]]\n'
+        source = compose(passes)[0][2]["source"]
+        task = recipes.load("draft", source)
+        self.assertEqual(["a", "b"], task.apply_b(task.apply_a([])))
+        self.assertLess(source.index("model = apply_a"), source.index("model = apply_b"))
+
+    def test_there_are_at_most_ten_drafts_and_the_rest_is_named(self):
+        drafts, declined = compose({f"p{i}": PASS for i in range(12)})
+        self.assertEqual([f"p{i}" for i in range(10)], [x["label"] for x in drafts])
+        self.assertEqual([f"p{i}: left out, 10 drafts are enough" for i in (10, 11)], declined)
+
+    def test_a_draft_is_in_the_loosest_class_of_its_passes(self):
+        half = PASS.replace("fp32", "half") + 'AFTER = [["good"]]\n'
+        drafts, _ = compose({"good": PASS, "loose": half}, tolerance="pike")
+        self.assertIn("precision class half", drafts[2]["source"])
+        self.assertIn("precision class fp32", drafts[0]["source"])
+
+    def test_the_same_request_gives_the_same_text(self):
+        passes = {"a": PASS, "b": PASS + 'AFTER = [["a"]]\n'}
+        self.assertEqual(compose(passes), compose(passes))
+
+    # -- the text of a draft ----------------------------------------------------------------
+
+    def test_the_task_is_kept_but_for_its_inputs(self):
+        source = self.only_draft({"good": PASS}, models.CONVOLUTIONS)
+        self.assertNotIn("def get_inputs", source)
+        self.assertNotIn("def get_init_inputs", source)
+        self.assertIn("channels = 8  # used by get_init_inputs alone, and still kept", source)
+        self.assertIn('"""A residual branch: its pair', source)
+
+    def test_inputs_stay_where_the_task_uses_them_itself(self):
+        task = models.SOFTMAX + "\nshape = get_inputs()[0].shape\n"
+        source = self.only_draft({"good": PASS}, task)
+        self.assertIn("def get_inputs", source)
+
+    def test_a_future_import_and_a_byte_order_mark_survive(self):
+        task = '\ufeff"""A task."""\nfrom __future__ import annotations\n' + models.SOFTMAX
+        self.only_draft({"good": PASS}, task.removeprefix("\ufeff"))
+        source = recipes.write(task, [recipes.parse("good", {"good": PASS})], "eval")
+        self.assertEqual("A task.", recipes.load("draft", source).__doc__)
+
+    def test_line_ends_and_form_feeds_do_not_shift_what_is_cut(self):
+        for task in (models.SOFTMAX.replace("\n", "\r\n"), "\f\n'\u2028'\n" + models.SOFTMAX):
+            source = self.only_draft({"good": PASS}, task)
+            self.assertNotIn("get_inputs", source)
+            self.assertTrue(recipes.load("draft", source).ModelNew())
+
+    def test_only_what_rewrite_uses_is_copied(self):
+        helped = PASS.replace("return model", "return used(model)") + '''
+import os, math as m
+from recipes import operators
+
+# Half a turn.
+TURN: float = m.pi
+
+def used(model):
+    """Uses TURN."""
+    return model if TURN else os.abort()
+
+def idle():
+    return operators
+'''
+        source = self.only_draft({"helped": helped})
+        for text in ("import math as m", "import os\n", "# Half a turn.\nTURN: float", "def used",
+                     "def apply_helped(model):"):
+            self.assertIn(text, source)
+        for text in ("recipes", "def idle", "def applies", "def rewrite", "PRECISION"):
+            self.assertNotIn(text, source)
+
+    def test_rewrite_cannot_lean_on_lathe(self):
+        lean = "import recipes\n" + PASS.replace("return model", "return recipes.build(model)")
+        self.assertEqual(["lean: rewrite cannot use 'import recipes'"], compose({"lean": lean})[1])
+
+    def test_names_that_mean_two_things_are_declined(self):
+        clash = PASS.replace("return model", "return Model") + "\nclass Model:\n    pass\n"
+        self.assertRegex(compose({"clash": clash})[1][0], "^clash: Model, which clash uses, means")
+        twice = models.SOFTMAX + "\nclass ModelNew:\n    pass\n"
+        _, declined = compose({"good": PASS}, twice)
+        self.assertEqual(["good: the task has a ModelNew of its own"], declined)
+
+    def test_helpers_that_two_passes_share_word_for_word_appear_once(self):
+        shared = PASS.replace("return model", "return same(model)")
+        shared += "\ndef same(x):\n    return x\n"
+        drafts, _ = compose({"a": shared, "b": shared + 'AFTER = [["a"]]\n'})
+        self.assertEqual(1, drafts[2]["source"].count("def same(x)"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,178 @@
+"""What the passes under configs/recipes make of models, and what they decline."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import unittest.mock
+
+import models
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "gpu/processes"))
+import recipes
+
+PASSES = {x.stem: x.read_text() for x in (ROOT / "configs/recipes").glob("*.py")}
+COMPILED = ["compile", "compile_max_autotune", "freeze"]
+EAGER = [x for x in PASSES if x not in COMPILED]
+
+
+def drafts_of(task, wanted, **options):
+    drafts, _ = recipes.compose(task, PASSES, wanted, options.pop("mode", "eval"), **options)
+    return {x["label"]: x["source"] for x in drafts}
+
+
+def reason(task, name, mode="eval"):
+    """Returns why a pass is declined, or "" for a draft."""
+    drafts, declined = recipes.compose(task, PASSES, [name], mode, "half")
+    assert len(drafts) + len(declined) == 1, (drafts, declined)
+    return declined[0].removeprefix(f"{name}: ") if declined else ""
+
+
+def errors(cases):
+    """Returns {(task's name, label): error} (see compare.py) for (name, task, drafts) cases."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, task, drafts in cases:
+            for label, source in {"task": task, **drafts}.items():
+                path = pathlib.Path(folder, name, f"{label}.py")
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(source)
+        script = pathlib.Path(__file__).with_name("compare.py")
+        command = [sys.executable, "-I", "-W", "ignore", script, *(name for name, _, _ in cases)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        found = json.loads(done.stdout.splitlines()[-1])
+    return {(name, label): found[name][label] for name, _, drafts in cases for label in drafts}
+
+
+class recipes_test(unittest.TestCase):
+    def assert_same_outputs(self, cases):
+        for where, error in errors(cases).items():
+            allowed = 0.1 if "bfloat16" in where[1] or "autocast" in where[1] else 1e-5
+            self.assertIsInstance(error, float, f"{where}: {error}")
+            self.assertLess(error, allowed, where)
+
+    # -- drafts that run without Lathe -----------------------------------------------
+
+    def test_drafts_keep_the_outputs_of_small_models(self):
+        convolutions = drafts_of(models.CONVOLUTIONS, EAGER, tolerance="half")
+        self.assertLessEqual(
+            {"fold", "channels_last", "trace", "bfloat16", "autocast", "fold+channels_last",
+             "fold+trace", "bfloat16+trace"}, set(convolutions))
+        perceptron = drafts_of(models.PERCEPTRON, EAGER, tolerance="half")
+        self.assertEqual({"bfloat16", "autocast"}, set(perceptron))
+        compiled = drafts_of(models.CONVOLUTIONS, ["fold", "compile"])
+        self.assertEqual({"fold", "compile", "fold+compile"}, set(compiled))
+        self.assert_same_outputs([
+            ("convolutions", models.CONVOLUTIONS, convolutions),
+            ("perceptron", models.PERCEPTRON, perceptron),
+            ("compiled", models.CONVOLUTIONS, {"fold+compile": compiled["fold+compile"]}),
+        ])
+
+    def test_drafts_keep_the_outputs_of_the_example_tasks(self):
+        wanted = ["fold", "channels_last", "trace"]
+        tasks = sorted((ROOT / "configs/tasks").glob("*.py"))
+        cases = [(x.stem, x.read_text(), drafts_of(x.read_text(), wanted)) for x in tasks]
+        self.assertGreater(sum(len(drafts) for _, _, drafts in cases), 0)
+        self.assert_same_outputs(cases)
+
+    # -- fold ----------------------------------------------------------------------------
+
+    def test_fold_finds_pairs_in_sequences_and_in_forward(self):
+        fold = recipes.load("fold_pass", PASSES["fold"])
+        model, _ = recipes.build(models.CONVOLUTIONS, "eval")
+        self.assertEqual(
+            {("0", "1"), ("convolution", "norm")}, {pair[1:] for pair in fold.foldable(model)})
+        self.assertEqual(4, len(fold.foldable(model)))
+        self.assertEqual([], fold.foldable(fold.rewrite(model)))
+
+    def test_fold_leaves_pairs_alone_that_are_not_pairs(self):
+        self.assertEqual(
+            "no batch norm comes right after a convolution or linear layer",
+            reason(models.UNFOLDABLE, "fold"))
+
+    def test_fold_declines_what_has_no_batch_norm(self):
+        self.assertEqual("no batch norm", reason(models.PERCEPTRON, "fold"))
+
+    # -- other passes ----------------------------------------------------------------------
+
+    def test_channels_last_declines_what_has_no_convolution_or_no_image(self):
+        self.assertEqual("no convolution", reason(models.PERCEPTRON, "channels_last"))
+        self.assertEqual("no 4-D input", reason(models.UNFOLDABLE, "channels_last"))
+
+    def test_trace_declines_control_flow_that_depends_on_data(self):
+        self.assertRegex(reason(models.BRANCH, "trace"), "depend on data .*_local_scalar_dense")
+        self.assertRegex(reason(models.HIDDEN_BRANCH, "trace"), "depend on data .*tolist")
+
+    def test_trace_declines_a_model_with_a_memory(self):
+        self.assertRegex(reason(models.MEMORY, "trace"), "other outputs the second time")
+
+    def test_trace_declines_inputs_that_are_not_tensors(self):
+        self.assertEqual("inputs that are not tensors", reason(models.SCALED, "trace"))
+
+    def test_trace_declines_a_model_that_returns_a_dictionary(self):
+        self.assertRegex(reason(models.PERCEPTRON, "trace"), "^cannot be traced: ")
+
+    def test_a_traced_model_takes_inputs_of_other_shapes(self):
+        source = drafts_of(models.SOFTMAX, ["trace"])["trace"]
+        model = recipes.load("draft", source).ModelNew()
+        for rows in (4, 1, 7):
+            x = recipes.torch.randn(rows, 16)
+            self.assertTrue(recipes.torch.allclose(model(x), x.softmax(-1)))
+
+    def test_autocast_takes_what_bfloat16_weights_cannot(self):
+        self.assertRegex(reason(models.FLOAT_MASK, "bfloat16"), "^does not run in bfloat16: ")
+        self.assertEqual("", reason(models.FLOAT_MASK, "autocast"))
+
+    def test_a_model_without_parameters_or_products_is_left_to_compile_and_trace(self):
+        self.assertEqual("no parameters to freeze", reason(models.SOFTMAX, "freeze"))
+        tuned = reason(models.SOFTMAX, "compile_max_autotune")
+        self.assertEqual("no matrix product to tune", tuned)
+        for name in ("bfloat16", "autocast"):
+            self.assertEqual("no matrix product to gain from it", reason(models.SOFTMAX, name))
+        drafts = drafts_of(models.SOFTMAX, PASSES, tolerance="half")
+        self.assertEqual({"compile", "trace"}, set(drafts))
+
+    def test_training_mode_declines_what_changes_batch_norm_or_freezes_weights(self):
+        for name in ("fold", "trace", "freeze", "bfloat16"):
+            self.assertRegex(reason(models.CONVOLUTIONS, name, "train"), "training", name)
+        for name in ("compile", "channels_last", "autocast"):
+            self.assertEqual("", reason(models.CONVOLUTIONS, name, "train"), name)
+        source = drafts_of(models.CONVOLUTIONS, ["channels_last"], mode="train")["channels_last"]
+        self.assertTrue(recipes.load("draft", source).ModelNew(8).model.model.training)
+
+    def test_half_precision_needs_a_tolerance_that_allows_it(self):
+        for tolerance, labels in (("fp32", []), ("kernelbench", []), ("tf32", []),
+                                  ("half", ["bfloat16"]), ("pike", ["bfloat16"])):
+            drafts = drafts_of(models.FLOAT_MASK.replace("torch.full((4, 4), 0.5).triu() @ ", ""),
+                               ["bfloat16"], tolerance=tolerance)
+            self.assertEqual(labels, list(drafts), tolerance)
+
+    def test_the_example_in_the_documentation_is_a_pass_that_works(self):
+        text = (ROOT / "docs/recipes.md").read_text()
+        passes = {"drop": text.split("```python\n")[1].split("```")[0]}
+        task = models.PERCEPTRON.replace("nn.GELU()", "nn.Dropout(0.5)")
+        drafts, _ = recipes.compose(task, passes, ["drop"], "eval")
+        model = recipes.load("draft", drafts[0]["source"]).ModelNew()
+        self.assertNotIn("Dropout", str(model))
+        for task, mode, line in ((models.PERCEPTRON, "eval", "drop: no dropout"),
+                                 (task, "train", "drop: dropout works in training")):
+            self.assertEqual([line], recipes.compose(task, passes, ["drop"], mode)[1])
+
+    def test_every_shipped_pass_is_documented(self):
+        text = (ROOT / "docs/recipes.md").read_text()
+        for name in PASSES:
+            self.assertIn(f"\n| `{name}` |", text)
+
+    def test_no_compiler_means_no_compiled_drafts(self):
+        with unittest.mock.patch.dict("os.environ", CXX="no-such-compiler"):
+            for name in COMPILED:
+                self.assertEqual("no C++ compiler (no-such-compiler)", reason(models.BRANCH, name))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+#include "runtime/report.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace lathe;
+using namespace lathe::runtime;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+verdict won(double speedup, double low, double high) {
+  verdict x;
+  x.outcome = outcome::correct;
+  x.timing = timing{0.000612, 0.000612 / speedup, speedup, low, high, 120, 12};
+  x.correctness = correctness{"fp32", "fp32", 1.13, 5, 2};
+  return x;
+}
+
+session_result finished(verdict best) {
+  session_result x;
+  x.status.name = "attention";
+  x.status.state = "done";
+  x.subject.name = "attention";
+  x.profile.where = {"cpu, 1 thread of 2 cores", "torch 2.11", "strict judge", ""};
+  x.profile.baselines = {{"eager", 0.000612}, {"compile", 0.000408}};
+  verdict cheat;
+  cheat.outcome = outcome::refused;
+  cheat.rule = "cached-output";
+  cheat.evidence = "never-seen inputs took 9.8 times as long";
+  verdict broken;
+  broken.outcome = outcome::build_failed;
+  broken.evidence = "SyntaxError | line 3\nmore";
+  x.rows = {{"recipes#1", "recipe: fold", won(1.52, 1.5, 1.54), false},
+            {"coder#3", "coder#3 <- planner idea 1", cheat, false},
+            {"coder#4", "coder#4 <- planner idea 2", broken, false},
+            {"coder#2", "coder#2 <- planner idea 1", std::move(best), true}};
+  x.best = "coder#2";
+  x.best_source = "class ModelNew: pass\n";
+  x.reason = "the budget of 20 queries is used up";
+  return x;
+}
+
+} // namespace
+
+TEST(report, a_speed_up_comes_with_its_interval) {
+  EXPECT_EQ(format_speedup(timing{1, 0.3, 3.412, 3.376, 3.448, 20, 6}), "3.41x [3.38, 3.45]");
+}
+
+TEST(report, an_interval_that_holds_one_is_a_tie) {
+  EXPECT_EQ(format_speedup(timing{1, 1, 1.01, 0.98, 1.04, 20, 6}), "1.01x [0.98, 1.04] tie");
+}
+
+TEST(report, times_have_three_significant_digits) {
+  EXPECT_EQ(format_ms(0.000612345), "0.612 ms");
+  EXPECT_EQ(format_ms(0.0123456), "12.3 ms");
+}
+
+TEST(report, the_end_of_a_run_names_winner_proof_baselines_and_what_was_refused) {
+  auto text = format_result(finished(won(3.41, 3.38, 3.45)), "runs/demo/attention_best.py");
+  EXPECT_THAT(text, HasSubstr("attention  3.41x [3.38, 3.45]  0.612 ms -> 0.179 ms"));
+  EXPECT_THAT(text, HasSubstr("5 input draws, 2 weight draws, worst error 1.1x eager's"));
+  EXPECT_THAT(text, HasSubstr("eager 3.41x · torch.compile 2.27x · best recipe: fold 2.24x"));
+  EXPECT_THAT(text, HasSubstr("refused coder#3: cached-output"));
+  EXPECT_THAT(text, HasSubstr("runs/demo/attention_best.py"));
+}
+
+TEST(report, a_tie_is_no_win) {
+  auto text = format_result(finished(won(1.01, 0.98, 1.04)), "x.py");
+  EXPECT_THAT(text, HasSubstr("no win"));
+  EXPECT_THAT(text, HasSubstr("1.01x [0.98, 1.04] tie"));
+  EXPECT_THAT(text, Not(HasSubstr("x.py")));
+}
+
+TEST(report, a_task_that_could_not_be_worked_on_says_why) {
+  session_result x;
+  x.status.name = "mlp";
+  x.status.state = "failed";
+  x.reason = "mlp.py:3: no class Model";
+  EXPECT_EQ(format_result(x, ""), "mlp        not worked on: mlp.py:3: no class Model\n");
+}
+
+TEST(report, the_markdown_shows_every_candidate_and_keeps_its_table_whole) {
+  auto text = format_report("demo", "pike-b", {finished(won(3.41, 3.38, 3.45))});
+  EXPECT_THAT(text, HasSubstr("| coder#3 <- planner idea 1 | refused: cached-output |"));
+  EXPECT_THAT(text, HasSubstr("| SyntaxError \\| line 3 |"));
+  EXPECT_THAT(text, HasSubstr("measured again after the search"));
+}
+
+TEST(report, the_best_file_is_the_source_under_its_proof) {
+  auto text = format_best_file(finished(won(3.41, 3.38, 3.45)));
+  EXPECT_THAT(text, HasSubstr("# attention: 3.41x [3.38, 3.45]"));
+  EXPECT_THAT(text, HasSubstr("\nclass ModelNew: pass\n"));
+  EXPECT_EQ(text.front(), '#');
+}
+
+TEST(report, the_json_has_stable_keys) {
+  auto text = format_json("demo", {finished(won(3.41, 3.38, 3.45))});
+  for (auto* key : {"\"run\":\"demo\"", "\"task\":\"attention\"", "\"speedup\":", "\"candidates\":",
+                    "\"rule\":\"cached-output\"", "\"tie\":false"})
+    EXPECT_THAT(text, HasSubstr(key));
+}

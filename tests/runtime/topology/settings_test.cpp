@@ -1,0 +1,79 @@
+#include "tests/runtime/topology/sample.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace lathe;
+using namespace lathe::runtime;
+using testing::ElementsAre;
+
+namespace {
+
+std::string evaluator(const std::string& keys) {
+  return spoilt("evaluator: {device: cpu}", "evaluator: {" + keys + "}");
+}
+
+std::string budget(const std::string& keys) {
+  return spoilt("budget: {queries: 40}", "budget: {" + keys + "}");
+}
+
+} // namespace
+
+TEST(settings, every_key_of_the_evaluator_arrives) {
+  auto x =
+    read(evaluator("device: cpu, judge: strict, tolerance: pike, mode: train, threads: 2, "
+                   "workers: 3, baselines: [eager, compile], build_limit: 2m, run_limit: 9s, "
+                   "time_budget: 500ms, memory: 1GiB, require_sandbox: true"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  evaluator_config expected{"cpu", "strict", "pike", "train", 2,   3, {"eager", "compile"},
+                            120,   9,        0.5,    1 << 30, true};
+  EXPECT_EQ(x.value.evaluator, expected);
+}
+
+TEST(settings, every_key_of_budget_and_search_arrives) {
+  auto x = read(budget("queries: 300, usd: 25, wall: 12h"));
+  EXPECT_EQ(x.value.budget, (budget_config{300, 25, 43'200}));
+  EXPECT_EQ(x.value.search, (search_config{"branching", 4, 2, 10}));
+}
+
+TEST(settings, what_is_left_out_has_a_default) {
+  auto x = read(spoilt("evaluator: {device: cpu}\n", ""));
+  ASSERT_TRUE(x.ok());
+  EXPECT_EQ(x.value.evaluator, evaluator_config{});
+}
+
+TEST(settings, a_judge_or_device_of_a_later_version_points_to_what_works_now) {
+  EXPECT_THAT(
+    mistakes_in(evaluator("judge: pike, device: cuda")),
+    ElementsAre("t.yaml:31:20: evaluator.judge 'pike' is not in this version of Lathe; use "
+                "strict; the tolerance can be kernelbench or pike",
+                "t.yaml:31:34: evaluator.device 'cuda' is not in this version of Lathe; "
+                "use auto or cpu"));
+}
+
+TEST(settings, an_unknown_baseline_is_refused) {
+  EXPECT_THAT(mistakes_in(evaluator("baselines: [eager, complie]")),
+              ElementsAre("t.yaml:31:13: evaluator.baselines may hold eager or compile, not "
+                          "'complie'; did you mean 'compile'?"));
+}
+
+TEST(settings, no_more_parents_than_lines_of_work) {
+  EXPECT_THAT(
+    mistakes_in(spoilt("parents: 2", "parents: 9")),
+    ElementsAre("t.yaml:30:53: search.parents must be at most the population, which is 4, "
+                "not 9"));
+}
+
+TEST(settings, an_unknown_policy_gets_a_suggestion) {
+  EXPECT_THAT(
+    mistakes_in(spoilt("policy: branching", "policy: best-of")),
+    ElementsAre("t.yaml:30:18: search.policy must be branching or best_of, not 'best-of'; "
+                "did you mean 'best_of'?"));
+}
+
+TEST(settings, a_budget_of_nothing_is_refused) {
+  EXPECT_THAT(
+    mistakes_in(budget("queries: 0, usd: 0, wall: 1h")),
+    ElementsAre("t.yaml:32:19: budget.queries must be 1 to 1000000000, not '0'",
+                "t.yaml:32:27: budget.usd must be more than 0; leave it out for no limit"));
+}

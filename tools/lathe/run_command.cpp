@@ -1,0 +1,247 @@
+#include "messages/error.hpp"
+#include "runtime/control.hpp"
+#include "runtime/journal/atomic_file.hpp"
+#include "runtime/report.hpp"
+#include "runtime/run.hpp"
+#include "runtime/task_file.hpp"
+#include "tools/lathe/commands.hpp"
+#include "tools/lathe/failure.hpp"
+#include "tools/lathe/installation.hpp"
+#include "tools/lathe/interrupts.hpp"
+#include "tools/lathe/run_display.hpp"
+#include "tools/lathe/topology_reading.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <atomic>
+#include <ctime>
+#include <memory>
+#include <random>
+#include <thread>
+
+namespace lathe::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto footer = R"(examples:
+  lathe run my_model.py
+      recipes only: torch.compile modes, folding, memory formats; needs no key and costs nothing
+  lathe run configs/topologies/pike-b.yaml --task configs/tasks/*.py
+      a team of agents on several tasks at once; --llm scripted tries it without a key
+
+Ctrl-C once finishes what is paid for and says how to go on; twice stops at once. Either way nothing
+that was recorded is lost.)";
+
+struct run_arguments {
+  std::vector<std::string> files;
+  std::vector<std::string> tasks;
+  std::string topology;
+  std::string name;
+  std::string runs = "runs";
+  std::string resume;
+  std::string llm;
+  bool json = false;
+  bool quiet = false;
+};
+
+bool is_yaml(const std::string& file) {
+  auto extension = fs::path{file}.extension();
+  return extension == ".yaml" || extension == ".yml";
+}
+
+/// Sorts what was given without an option: a topology by its extension, anything else is a task.
+caf::error sort_files(run_arguments& x) {
+  for (auto& file : x.files) {
+    if (!is_yaml(file)) {
+      x.tasks.push_back(file);
+      continue;
+    }
+    if (!x.topology.empty())
+      return make_error(errc::user_error, fmt::format("{} and {}: a run has one topology",
+                                                      x.topology, file));
+    x.topology = file;
+  }
+  return {};
+}
+
+std::string today() {
+  return fmt::format("{:%Y%m%d-%H%M%S}", fmt::localtime(std::time(nullptr)));
+}
+
+caf::expected<runtime::run_directory> make_directory(const run_arguments& x,
+                                                     const topology& plan) {
+  if (!x.name.empty())
+    return runtime::run_directory::create(x.runs, x.name);
+  return runtime::run_directory::create_fresh(x.runs, plan.name, today());
+}
+
+/// Answers what `lathe apply` asks.
+std::string answer_control(runtime::run& work, const installation& home, const std::string& llm,
+                           const std::string& request) {
+  auto space = request.find(' ');
+  auto verb = request.substr(0, space);
+  if ((verb != "apply" && verb != "check") || space == std::string::npos)
+    return "error this run does not know that request";
+  runtime::read_options options;
+  options.configs = home.configs;
+  options.passes = recipe_passes(home);
+  options.llm_override = llm;
+  auto reading = runtime::read_topology(request.substr(space + 1), options);
+  auto flat = [](std::string text) {
+    std::replace(text.begin(), text.end(), '\n', '\t');
+    return text;
+  };
+  if (!reading.ok())
+    return "error " + flat(runtime::to_string(reading.mistakes));
+  auto changes = work.apply(reading.value, verb == "check");
+  if (!changes)
+    return "error " + flat(describe(changes.error()));
+  return fmt::format("ok {}", fmt::join(*changes, "\t"));
+}
+
+/// Waits for the end of the run, or for Ctrl-C. Returns true when the run is over.
+bool watch(runtime::run& work, run_display& display, interrupts& signals) {
+  std::thread stopper;
+  std::atomic<bool> stopped = false;
+  auto last_draw = -1.0;
+  while (!work.wait(std::chrono::milliseconds{0}) && !stopped) {
+    auto before = signals.count();
+    auto now = signals.wait(std::chrono::milliseconds{100});
+    if (now > before && now == 1) {
+      display.say("stopping: waiting for what is paid for; Ctrl-C again stops at once");
+      stopper = std::thread{[&] {
+        work.stop();
+        stopped = true;
+      }};
+    } else if (now > before) {
+      display.say("stopped at once; nothing that was recorded is lost");
+      std::fflush(nullptr);
+      std::_Exit(not_better);
+    }
+    if (work.elapsed() - last_draw > 0.25) {
+      last_draw = work.elapsed();
+      display.redraw(work);
+    }
+  }
+  if (stopper.joinable())
+    stopper.join();
+  return !stopped;
+}
+
+int exit_code_of(const std::vector<runtime::session_result>& results) {
+  bool failed = false;
+  bool won = false;
+  for (auto& x : results) {
+    failed = failed || x.status.state == "failed";
+    auto* best = x.best_row();
+    won = won || (best != nullptr && best->verdict.wins());
+  }
+  if (failed)
+    return user_mistake;
+  return won ? done : not_better;
+}
+
+int report(runtime::run& work, const runtime::run_paths& paths, const run_arguments& x, bool over) {
+  auto results = work.results();
+  auto name = paths.root.filename().string();
+  auto text = runtime::format_report(name, work.plan().name, results);
+  if (auto written = runtime::write_atomically(paths.report(), text); !written)
+    return fail(written.error());
+  if (x.json) {
+    fmt::print("{}\n", runtime::format_json(name, results));
+  } else {
+    for (auto& result : results)
+      fmt::print("{}", runtime::format_result(result, paths.best(result.status.name).string()));
+    fmt::print("\nreport {} · journal {}\n", paths.report().string(), paths.journal().string());
+    fmt::print("{}: lathe {} {}\n", over ? "inspect" : "go on",
+               over ? "status" : "run --resume", paths.root.string());
+  }
+  return exit_code_of(results);
+}
+
+int run_tasks(run_arguments x) {
+  interrupts signals;
+  auto home = find_installation();
+  runtime::run_options options;
+  std::optional<runtime::run_directory> directory;
+  if (auto error = sort_files(x))
+    return fail(error);
+  if (!x.resume.empty()) {
+    if (!x.tasks.empty() || !x.topology.empty())
+      return fail(user_mistake, "--resume takes tasks and topology from the run's folder; name no others");
+    auto reopened = runtime::run_directory::reopen(x.resume);
+    if (!reopened)
+      return fail(reopened.error());
+    auto reading = read_topology_or_explain(reopened->paths().topology(), home, x.llm);
+    if (!reading)
+      return user_mistake;
+    options.plan = std::move(reading->value);
+    directory = std::move(*reopened);
+  } else {
+    if (x.tasks.empty())
+      return fail(user_mistake, "name a task: lathe run my_model.py (see lathe run --help)");
+    auto file = x.topology.empty() ? home.configs / "topologies/recipes.yaml" : fs::path{x.topology};
+    auto reading = read_topology_or_explain(file, home, x.llm);
+    auto tasks = runtime::read_tasks({x.tasks.begin(), x.tasks.end()});
+    if (!tasks)
+      return fail(tasks.error());
+    if (!reading)
+      return user_mistake;
+    auto made = make_directory(x, reading->value);
+    if (!made)
+      return fail(made.error());
+    auto written = runtime::write_atomically(made->paths().topology(), reading->text);
+    if (!written)
+      return fail(written.error());
+    options.plan = std::move(reading->value);
+    options.tasks = std::move(*tasks);
+    directory = std::move(*made);
+  }
+  auto paths = directory->paths();
+  run_display display{x.quiet, x.json};
+  options.paths = home.site;
+  options.seed = std::random_device{}();
+  options.tell = [&](const std::string& line) { display.tell(line); };
+  auto work = runtime::run::start(std::move(*directory), std::move(options));
+  if (!work)
+    return fail(work.error());
+  auto control = runtime::control_server::open(paths.root, [&](const std::string& request) {
+    return answer_control(**work, home, x.llm, request);
+  });
+  if (!control)
+    return fail(control.error());
+  bool over = watch(**work, display, signals);
+  control->reset();
+  display.finish(**work);
+  if (auto failure = (*work)->failure())
+    return fail(*failure);
+  return report(**work, paths, x, over);
+}
+
+} // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto x = std::make_shared<run_arguments>();
+  auto* command = app.add_subcommand("run", "work on one or more tasks until budget or ideas are used up");
+  command->footer(footer);
+  command->add_option("files", x->files, "a topology (.yaml) and tasks (.py)")->type_name("FILE");
+  command->add_option("-t,--task,--tasks", x->tasks, "tasks: PyTorch models in KernelBench's format")
+    ->type_name("FILE");
+  command->add_option("--topology", x->topology, "agents, models, routes, search and budget; without one: recipes alone")
+    ->type_name("FILE");
+  command->add_option("--name", x->name, "the run's folder within --runs; made up when left out");
+  command->add_option("--runs", x->runs, "where runs are kept")->capture_default_str();
+  command->add_option("--resume", x->resume, "go on with a run that was stopped or killed")
+    ->type_name("RUN");
+  command->add_option("--llm", x->llm, "'scripted' answers every model from configs/demo: no key, no cost")
+    ->check(CLI::IsMember({"scripted"}));
+  command->add_flag("--json", x->json, "the result as one JSON document on standard output");
+  command->add_flag("-q,--quiet", x->quiet, "no progress, only the result");
+  command->callback([x, &exit_code] { exit_code = run_tasks(*x); });
+}
+
+} // namespace lathe::cli

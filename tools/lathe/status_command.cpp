@@ -1,0 +1,75 @@
+#include "messages/error.hpp"
+#include "runtime/journal/run_directory.hpp"
+#include "runtime/progress.hpp"
+#include "runtime/replay.hpp"
+#include "runtime/report.hpp"
+#include "tools/lathe/commands.hpp"
+#include "tools/lathe/failure.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+
+namespace lathe::cli {
+
+namespace {
+
+constexpr auto footer = R"(examples:
+  lathe status runs/demo
+  lathe status runs/demo --json | jq '.sessions[].best'
+
+Reads the journal only, so it works on live runs, on dead ones, and on copies.)";
+
+int show(const std::string& run, bool json) {
+  runtime::run_paths paths{run};
+  if (!std::filesystem::exists(paths.journal()))
+    return fail(user_mistake, fmt::format("there is no run in {}", run));
+  auto journal = runtime::journal_store::open_read_only(paths.journal());
+  if (!journal)
+    return fail(journal.error());
+  auto past = runtime::read_past(*journal);
+  if (!past)
+    return fail(past.error());
+  std::vector<runtime::session_result> results;
+  runtime::progress_view view;
+  for (auto& [name, session] : past->sessions) {
+    auto state = runtime::fold(std::move(session));
+    view.elapsed = std::max(view.elapsed, state.elapsed());
+    view.budget = state.plan().budget;
+    results.push_back(runtime::make_result(state));
+    view.sessions.push_back(results.back().status);
+  }
+  if (json) {
+    fmt::print("{}\n", runtime::format_json(paths.root.filename().string(), results));
+    return done;
+  }
+  auto lines = runtime::format_table(view, false);
+  lines.pop_back(); // which agents are busy only the run itself knows
+  fmt::print("{}\n\n", fmt::join(lines, "\n"));
+  for (auto& x : results)
+    fmt::print("{}", runtime::format_result(x, paths.best(x.status.name).string()));
+  if (auto process = runtime::working_process(paths))
+    fmt::print("\nlive: process {}, {} so far\n", *process, runtime::format_clock(view.elapsed));
+  else if (std::any_of(results.begin(), results.end(), [](auto& x) { return !x.status.finished; }))
+    fmt::print("\nnot live; go on with: lathe run --resume {}\n", run);
+  return done;
+}
+
+struct status_arguments {
+  std::string run;
+  bool json = false;
+};
+
+} // namespace
+
+void add_status(CLI::App& app, int& exit_code) {
+  auto x = std::make_shared<status_arguments>();
+  auto* command = app.add_subcommand("status", "what a run has found so far");
+  command->footer(footer);
+  command->add_option("run", x->run, "the run's folder")->required()->type_name("RUN");
+  command->add_flag("--json", x->json, "one JSON document");
+  command->callback([x, &exit_code] { exit_code = show(x->run, x->json); });
+}
+
+} // namespace lathe::cli
