@@ -287,7 +287,7 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   std::vector<baseline> result;
   auto& draw = oracle.timed().back();
   auto limit = std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
-  boost::json::array sequence(20, boost::json::value{draw.name});
+  boost::json::array sequence(20, boost::json::value(draw.name));
   for (auto& name : names) {
     auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
                                         {}, limit);

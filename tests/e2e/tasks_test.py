@@ -4,9 +4,7 @@ import unittest
 
 from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, LatheCase
 from programs import FASTER, TASK
-
-RECIPES = "version: 1\nextends: recipes.yaml\nname: brief\nagents:\n  recipes: {passes: [trace]}\n" \
-    "evaluator: {baselines: [eager], time_budget: 200ms}\n"
+from topologies import recipes
 
 
 class UnreadableTask(LatheCase):
@@ -81,7 +79,7 @@ class BrokenTask(LatheCase):
     def test_each_is_named_with_its_line_and_the_others_go_on(self) -> None:
         tasks = [self.write(f"{name}.py", text) for name, (text, _) in self.broken.items()]
         tasks.append(self.write("sound.py", TASK))
-        topology = self.write("t.yaml", RECIPES)
+        topology = self.write("t.yaml", recipes("trace"))
         ended = self.lathe("run", topology, "--name", "all", "--json", "--task", *tasks)
         self.assert_code(ended, USER_MISTAKE)
         sessions = {x["task"]: x for x in ended.json["sessions"]}

@@ -20,6 +20,7 @@ void add_eval(CLI::App& app, int& exit_code);
 void add_topology(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
+void add_stop(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 
 } // namespace lathe::cli

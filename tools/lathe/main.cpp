@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   lathe::cli::add_topology(app, exit_code);
   lathe::cli::add_status(app, exit_code);
   lathe::cli::add_apply(app, exit_code);
+  lathe::cli::add_stop(app, exit_code);
   lathe::cli::add_doctor(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -16,10 +16,13 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <csignal>
 #include <ctime>
 #include <memory>
 #include <random>
 #include <thread>
+
+#include <unistd.h>
 
 namespace lathe::cli {
 
@@ -79,11 +82,15 @@ caf::expected<runtime::run_directory> make_directory(const run_arguments& x,
   return runtime::run_directory::create_fresh(x.runs, plan.name, today());
 }
 
-/// Answers what `lathe apply` asks.
+/// Answers what `lathe apply` and `lathe stop` ask.
 std::string answer_control(runtime::run& work, const installation& home, const std::string& llm,
                            const std::string& request) {
   auto space = request.find(' ');
   auto verb = request.substr(0, space);
+  if (verb == "stop") {
+    ::kill(::getpid(), SIGINT); // as if it came from the keyboard
+    return "ok";
+  }
   if ((verb != "apply" && verb != "check") || space == std::string::npos)
     return "error this run does not know that request";
   runtime::read_options options;

@@ -1,0 +1,168 @@
+"""Servers that do not do what an LLM server does: the run says which and why, and loses nothing."""
+
+import json
+import os
+import socket
+import struct
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from lathe_case import DONE, ENVIRONMENT_LACKS, NOT_BETTER, USER_MISTAKE, Ended, Journal, LatheCase
+from programs import FASTER, TASK
+from topologies import EVALUATOR
+
+TOPOLOGY = """version: 1
+name: served
+models:
+  strong: {provider: openai, base_url: "http://127.0.0.1:PORT/v1", model: m-1, api_key: "${LATHE_E2E_KEY}"}
+agents:
+  coder: {role: coder, model: strong, prompt: prompts/coder.md}
+  recipes: {role: recipe, passes: [trace]}
+routes:
+  - task -> recipes
+  - recipes.candidate -> evaluator
+  - search.assignment -> coder
+  - coder.candidate -> evaluator
+  - evaluator.correct -> search
+search: {policy: best_of, samples: 1}
+budget: {queries: 1}
+""" + EVALUATOR
+
+KEY = "sk-e2e-very-secret"
+
+
+class Server:
+    """A local HTTP server whose answers are a function of the request's body."""
+
+    def __init__(self, answer: Any) -> None:
+        self.requests: list[Any] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                server.requests.append((dict(self.headers), json.loads(body)))
+                answer(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def reply(handler: BaseHTTPRequestHandler, status: int, kind: str, text: str) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(text.encode())))
+    handler.end_headers()
+    handler.wfile.write(text.encode())
+
+
+def refuses_the_key(handler: BaseHTTPRequestHandler) -> None:
+    reply(handler, 401, "application/json", '{"error": {"message": "Incorrect API key provided"}}')
+
+
+def answers_html(handler: BaseHTTPRequestHandler) -> None:
+    reply(handler, 200, "text/html", "<html><body>Sign in to the guest network</body></html>")
+
+
+def resets(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def answers(handler: BaseHTTPRequestHandler) -> None:
+    message = {"role": "assistant", "content": f"Joined.\n\n```python\n{FASTER}```\n"}
+    document = {
+        "id": "1",
+        "object": "chat.completion",
+        "model": "m-1",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1200, "completion_tokens": 300, "total_tokens": 1500},
+    }
+    reply(handler, 200, "application/json", json.dumps(document))
+
+
+class Provider(LatheCase):
+    def ask(self, port: int) -> Ended:
+        topology = self.write("t.yaml", TOPOLOGY.replace("PORT", str(port)))
+        ended = self.lathe("run", topology, "--task", self.write("sums.py", TASK), "--name", "r",
+                           "--json", env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.assertNotIn(KEY, ended.out + ended.err)
+        for file in (self.folder / "runs/r").iterdir():
+            if file.is_file():
+                self.assertNotIn(KEY.encode(), file.read_bytes(), file.name)
+        return ended
+
+    def serve(self, answer: Any) -> Server:
+        server = Server(answer)
+        self.addCleanup(server.close)
+        return server
+
+    def check_that_recipes_were_tried(self, ended: Ended) -> None:
+        (session,) = ended.json["sessions"]
+        self.assertIn("recipe", " ".join(x["origin"] for x in session["candidates"]))
+
+    def failed_request(self) -> str:
+        (failed,) = Journal(self.folder / "runs/r").payloads("request_failed")
+        return failed["reason"]
+
+    def test_an_answer_becomes_a_candidate(self) -> None:
+        server = self.serve(answers)
+        ended = self.ask(server.port)
+        self.assert_code(ended, DONE)
+        (session,) = ended.json["sessions"]
+        self.assertEqual(session["queries"], 1)
+        self.assertIn("coder", session["how"])
+        ((headers, body),) = server.requests
+        self.assertEqual(headers["Authorization"], f"Bearer {KEY}")
+        self.assertEqual(body["model"], "m-1")
+        self.assertIn("class Model(nn.Module)", body["messages"][-1]["content"])
+
+    def test_a_refused_key_ends_the_run_and_is_the_users_to_mend(self) -> None:
+        server = self.serve(refuses_the_key)
+        ended = self.ask(server.port)
+        self.assert_code(ended, USER_MISTAKE)
+        (session,) = ended.json["sessions"]
+        self.assertEqual(session["state"], "failed")
+        self.assertIn("model 'strong'", session["reason"])
+        self.assertIn("401", session["reason"])
+        self.assertIn("Incorrect API key", session["reason"])
+        self.assertEqual(len(server.requests), 1, "a wrong key does not get right by asking again")
+
+    def test_a_page_instead_of_an_answer_is_told(self) -> None:
+        ended = self.ask(self.serve(answers_html).port)
+        self.assertIn(ended.code, (DONE, NOT_BETTER, ENVIRONMENT_LACKS), str(ended))
+        self.assertIn("not JSON", self.failed_request())
+        self.assertIn("model 'strong'", ended.err)
+        self.check_that_recipes_were_tried(ended)
+
+    def test_a_server_that_resets_is_tried_again_and_told(self) -> None:
+        server = self.serve(resets)
+        ended = self.ask(server.port)
+        self.assertIn(ended.code, (DONE, NOT_BETTER, ENVIRONMENT_LACKS), str(ended))
+        self.assertIn("gave up after attempt", self.failed_request())
+        self.assertGreater(len(server.requests), 1)
+        self.check_that_recipes_were_tried(ended)
+
+    def test_a_server_that_is_not_there_is_tried_again_and_told(self) -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            port = closed.getsockname()[1]
+        ended = self.ask(port)
+        self.assertIn(ended.code, (DONE, NOT_BETTER, ENVIRONMENT_LACKS), str(ended))
+        self.assertIn("gave up after attempt", self.failed_request())
+        self.assertIn(f"127.0.0.1:{port}", self.failed_request())
+        self.check_that_recipes_were_tried(ended)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+"""A run of recipes alone, from a task file to a faster model that is ready to use."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import unittest
+
+from lathe_case import DONE, NOT_BETTER, Journal, LatheCase
+from programs import FOLDABLE_TASK, TASK
+from topologies import recipes
+
+# What a user does with the result: seeds, builds both, compares.
+COMPARE = textwrap.dedent("""
+    import sys, torch
+    sys.path[:0] = [".", "runs/r"]
+    from conv import Model, get_inputs, get_init_inputs
+    from conv_best import ModelNew
+    models = []
+    for kind in (Model, ModelNew):
+        torch.manual_seed(7)
+        models.append(kind(*get_init_inputs()).eval())
+    with torch.no_grad():
+        inputs = get_inputs()
+        expected, got = (model(*inputs) for model in models)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+    print("agrees")
+""")
+
+
+class Recipes(LatheCase):
+    def test_a_run_finds_a_faster_model_and_writes_it_out(self) -> None:
+        task = self.write("conv.py", FOLDABLE_TASK)
+        topology = self.write("t.yaml", recipes("fold", "trace"))
+        ended = self.lathe("run", topology, "--task", task, "--name", "r")
+        self.assert_code(ended, DONE)
+        run = self.folder / "runs/r"
+        self.assertRegex(ended.out, r"conv +\d+\.\d\dx \[\d+\.\d\d, \d+\.\d\d\]")
+        self.assertIn("runs/r/conv_best.py", ended.out)
+        self.assertIn("report runs/r/report.md", ended.out)
+        self.check_report((run / "report.md").read_text())
+        self.check_best()
+        self.check_journal(Journal(run))
+        self.check_status()
+        self.check_that_a_finished_run_stays_as_it_is()
+
+    def check_report(self, report: str) -> None:
+        for part in ("## conv", "proof: fp32 class", "measured again after the search", "| recipes#1"):
+            self.assertIn(part, report.replace("| recipe", "| recipes#1", 1))
+
+    def check_best(self) -> None:
+        compared = subprocess.run([sys.executable, "-W", "ignore", "-c", COMPARE], cwd=self.folder,
+                                  capture_output=True, text=True, timeout=120)
+        self.assertEqual((compared.returncode, compared.stdout), (0, "agrees\n"), compared.stderr)
+
+    def check_journal(self, journal: Journal) -> None:
+        numbers = [seq for (seq,) in journal.query("select seq from event order by seq")]
+        self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+        self.assertEqual(journal.count("session_started"), 1)
+        self.assertEqual(journal.count("session_ended"), 1)
+        self.assertEqual(journal.count("llm_exchange"), 0)
+        self.assertGreaterEqual(journal.count("verdict_received"), 2)
+
+    def check_status(self) -> None:
+        shown = self.lathe("status", "runs/r")
+        self.assert_code(shown, DONE)
+        self.assertIn("conv", shown.out)
+        (session,) = self.lathe("status", "runs/r", "--json").json["sessions"]
+        self.assertEqual((session["task"], session["state"]), ("conv", "done"))
+        self.assertGreater(session["low"], 1)
+        self.assertEqual(session["queries"], 0)
+
+    def check_that_a_finished_run_stays_as_it_is(self) -> None:
+        journal = Journal(self.folder / "runs/r")
+        before = journal.query("select * from event")
+        ended = self.lathe("run", "--resume", "runs/r", "--json")
+        self.assert_code(ended, DONE)
+        self.assertEqual(journal.query("select * from event"), before)
+
+    def test_a_run_without_a_win_ends_with_1(self) -> None:
+        task = self.write("plain.py", TASK)
+        ended = self.lathe("run", self.write("t.yaml", recipes("fold")), "--task", task, "--json")
+        self.assert_code(ended, NOT_BETTER)
+        (session,) = ended.json["sessions"]
+        self.assertEqual((session["state"], session["tried"]), ("done", 0))
+        (run,) = (self.folder / "runs").iterdir()
+        self.assertEqual(run.name, ended.json["run"])
+        self.assertIn("recipe not applied: fold: no batch norm", (run / "report.md").read_text())
+        self.assertEqual(list(run.glob("*_best.py")), [])
+
+    def test_lines_of_progress_go_where_the_result_is_not(self) -> None:
+        task = self.write("plain.py", TASK)
+        topology = self.write("t.yaml", recipes("fold"))
+        ended = self.lathe("run", topology, "--task", task, "--name", "a", "--json")
+        self.assertIn("plain: ready", ended.err)
+        json.loads(ended.out)
+        ended = self.lathe("run", topology, "--task", task, "--name", "b", "--quiet")
+        self.assertNotIn("ready", ended.out + ended.err)
+        self.assertNotIn("\x1b", ended.out + ended.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
