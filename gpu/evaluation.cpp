@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 
@@ -39,8 +40,24 @@ std::vector<std::string> preloads(const std::string& source) {
 std::string shortened(std::string text) {
   if (text.size() <= max_evidence)
     return text;
+  // Both cuts go between characters of UTF-8.
+  auto inside = [&](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
   auto head = max_evidence / 2;
-  return text.substr(0, head) + "\n[...]\n" + text.substr(text.size() - head);
+  auto tail = text.size() - head;
+  while (inside(head))
+    --head;
+  while (inside(tail))
+    ++tail;
+  return text.substr(0, head) + "\n[...]\n" + text.substr(tail);
+}
+
+// A candidate prints whatever it likes; evidence is text.
+std::string printed(std::string bytes) {
+  if (!simdjson::validate_utf8(bytes))
+    std::replace_if(bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+  return bytes;
 }
 
 } // namespace
@@ -262,7 +279,7 @@ bool evaluation::fail(const failure& why) {
   if (!why.summary.empty() && why.message != why.summary && !why.message.empty())
     text += "\n" + why.message;
   if (auto& tail = worker_.process->output_tail(); why.how == outcome::build_failed && !tail.empty())
-    text += "\n" + tail;
+    text += "\n" + printed(tail);
   verdict_.evidence = shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
                                 + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
   return false;
@@ -288,7 +305,11 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   auto& draw = oracle.timed().back();
   auto limit = std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
   boost::json::array sequence(20, boost::json::value(draw.name));
-  for (auto& name : names) {
+  // Eager is always measured, and first: the other times are told in terms of it.
+  std::vector<std::string> all = {"eager"};
+  std::copy_if(names.begin(), names.end(), std::back_inserter(all),
+               [](const std::string& name) { return name != "eager"; });
+  for (auto& name : all) {
     auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
                                         {}, limit);
     if (!chosen.ok())

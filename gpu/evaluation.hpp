@@ -56,8 +56,8 @@ private:
   double cpu_before_ = 0;
 };
 
-/// Measures the reference alone, in the ways that `names` lists ("eager", "compile"): the baselines
-/// of a task. The caller holds no lease.
+/// Measures the reference alone, as it is ("eager") and in the other ways that `names` lists
+/// ("compile"): the baselines of a task. The caller holds no lease.
 caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
                              const std::vector<std::string>& names);
 

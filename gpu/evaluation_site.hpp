@@ -120,11 +120,11 @@ private:
 
   mutable std::mutex mutex_; // guards what follows
   std::random_device entropy_;
-  std::map<session_id, std::shared_ptr<task_oracle>> oracles_;
   std::map<std::pair<session_id, std::string>, verdict> known_;
   std::vector<std::string> missing_; // parts of the sandbox
   std::set<worker_process*> live_;
   bool closed_ = false;
+  std::map<session_id, std::shared_ptr<task_oracle>> oracles_; // last: they use live_
 };
 
 } // namespace lathe::gpu

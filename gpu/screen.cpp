@@ -29,8 +29,9 @@ std::optional<verdict> screen(std::string_view source) {
   if (source.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return refused("empty", "the file is empty");
   if (source.size() > max_candidate_size)
-    return refused("too-large", fmt::format("the file has {} bytes; a candidate may have {}",
-                                            source.size(), max_candidate_size));
+    return refused("too-large", fmt::format("the file is larger than the {} bytes that a candidate "
+                                            "may have",
+                                            max_candidate_size));
   if (auto nul = source.find('\0'); nul != std::string_view::npos)
     return refused("binary", fmt::format("the file is binary: line {} holds a zero byte",
                                          line_of(source, nul)));

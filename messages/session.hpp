@@ -11,7 +11,7 @@ namespace lathe {
 /// What a session shows of itself.
 struct session_status {
   session_id name;
-  std::string state;          ///< "preparing", "searching", "timing", "done", "failed: ..."
+  std::string state;          ///< preparing, searching, confirming, done or failed
   double speedup = 1;         ///< of the best candidate; 1 while there is none
   double low = 1;             ///< its 95 % interval
   double high = 1;

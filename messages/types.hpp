@@ -148,7 +148,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_ATOM(lathe, lathe, start_atom)
   CAF_ADD_ATOM(lathe, lathe, status_atom)
   CAF_ADD_ATOM(lathe, lathe, stop_atom)
-  CAF_ADD_ATOM(lathe, lathe, tick_atom)
 
 CAF_END_TYPE_ID_BLOCK(lathe)
 // clang-format on

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace lathe::runtime {
@@ -104,7 +105,9 @@ boost::json::value json_of(const timing& x) {
 } // namespace
 
 std::string format_ms(double seconds) {
-  return fmt::format("{:.3g} ms", seconds * 1e3);
+  auto ms = seconds * 1e3;
+  auto decimals = ms <= 0 ? 0 : std::clamp(2 - static_cast<int>(std::floor(std::log10(ms))), 0, 6);
+  return fmt::format("{:.{}f} ms", ms, decimals);
 }
 
 std::string format_speedup(const timing& x) {

@@ -80,6 +80,7 @@ public:
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;
+    gateway.budget.queries = 0; // sessions count these themselves, across restarts and changes
     gateway.journal = journal_;
     gateway.earlier = std::move(past->answers);
     gateway.seed = options_.seed;
@@ -111,10 +112,10 @@ public:
   }
 
   caf::expected<std::vector<std::string>> apply(const topology& plan, bool dry) override {
+    std::lock_guard guard{apply_mutex_};
     auto changes = describe_change(options_.plan, plan);
     if (!changes || dry || changes->empty())
       return changes;
-    std::lock_guard guard{apply_mutex_};
     options_.plan = plan;
     pools_->adjust(plan.agents);
     for (auto& [name, session] : sessions_)
@@ -152,7 +153,8 @@ public:
     return failure_;
   }
 
-  const topology& plan() const override {
+  topology plan() const override {
+    std::lock_guard guard{apply_mutex_};
     return options_.plan;
   }
 
@@ -241,7 +243,7 @@ private:
   std::map<session_id, session_result> results_;
   std::optional<caf::error> failure_;
 
-  std::mutex apply_mutex_; // guards pools_ and the plan's replacement
+  mutable std::mutex apply_mutex_; // guards pools_ and the plan
   system_config config_;
   caf::actor_system system_;
   // The handles go first: actors that nobody knows any more end.

@@ -53,7 +53,7 @@ public:
   /// Why the run cannot go on, if it cannot: the journal's disk is full, say.
   virtual std::optional<caf::error> failure() = 0;
 
-  virtual const topology& plan() const = 0;
+  virtual topology plan() const = 0;
   virtual double elapsed() const = 0; ///< [seconds] since this process took the run up
 };
 

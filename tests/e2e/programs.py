@@ -1,4 +1,4 @@
-"""Programs that the tests hand to lathe: tasks and candidates that are right, and ways to be wrong."""
+"""Programs that the tests hand to lathe: tasks, right candidates, and a way to spoil them."""
 
 from __future__ import annotations
 
@@ -55,13 +55,14 @@ class ModelNew(nn.Module):
 UNCHANGED = TASK.replace("class Model(", "class ModelNew(")
 
 
-def ending_with(expression: str, *, before: str = "", imports: str = "") -> str:
-    """The unchanged model whose result `y` goes through `expression`; `before` runs first."""
-    return imports + UNCHANGED.replace(
+def unchanged_but(statement: str) -> str:
+    """The unchanged model, with a statement on its result `y` in line 15 before it is returned."""
+    return UNCHANGED.replace(
         "    def forward(self, x):\n",
         "    def forward(self, x):\n"
-        + "".join(f"        {line}\n" for line in before.splitlines())
-        + f"        y = self.result(x)\n        return {expression}\n\n"
+        "        y = self.result(x)\n"
+        f"        {statement}\n"
+        "        return y\n\n"
         "    def result(self, x):\n",
     )
 
@@ -78,7 +79,9 @@ class Model(nn.Module):
         super().__init__()
         blocks = []
         for _ in range(layers):
-            blocks += [nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
+            blocks.append(nn.Conv2d(channels, channels, 3, padding=1))
+            blocks.append(nn.BatchNorm2d(channels))
+            blocks.append(nn.ReLU())
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x):

@@ -115,6 +115,8 @@ class Provider(LatheCase):
         (failed,) = Journal(self.folder / "runs/r").payloads("request_failed")
         return failed["reason"]
 
+
+class Answering(Provider):
     def test_an_answer_becomes_a_candidate(self) -> None:
         server = self.serve(answers)
         ended = self.ask(server.port)
@@ -144,6 +146,10 @@ class Provider(LatheCase):
         self.assertIn("not JSON", self.failed_request())
         self.assertIn("model 'strong'", ended.err)
         self.check_that_recipes_were_tried(ended)
+
+
+class Retrying(Provider):
+    """These wait between attempts, for half a minute and more."""
 
     def test_a_server_that_resets_is_tried_again_and_told(self) -> None:
         server = self.serve(resets)

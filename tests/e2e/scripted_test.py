@@ -82,7 +82,7 @@ class Live(Scripted):
         return process
 
     def test_a_live_run_is_shown_changed_and_stopped(self) -> None:
-        process = self.begin(samples=8, delay=4)
+        process = self.begin(samples=8, delay=3)
         self.check_that_it_is_taken()
         self.check_changes()
         interrupt(process)
@@ -127,19 +127,23 @@ class Live(Scripted):
         broken = self.write("broken.yaml", scripted(samples=8).replace("instances", "instanses"))
         ended = self.lathe("apply", "runs/r", broken, "--yes")
         self.assert_code(ended, USER_MISTAKE)
-        self.assertIn("broken.yaml:5", ended.err)
+        self.assertIn("broken.yaml:7", ended.err)
         self.assertEqual(self.journal.count("topology_changed"), 1)
 
-    def test_a_second_interrupt_stops_at_once_and_keeps_what_is_there(self) -> None:
+    def test_an_interrupt_after_a_stop_ends_it_at_once_and_keeps_what_is_there(self) -> None:
         process = self.begin(samples=2, delay=600)
         children = descendants(process.pid)
-        interrupt(process)
-        self.wait_until("it has heard the first", lambda: "stopping" in process.stdout.readline())
+        stopped = self.lathe("stop", "runs/r")
+        self.assert_code(stopped, DONE)
+        self.assertIn("lathe run --resume runs/r", stopped.out)
+        self.wait_until("it has heard", lambda: "stopping" in process.stdout.readline())
         interrupt(process)
         ended = self.finish(process, timeout=20)
         self.assertEqual(ended.code, NOT_BETTER, str(ended))
         self.wait_until("its processes are gone", lambda: all(map(is_gone, children)))
         self.assertEqual(self.journal.count("task_prepared"), 1)
+        ended = self.lathe("stop", "runs/r")
+        self.assert_sentence(ended, USER_MISTAKE, "runs/r", "not live")
 
 
 class Killed(Scripted):

@@ -66,7 +66,8 @@ class Topologies(LatheCase):
         text = SOUND.replace("instances: 2", "instanses: 2").replace("best_of", "best_off")
         ended = self.check(text, env=KEY)
         self.assert_code(ended, USER_MISTAKE)
-        self.assertEqual([x.split(":")[1] for x in ended.err.splitlines()], ["6", "11"], str(ended))
+        self.assertEqual([x.split(":")[1] for x in ended.err.strip().splitlines()],
+                         ["6", "11"], str(ended))
 
     def test_a_missing_file_is_named(self) -> None:
         for command in (["topology", "check", "nowhere.yaml"],
@@ -78,7 +79,7 @@ class Topologies(LatheCase):
         environment = {k: v for k, v in os.environ.items() if k != "LATHE_E2E_KEY"}
         ended = self.check(SOUND, env=environment)
         self.assert_code(ended, USER_MISTAKE)
-        first, second = ended.err.splitlines()
+        first, second = ended.err.strip().splitlines()
         self.assertIn("model 'strong' needs LATHE_E2E_KEY, which is not set", first)
         self.assertIn("t.yaml:4", first)
         self.assertIn("--llm scripted", second)

@@ -55,6 +55,8 @@ TEST(report, an_interval_that_holds_one_is_a_tie) {
 TEST(report, times_have_three_significant_digits) {
   EXPECT_EQ(format_ms(0.000612345), "0.612 ms");
   EXPECT_EQ(format_ms(0.0123456), "12.3 ms");
+  EXPECT_EQ(format_ms(0.0006), "0.600 ms");
+  EXPECT_EQ(format_ms(1.5), "1500 ms");
 }
 
 TEST(report, the_end_of_a_run_names_winner_proof_baselines_and_what_was_refused) {

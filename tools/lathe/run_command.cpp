@@ -1,3 +1,4 @@
+#include "llm_clients/provider_factory.hpp"
 #include "messages/error.hpp"
 #include "runtime/control.hpp"
 #include "runtime/journal/atomic_file.hpp"
@@ -14,6 +15,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <csignal>
@@ -82,8 +85,28 @@ caf::expected<runtime::run_directory> make_directory(const run_arguments& x,
   return runtime::run_directory::create_fresh(x.runs, plan.name, today());
 }
 
+/// Finds wrong addresses and missing answers before anything is spent.
+caf::error check_models(const topology& plan) {
+  for (auto& agent : plan.agents)
+    if (auto* model = plan.model(agent.model))
+      if (auto error = llm_clients::check_model(*model))
+        return error;
+  return {};
+}
+
+/// Sends the log to a file of the run: it would tear the table on the terminal.
+void log_to(const fs::path& file) {
+  try {
+    spdlog::set_default_logger(spdlog::basic_logger_mt("lathe", file.string()));
+    spdlog::flush_on(spdlog::level::warn);
+  } catch (const spdlog::spdlog_ex&) {
+    spdlog::warn("the log goes to standard error: {} cannot be written", file.string());
+  }
+}
+
 /// Answers what `lathe apply` and `lathe stop` ask.
-std::string answer_control(runtime::run& work, const installation& home, const std::string& llm,
+std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
+                           const installation& home, const std::string& llm,
                            const std::string& request) {
   auto space = request.find(' ');
   auto verb = request.substr(0, space);
@@ -107,6 +130,11 @@ std::string answer_control(runtime::run& work, const installation& home, const s
   auto changes = work.apply(reading.value, verb == "check");
   if (!changes)
     return "error " + flat(describe(changes.error()));
+  if (verb == "apply") { // what a resumed run starts from
+    auto written = runtime::write_atomically(paths.topology(), reading.text);
+    if (!written)
+      return "error " + flat(describe(written.error()));
+  }
   return fmt::format("ok {}", fmt::join(*changes, "\t"));
 }
 
@@ -186,6 +214,8 @@ int run_tasks(run_arguments x) {
     auto reading = read_topology_or_explain(reopened->paths().topology(), home, x.llm);
     if (!reading)
       return user_mistake;
+    if (auto error = check_models(reading->value))
+      return fail(error);
     options.plan = std::move(reading->value);
     directory = std::move(*reopened);
   } else {
@@ -198,6 +228,8 @@ int run_tasks(run_arguments x) {
       return fail(tasks.error());
     if (!reading)
       return user_mistake;
+    if (auto error = check_models(reading->value))
+      return fail(error);
     auto made = make_directory(x, reading->value);
     if (!made)
       return fail(made.error());
@@ -209,6 +241,7 @@ int run_tasks(run_arguments x) {
     directory = std::move(*made);
   }
   auto paths = directory->paths();
+  log_to(paths.log());
   run_display display{x.quiet, x.json};
   options.paths = home.site;
   options.seed = std::random_device{}();
@@ -217,7 +250,7 @@ int run_tasks(run_arguments x) {
   if (!work)
     return fail(work.error());
   auto control = runtime::control_server::open(paths.root, [&](const std::string& request) {
-    return answer_control(**work, home, x.llm, request);
+    return answer_control(**work, paths, home, x.llm, request);
   });
   if (!control)
     return fail(control.error());

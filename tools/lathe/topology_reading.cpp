@@ -17,7 +17,7 @@ runtime::read_options options_for(const installation& home, const std::string& l
 std::optional<runtime::reading> explain(runtime::reading x) {
   if (x.ok())
     return x;
-  std::fprintf(stderr, "%s\n", runtime::to_string(x.mistakes).c_str());
+  std::fputs(runtime::to_string(x.mistakes).c_str(), stderr);
   return std::nullopt;
 }
 
