@@ -4,6 +4,7 @@
 #include "messages/interfaces.hpp"
 
 #include <caf/system_messages.hpp>
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -65,6 +66,13 @@ struct agent_pool_state {
 
   explicit agent_pool_state(self_pointer selfptr) : self(selfptr) {
     // nop
+  }
+
+  /// The pool ends, and its agents with it. That nobody knows them any more is not enough: CAF's
+  /// clock keeps whoever has asked something until it next wakes, which may be at the timeout.
+  ~agent_pool_state() {
+    for (auto& [id, x] : workers)
+      caf::anon_send_exit(x.handle, caf::exit_reason::kill);
   }
 
   // -- callbacks for the behavior ---------------------------------------------------------

@@ -124,6 +124,9 @@ void session_state::on(const request_failed& x) {
   if (x.code == errc::budget_exhausted) {
     out_of_money_ = true;
     --queries_; // it never went out
+  } else {
+    ++failures_;
+    last_failure_ = x.reason;
   }
   if (request->confirm)
     candidates_[index_.at(request->subject)].confirmed = true; // as good as it gets
@@ -272,16 +275,24 @@ std::optional<session_event> session_state::next_confirmation(double elapsed) co
 }
 
 session_ended session_state::end(double elapsed) const {
+  auto reason = why_over(elapsed);
+  if (failures_ > 0)
+    reason += fmt::format("; {} request{} failed, the last one because: {}", failures_,
+                          failures_ == 1 ? "" : "s", last_failure_);
+  return {std::move(reason), false};
+}
+
+std::string session_state::why_over(double elapsed) const {
   auto& budget = plan_.budget;
   if (targets(std::string{search_node}, "assignment").empty())
-    return {"every recipe has been tried", false};
+    return "every recipe has been tried";
   if (budget.queries > 0 && queries_ >= budget.queries)
-    return {fmt::format("the budget of {} queries is used up", budget.queries), false};
+    return fmt::format("the budget of {} queries is used up", budget.queries);
   if (out_of_money_ || (budget.usd > 0 && cost_.usd >= budget.usd))
-    return {fmt::format("the budget of ${:.2f} is used up", budget.usd), false};
+    return fmt::format("the budget of ${:.2f} is used up", budget.usd);
   if (budget.wall > 0 && elapsed >= budget.wall)
-    return {fmt::format("the budget of {:.0f} s is used up", budget.wall), false};
-  return {"the search has nothing left to try", false};
+    return fmt::format("the budget of {:.0f} s is used up", budget.wall);
+  return "the search has nothing left to try";
 }
 
 request_issued session_state::issue(std::string target, candidate_id subject, std::int64_t line,

@@ -161,6 +161,7 @@ private:
   std::optional<session_event> next_line(double elapsed) const;
   std::optional<session_event> next_confirmation(double elapsed) const;
   session_ended end(double elapsed) const;
+  std::string why_over(double elapsed) const;
 
   request_issued issue(std::string target, candidate_id subject, std::int64_t line,
                        double elapsed) const;
@@ -200,6 +201,8 @@ private:
   double elapsed_ = 0;
   bool out_of_money_ = false;
   std::string fatal_;                              // why the session cannot go on
+  std::int64_t failures_ = 0;                      // requests that nobody could answer
+  std::string last_failure_;
   std::optional<session_ended> ended_;
 };
 

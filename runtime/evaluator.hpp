@@ -9,10 +9,13 @@
 
 namespace lathe::runtime {
 
-/// The evaluator of one node: a front for pools of actors that block.
+/// The evaluator of one node: a front for pools of actors that block. Whoever spawns it ends it:
+/// first `site->close()`, then the actors.
 struct evaluator {
   evaluator_actor front;
-  pool_actor judges; ///< for its status
+  pool_actor judges;
+  pool_actor preparers;
+  pool_actor recipes;
   std::shared_ptr<gpu::evaluation_site> site;
 };
 

@@ -59,6 +59,8 @@ public:
       pools_->stop();
     for (const auto& actor : {caf::actor_cast<caf::actor>(evaluator_.front),
                               caf::actor_cast<caf::actor>(evaluator_.judges),
+                              caf::actor_cast<caf::actor>(evaluator_.preparers),
+                              caf::actor_cast<caf::actor>(evaluator_.recipes),
                               caf::actor_cast<caf::actor>(gateway_),
                               // last: what others write on their way out still gets there
                               caf::actor_cast<caf::actor>(journal_)})

@@ -3,13 +3,14 @@
 #include "tests/support/test_system.hpp"
 
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <future>
-#include <mutex>
 #include <stdexcept>
+#include <thread>
 
 using namespace lathe;
 using namespace lathe::actors;
@@ -63,27 +64,52 @@ struct fake_agents {
   }
 };
 
-/// Agents that wait for the test before they answer.
-struct slow_agents {
-  std::mutex mutex;
-  std::vector<caf::typed_response_promise<draft>> waiting;
+/// Keeps requests until the test lets them go.
+using gate_actor = coder_actor::extend<caf::result<void>(flush_atom)>;
 
-  agent_factory<assignment, draft> factory() {
-    return [this](caf::actor_system& sys, const agent_config&) -> coder_actor {
-      return sys.spawn([this](coder_actor::pointer self) -> coder_actor::behavior_type {
-        return {[this, self](assignment&) -> caf::result<draft> {
-          auto promise = self->make_response_promise<draft>();
-          std::lock_guard guard{mutex};
-          waiting.push_back(promise);
-          return promise;
-        }};
-      });
-    };
-  }
+struct gate_state {
+  std::vector<caf::typed_response_promise<draft>> waiting;
 };
+
+gate_actor::behavior_type gate(gate_actor::stateful_pointer<gate_state> self) {
+  return {
+    [self](assignment&) -> caf::result<draft> {
+      auto promise = self->make_response_promise<draft>();
+      self->state.waiting.push_back(promise);
+      return promise;
+    },
+    [self](flush_atom) {
+      for (auto& promise : self->state.waiting)
+        promise.deliver(draft{"late", "", "", {}});
+      self->state.waiting.clear();
+    },
+  };
+}
+
+/// Makes agents that answer when `behind` does.
+agent_factory<assignment, draft> slow_agents(gate_actor behind) {
+  return [behind](caf::actor_system& sys, const agent_config&) -> coder_actor {
+    return sys.spawn([behind](coder_actor::pointer self) -> coder_actor::behavior_type {
+      return {[self, behind](assignment& x) { return self->delegate(behind, std::move(x)); }};
+    });
+  };
+}
 
 class agent_pool : public testing::Test {
 protected:
+  void TearDown() override {
+    caf::anon_send_exit(closed_gate, caf::exit_reason::kill);
+    for (auto& pool : pools)
+      caf::anon_send_exit(pool, caf::exit_reason::kill);
+  }
+
+  /// Spawns a pool that ends with the test.
+  coder_pool spawn_pool(agent_config config, agent_factory<assignment, draft> make,
+                        pool_limits limits = quick()) {
+    pools.push_back(spawn_agent_pool<assignment, draft>(system.get(), config, make, limits));
+    return pools.back();
+  }
+
   caf::expected<draft> ask(const coder_pool& pool, const std::string& idea) {
     caf::expected<draft> result{caf::error{}};
     self->request(pool, patience, about(idea))
@@ -100,34 +126,35 @@ protected:
   }
 
   fake_agents fakes; // before the system: its actors use them until they end
-  slow_agents slow;
   test::test_system system;
+  gate_actor closed_gate = system.get().spawn(gate);
+  std::vector<coder_pool> pools;
   caf::scoped_actor self{system.get()};
 };
 
 } // namespace
 
 TEST_F(agent_pool, hands_a_request_to_an_agent_and_its_answer_back) {
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(2), fakes.factory());
+  auto pool = spawn_pool(coders(2), fakes.factory());
   EXPECT_EQ(ask(pool, "fuse")->source, "fuse");
   EXPECT_EQ(fakes.made, 2);
 }
 
 TEST_F(agent_pool, an_error_of_ours_is_an_answer_and_kills_nobody) {
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  auto pool = spawn_pool(coders(1), fakes.factory());
   EXPECT_EQ(ask(pool, "no").error(), errc::bad_answer);
   EXPECT_EQ(status(pool).restarts, 0);
 }
 
 TEST_F(agent_pool, a_request_whose_agent_died_is_given_out_again) {
   fakes.bombs_left = 2;
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  auto pool = spawn_pool(coders(1), fakes.factory());
   EXPECT_EQ(ask(pool, "bomb")->source, "bomb");
   EXPECT_EQ(status(pool).restarts, 2);
 }
 
 TEST_F(agent_pool, a_request_that_killed_three_agents_is_a_dead_letter_and_others_go_on) {
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), fakes.factory(), quick());
+  auto pool = spawn_pool(coders(1), fakes.factory());
   auto lost = ask(pool, "bomb");
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error(), errc::dead_letter);
@@ -138,7 +165,7 @@ TEST_F(agent_pool, a_request_that_killed_three_agents_is_a_dead_letter_and_other
 TEST_F(agent_pool, a_full_queue_says_overloaded) {
   auto limits = quick();
   limits.queue = 1;
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(1), slow.factory(), limits);
+  auto pool = spawn_pool(coders(1), slow_agents(closed_gate), limits);
   caf::scoped_actor first{system.get()};
   caf::scoped_actor second{system.get()};
   first->send(pool, about("a"));
@@ -151,7 +178,7 @@ TEST_F(agent_pool, a_full_queue_says_overloaded) {
 TEST_F(agent_pool, an_agent_that_gives_no_answer_in_time_is_replaced) {
   auto config = coders(1);
   config.timeout = 0.01;
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, slow.factory(), quick());
+  auto pool = spawn_pool(config, slow_agents(closed_gate));
   EXPECT_EQ(ask(pool, "a").error(), errc::timed_out);
   EXPECT_EQ(status(pool).restarts, 1);
 }
@@ -159,7 +186,7 @@ TEST_F(agent_pool, an_agent_that_gives_no_answer_in_time_is_replaced) {
 TEST_F(agent_pool, an_update_changes_agents_between_requests) {
   auto config = coders(1);
   config.model = "old";
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, fakes.factory());
+  auto pool = spawn_pool(config, fakes.factory());
   EXPECT_EQ(ask(pool, "a")->label, "old");
   config.model = "new";
   config.instances = 3;
@@ -171,7 +198,7 @@ TEST_F(agent_pool, an_update_changes_agents_between_requests) {
 
 TEST_F(agent_pool, a_busy_agent_finishes_under_the_old_configuration) {
   auto config = coders(1);
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), config, slow.factory());
+  auto pool = spawn_pool(config, slow_agents(closed_gate));
   auto answer = std::async(std::launch::async, [&] {
     caf::scoped_actor asker{system.get()};
     std::string source;
@@ -184,19 +211,13 @@ TEST_F(agent_pool, a_busy_agent_finishes_under_the_old_configuration) {
   config.model = "new";
   self->send(pool, pool_update{config});
   status(pool); // the update is through
-  for (;;) {
-    std::lock_guard guard{slow.mutex};
-    if (!slow.waiting.empty()) {
-      slow.waiting.front().deliver(draft{"from the old one", "", "", {}});
-      slow.waiting.clear();
-      break;
-    }
-  }
-  EXPECT_EQ(answer.get(), "from the old one");
+  while (answer.wait_for(1ms) != std::future_status::ready)
+    self->send(closed_gate, flush_atom_v); // until the request has got there
+  EXPECT_EQ(answer.get(), "late");
 }
 
 TEST_F(agent_pool, a_drained_pool_ends) {
-  auto pool = spawn_agent_pool<assignment, draft>(system.get(), coders(2), fakes.factory());
+  auto pool = spawn_pool(coders(2), fakes.factory());
   self->monitor(pool);
   self->send(pool, drain_atom_v);
   bool ended = false;

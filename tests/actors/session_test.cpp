@@ -7,6 +7,7 @@
 #include "tests/support/topologies.hpp"
 
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include <gtest/gtest.h>
 
@@ -23,6 +24,16 @@ constexpr auto patience = 20s; // not expected to pass
 
 class session_actor_test : public testing::Test {
 protected:
+  void TearDown() override {
+    for (auto& session : sessions) // the clock still knows them: see agent_pool_state
+      caf::anon_send_exit(session, caf::exit_reason::kill);
+  }
+
+  session_actor spawn(session_options x) {
+    sessions.push_back(spawn_session(system.get(), std::move(x)));
+    return sessions.back();
+  }
+
   session_options fresh_options(topology plan) {
     session_options x;
     x.name = "mlp";
@@ -55,13 +66,14 @@ protected:
   bool ended = false;
   test::test_system system;
   test::fake_world world{system.get()};
+  std::vector<session_actor> sessions;
   caf::scoped_actor self{system.get()};
 };
 
 } // namespace
 
 TEST_F(session_actor_test, works_until_the_budget_is_used_up_and_journals_every_step) {
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   self->send(session, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   EXPECT_EQ(last.cost.queries, 20);
@@ -77,7 +89,7 @@ TEST_F(session_actor_test, works_until_the_budget_is_used_up_and_journals_every_
 TEST_F(session_actor_test, the_journal_alone_rebuilds_the_state) {
   int asked = 0;
   world.judge = [&](const evaluation_request&) { return test::verdict_of(++asked % 3 ? 0 : asked); };
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   self->send(session, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   session_state again;
@@ -90,7 +102,7 @@ TEST_F(session_actor_test, the_journal_alone_rebuilds_the_state) {
 }
 
 TEST_F(session_actor_test, a_session_that_was_cut_off_goes_on_without_asking_twice_for_what_it_has) {
-  auto first = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto first = spawn(fresh_options(test::small_topology()));
   self->send(first, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   auto all = world.records();
@@ -101,7 +113,7 @@ TEST_F(session_actor_test, a_session_that_was_cut_off_goes_on_without_asking_twi
     options.past.push_back(*from_record(all[i]));
   auto coded_before = world.coded.load();
   ended = false;
-  auto second = spawn_session(system.get(), std::move(options));
+  auto second = spawn(std::move(options));
   self->send(second, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   EXPECT_EQ(last.cost.queries, 20) << "the budget counts what the first run spent";
@@ -111,7 +123,7 @@ TEST_F(session_actor_test, a_session_that_was_cut_off_goes_on_without_asking_twi
 
 TEST_F(session_actor_test, a_journal_that_cannot_be_written_ends_the_session_before_any_effect) {
   world.disk_full = true;
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   self->monitor(session);
   self->send(session, start_atom_v);
   caf::error reason;
@@ -126,7 +138,7 @@ TEST_F(session_actor_test, an_evaluator_that_fails_on_one_candidate_does_not_sto
       return make_error(errc::dead_letter, "it killed three judges");
     return test::verdict_of(2.0);
   };
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   self->send(session, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   EXPECT_EQ(count("request_failed"), 1u);
@@ -140,7 +152,7 @@ TEST_F(session_actor_test, an_overloaded_peer_is_asked_again_and_nothing_is_lost
       return make_error(errc::overloaded, "try later");
     return test::verdict_of(2.0);
   };
-  auto session = spawn_session(system.get(), fresh_options(test::recipes_topology()));
+  auto session = spawn(fresh_options(test::recipes_topology()));
   self->send(session, start_atom_v);
   ASSERT_TRUE(wait_for_end());
   EXPECT_EQ(count("request_failed"), 0u);
@@ -148,7 +160,7 @@ TEST_F(session_actor_test, an_overloaded_peer_is_asked_again_and_nothing_is_lost
 }
 
 TEST_F(session_actor_test, stop_answers_when_nothing_paid_for_is_out) {
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   self->send(session, start_atom_v);
   bool stopped = false;
   self->request(session, patience, stop_atom_v)
@@ -157,7 +169,7 @@ TEST_F(session_actor_test, stop_answers_when_nothing_paid_for_is_out) {
 }
 
 TEST_F(session_actor_test, a_changed_topology_is_journaled_and_used) {
-  auto session = spawn_session(system.get(), fresh_options(test::small_topology()));
+  auto session = spawn(fresh_options(test::small_topology()));
   auto plan = test::small_topology();
   plan.budget.queries = 30;
   self->send(session, start_atom_v);

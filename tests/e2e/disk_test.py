@@ -1,4 +1,4 @@
-"""A disk that fills up while a run writes to it: one sentence, and the run goes on once there is room."""
+"""A disk that fills up: one sentence, and the run goes on once there is room."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ class FullDisk(LatheCase):
         place.mkdir()
         if os.geteuid() != 0:
             self.skipTest("only root may mount a small disk")
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)],
-                                 capture_output=True, text=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
         if mounted.returncode != 0:
             self.skipTest(f"this machine mounts nothing: {mounted.stderr.strip()}")
         self.addCleanup(subprocess.run, ["umount", "--lazy", str(place)], check=False)
@@ -47,8 +47,8 @@ class FullDisk(LatheCase):
 
     def test_a_run_that_runs_out_of_room_goes_on_later(self) -> None:
         place = self.mount("1m")
-        answers(self, ideas=6)
-        command = ["run", self.write("t.yaml", scripted(samples=6)), "--task",
+        answers(self, ideas=4)
+        command = ["run", self.write("t.yaml", scripted(samples=4)), "--task",
                    self.write("sums.py", TASK), "--runs", "disk", "--name", "r"]
         filler = self.fill(place, 200_000)
         ended = self.lathe(*command, "--quiet")

@@ -1,5 +1,6 @@
 """Whole runs with scripted answers: mended, changed while they work, interrupted, killed."""
 
+import re
 import unittest
 from typing import Any
 
@@ -30,9 +31,10 @@ class Scripted(LatheCase):
         return Journal(self.folder / "runs/r")
 
     def outcomes(self, ended: Ended) -> list[tuple[str, str]]:
-        """What was tried and what came of it, whatever the order."""
+        """What was tried and what came of it, whatever came first and got which number."""
         (session,) = ended.json["sessions"]
-        return sorted((x["origin"], x["outcome"]) for x in session["candidates"])
+        found = [(re.sub(r"#\d+", "", x["origin"]), x["outcome"]) for x in session["candidates"]]
+        return sorted(found)
 
     def assert_paid_once(self, ended: Ended) -> None:
         asked = [x["request"] for x in self.journal.payloads("llm_exchange")]
@@ -76,7 +78,7 @@ class Live(Scripted):
 
     def begin(self, **plan: Any) -> Any:
         process = self.start(*self.prepare(**plan))
-        self.wait_until("two assignments", lambda: [
+        self.wait_until("an assignment", lambda: [
             x for x in self.journal.payloads("request_issued") if x["target"] == "coder"])
         self.wait_until("a socket", (self.folder / "runs/r/control.sock").exists)
         return process
@@ -105,7 +107,8 @@ class Live(Scripted):
         shown = self.lathe("status", "runs/r")
         self.assert_code(shown, DONE)
         self.assertIn("live: process", shown.out)
-        self.assertEqual(self.lathe("status", "runs/r", "--json").json["sessions"][0]["task"], "sums")
+        (session,) = self.lathe("status", "runs/r", "--json").json["sessions"]
+        self.assertEqual(session["task"], "sums")
 
     def check_changes(self) -> None:
         more = self.write("more.yaml", scripted(samples=8, instances=3))
@@ -130,7 +133,7 @@ class Live(Scripted):
         self.assertIn("broken.yaml:7", ended.err)
         self.assertEqual(self.journal.count("topology_changed"), 1)
 
-    def test_an_interrupt_after_a_stop_ends_it_at_once_and_keeps_what_is_there(self) -> None:
+    def test_an_interrupt_after_a_stop_ends_it_at_once(self) -> None:
         process = self.begin(samples=2, delay=600)
         children = descendants(process.pid)
         stopped = self.lathe("stop", "runs/r")
@@ -150,10 +153,8 @@ class Killed(Scripted):
     def test_a_killed_run_goes_on_where_it_was(self) -> None:
         whole = self.lathe(*self.prepare(samples=4), "--json")
         self.assert_code(whole, DONE)
-        first_folder, self.folder = self.folder, self.empty_folder()
-        self.assertNotEqual(first_folder, self.folder)
-
-        process = self.start(*self.prepare(samples=4, delay=0.7))
+        self.folder = self.empty_folder()
+        process = self.start(*self.prepare(samples=4, delay=0.5))
         self.wait_until("an answer and a verdict", lambda: self.journal.count("llm_exchange") >= 2
                         and self.journal.count("verdict_received") >= 1)
         children = descendants(process.pid)
@@ -170,7 +171,8 @@ class Killed(Scripted):
         self.assert_code(resumed, DONE)
         self.assertEqual(self.outcomes(resumed), self.outcomes(whole))
         self.assert_paid_once(resumed)
-        self.assertEqual(resumed.json["sessions"][0]["queries"], whole.json["sessions"][0]["queries"])
+        queries = [x.json["sessions"][0]["queries"] for x in (resumed, whole)]
+        self.assertEqual(queries[0], queries[1])
         for kind, key, before in (("llm_exchange", "request", answered),
                                   ("verdict_received", "id", judged)):
             after = {x[key]: x for x in self.journal.payloads(kind)}

@@ -5,7 +5,12 @@ from __future__ import annotations
 from lathe_case import CONFIGS, LatheCase
 from programs import FASTER
 
-EVALUATOR = "evaluator: {baselines: [eager], time_budget: 200ms, build_limit: 30s, run_limit: 10s}\n"
+EVALUATOR = """evaluator:
+  baselines: [eager]
+  time_budget: 200ms
+  build_limit: 30s
+  run_limit: 10s
+"""
 
 AGENTS = """agents:
   planner: {role: planner, model: MODEL, prompt: prompts/planner.md, ideas: 8}
@@ -41,14 +46,14 @@ def scripted(*, samples: int, queries: int = 100, instances: int = 2) -> str:
 def answers(case: LatheCase, *, ideas: int, delay: float = 0) -> None:
     """Writes answers: ideas with an even number lead to a right program, the others to one that is
     off by a little and that the fixer mends."""
-    first = delay and f"delay: {delay}\n"
+    waits = f"delay: {delay}\n" if delay else ""
     listed = "\n".join(f"- Idea {i}: join the two linear maps." for i in range(ideas))
     case.write("answers/planner/plan.md", f"---\n{listed}\n")
     for i in range(ideas):
         marked = f"# idea {i}\n{FASTER}"
         wrong = marked.replace("torch.tanh(x)", "torch.tanh(1.001 * x)")
         case.write(f"answers/coder/{i}.md",
-                   f"match: Follow this idea: Idea {i}:\n{first or ''}---\n"
+                   f"match: Follow this idea: Idea {i}:\n{waits}---\n"
                    f"Joined.\n\n```python\n{wrong if i % 2 else marked}```\n")
         case.write(f"answers/fixer/{i}.md",
-                   f"match: # idea {i}\n{first or ''}---\nNo factor.\n\n```python\n{marked}```\n")
+                   f"match: # idea {i}\n{waits}---\nNo factor.\n\n```python\n{marked}```\n")

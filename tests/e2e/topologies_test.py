@@ -9,7 +9,7 @@ from programs import TASK
 SOUND = """version: 1
 name: sound
 models:
-  strong: {provider: openai, base_url: "http://127.0.0.1:9/v1", model: m, api_key: "${LATHE_E2E_KEY}"}
+  strong: {provider: openai, base_url: "http://127.0.0.1:9", model: m, api_key: "${LATHE_E2E_KEY}"}
 agents:
   coder: {role: coder, model: strong, prompt: prompts/coder.md, instances: 2}
 routes:

@@ -3,6 +3,7 @@
 #include "messages/error.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <fmt/format.h>
@@ -34,8 +35,20 @@ verdict verdict_of(double speedup) {
   return result;
 }
 
+fake_world::~fake_world() {
+  std::vector<caf::actor> all = {caf::actor_cast<caf::actor>(peers_.journal),
+                                 caf::actor_cast<caf::actor>(peers_.evaluator)};
+  for (auto& [name, agent] : peers_.agents)
+    all.push_back(caf::actor_cast<caf::actor>(agent));
+  caf::scoped_actor self{sys_};
+  for (auto& actor : all) {
+    self->send_exit(actor, caf::exit_reason::kill);
+    self->wait_for(actor);
+  }
+}
+
 fake_world::fake_world(caf::actor_system& sys)
-  : judge([](const evaluation_request&) { return verdict_of(2.0); }) {
+  : judge([](const evaluation_request&) { return verdict_of(2.0); }), sys_(sys) {
   peers_.journal = spawn_fake<journal_actor>(
     sys,
     [this](journal_append& x) -> caf::result<std::int64_t> {

@@ -17,6 +17,9 @@ class fake_world {
 public:
   explicit fake_world(caf::actor_system& sys);
 
+  /// Waits until no fake is at work any more: they use this object.
+  ~fake_world();
+
   /// Handles for a session under `small_topology` or `recipes_topology`.
   actors::session_peers peers() const {
     return peers_;
@@ -35,6 +38,7 @@ public:
   std::atomic<int> coded{0};
 
 private:
+  caf::actor_system& sys_;
   mutable std::mutex mutex_;
   std::vector<journal_record> records_;
   actors::session_peers peers_;

@@ -73,6 +73,8 @@ int main() {
       self->send(all.back(), start_atom_v);
     }
     ended.get_future().wait();
+    for (auto& session : all)
+      self->send_exit(session, caf::exit_reason::kill);
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
   auto rate = static_cast<double>(outputs) / seconds;
