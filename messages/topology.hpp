@@ -74,8 +74,8 @@ struct evaluator_config {
   std::int32_t threads = 1;         ///< cpu: torch threads of reference and candidate
   std::int32_t workers = 0;         ///< evaluations at once; 0: as many as cores
   std::vector<std::string> baselines = {"eager"}; ///< eager, compile
-  double build_limit = 300;         ///< [seconds] one build may take
-  double run_limit = 60;            ///< [seconds] warm-up, and one check, may take each
+  double build_limit = 300;         ///< [seconds] for a build, and for each call that may compile
+  double run_limit = 60;            ///< [seconds] for a block of timed calls
   double time_budget = 2;           ///< [seconds] of measuring at most
   std::int64_t memory = 8'589'934'592; ///< [bytes] a candidate may use
   bool require_sandbox = false;     ///< refuse to run where a part of the sandbox is missing
