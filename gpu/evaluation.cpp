@@ -24,9 +24,6 @@ constexpr double confirmation = 3;
 
 constexpr auto compare_limit = 120s;
 
-// A wrong answer may need a longer header than the right one.
-constexpr std::size_t header_slack = 64 * 1024;
-
 // Enough for a traceback or a compiler's first errors, and little enough for a prompt.
 constexpr std::size_t max_evidence = 4000;
 
@@ -120,14 +117,7 @@ bool evaluation::build() {
 bool evaluation::warm() {
   enter("warm");
   auto& first = oracle_.checked().front();
-  if (!construct(first.weights) || !give(first))
-    return false;
-  auto output = shared_memory::make(first.expected.size() + header_slack);
-  if (!output)
-    return give_up(std::move(output.error()));
-  int fds[] = {output->fd()};
-  auto ran = call({{"op", "run"}, {"inputs", first.name}}, fds, site_.config().build_limit);
-  return ran.ok() || fail(ran.problem());
+  return construct(first.weights) && give(first) && call_model(first).has_value();
 }
 
 bool evaluation::check() {
@@ -223,16 +213,27 @@ bool evaluation::give(const input_draw& draw) {
 }
 
 bool evaluation::answer(const input_draw& draw) {
-  auto output = shared_memory::make(draw.expected.size() + header_slack);
-  if (!output)
-    return give_up(std::move(output.error()));
+  auto found = call_model(draw);
+  if (!found)
+    return false;
+  if (found->changed_inputs)
+    return refuse("input-mutation", "a call changed its inputs");
+  return compare(draw, found->output);
+}
+
+std::optional<evaluation::model_call> evaluation::call_model(const input_draw& draw) {
+  auto output = make_answer_file(draw);
+  if (!output) {
+    give_up(std::move(output.error()));
+    return std::nullopt;
+  }
   int fds[] = {output->fd()};
   auto ran = call({{"op", "run"}, {"inputs", draw.name}}, fds, site_.config().build_limit);
-  if (!ran.ok())
-    return fail(ran.problem());
-  if (ran.flag("inputs_changed").value_or(true))
-    return refuse("input-mutation", "a call changed its inputs");
-  return compare(draw, *output);
+  if (!ran.ok()) {
+    fail(ran.problem());
+    return std::nullopt;
+  }
+  return model_call{std::move(*output), ran.flag("inputs_changed").value_or(true)};
 }
 
 bool evaluation::compare(const input_draw& draw, const shared_memory& output) {

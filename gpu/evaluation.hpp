@@ -8,6 +8,7 @@
 
 #include <caf/expected.hpp>
 
+#include <optional>
 #include <string>
 
 namespace lathe::gpu {
@@ -22,6 +23,12 @@ public:
   caf::expected<verdict> run();
 
 private:
+  /// What a call of the candidate left.
+  struct model_call {
+    shared_memory output;
+    bool changed_inputs = false;
+  };
+
   // Each stage returns true when the next one may begin.
   bool build();
   bool warm();
@@ -33,6 +40,10 @@ private:
   bool construct(std::size_t weights);
   bool give(const input_draw& draw);
   bool answer(const input_draw& draw);
+
+  /// Calls the candidate. Nothing when that failed: the verdict says why.
+  std::optional<model_call> call_model(const input_draw& draw);
+
   bool compare(const input_draw& draw, const shared_memory& output);
 
   // -- endings: all return false -------------------------------------------------------------

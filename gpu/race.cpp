@@ -23,9 +23,6 @@ constexpr double most_calls = 10;
 // Outputs of so many timed calls are kept for comparison.
 constexpr std::size_t most_kept = 6;
 
-// A wrong answer may need a longer header than the right one [bytes].
-constexpr std::size_t header_slack = 64 * 1024;
-
 double since(clock::time_point begin) {
   return std::chrono::duration<double>(clock::now() - begin).count();
 }
@@ -94,8 +91,7 @@ bool race::pair_of_blocks() {
   auto x = next_plan();
   std::optional<shared_memory> output;
   if (result_.kept.size() < most_kept) {
-    auto made = shared_memory::make(x.sequence[x.keep]->expected.size() + header_slack);
-    if (made)
+    if (auto made = make_answer_file(*x.sequence[x.keep]))
       output = std::move(*made);
   }
   auto* kept = output ? &*output : nullptr;

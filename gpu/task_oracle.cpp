@@ -27,6 +27,9 @@ constexpr std::size_t timed_bytes = 256 << 20;
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
+// What a header may be longer than the right one's [bytes].
+constexpr std::size_t header_slack = 64 * 1024;
+
 constexpr auto load_limit = 120s;
 constexpr auto call_limit = 120s;
 
@@ -45,6 +48,10 @@ std::string size_of(std::size_t bytes) {
 }
 
 } // namespace
+
+caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
+  return shared_memory::make(draw.expected.size() + header_slack);
+}
 
 caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
                                                                  evaluation_site& site) {

@@ -25,6 +25,10 @@ struct input_draw {
   std::optional<shared_memory> exact;  ///< of the float64 run; none where the model cannot do it
 };
 
+/// Makes a file for a candidate's answer to a draw: room for the right answer, and for the longer
+/// header that a wrong one may need.
+caf::expected<shared_memory> make_answer_file(const input_draw& draw);
+
 /// A task's reference in a process of its own, with secret draws of inputs and weights. It never
 /// loads a candidate. The draws are made once and serve all candidates of the run: a candidate's
 /// process is used once, so what one of them saw does not help the next.

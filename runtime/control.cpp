@@ -1,5 +1,6 @@
 #include "runtime/control.hpp"
 
+#include "gpu/processes/unique_fd.hpp"
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
@@ -24,31 +25,7 @@ namespace {
 constexpr std::size_t max_line = 4 << 20;
 constexpr int patience_ms = 30'000;
 
-/// A file descriptor that closes itself.
-class descriptor {
-public:
-  explicit descriptor(int fd) : fd_(fd) {
-    // nop
-  }
-
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {
-    // nop
-  }
-
-  descriptor(const descriptor&) = delete;
-
-  ~descriptor() {
-    if (fd_ >= 0)
-      close(fd_);
-  }
-
-  int get() const {
-    return fd_;
-  }
-
-private:
-  int fd_;
-};
+using descriptor = gpu::unique_fd;
 
 // A socket's name holds 107 bytes at most, so it is given relative to the open folder.
 sockaddr_un address_in(const descriptor& folder) {
