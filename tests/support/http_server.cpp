@@ -15,6 +15,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <algorithm>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -125,6 +126,7 @@ struct http_server::implementation {
         socket.set_option(asio::socket_base::linger{true, 0});
       if (reply.end != ending::keep_alive) {
         socket.close();
+        count_closed();
         co_return;
       }
     }
@@ -141,12 +143,20 @@ struct http_server::implementation {
     return result;
   }
 
+  void count_closed() {
+    std::lock_guard guard{mutex};
+    ++closed;
+    changed.notify_all();
+  }
+
   bool with_tls;
   asio::io_context io{1};
   asio::ssl::context tls{asio::ssl::context::tls_server};
   tcp::acceptor acceptor{io, {asio::ip::address_v4::loopback(), 0}};
   std::uint16_t port = acceptor.local_endpoint().port();
-  mutable std::mutex mutex;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t closed = 0; // connections
   std::deque<scripted_reply> replies;
   std::vector<recorded_call> calls;
   std::thread thread;
@@ -177,6 +187,11 @@ std::uint16_t http_server::port() const {
 std::vector<recorded_call> http_server::calls() const {
   std::lock_guard guard{impl_->mutex};
   return impl_->calls;
+}
+
+void http_server::wait_until_closed(std::size_t connections) const {
+  std::unique_lock guard{impl_->mutex};
+  impl_->changed.wait(guard, [&] { return impl_->closed >= connections; });
 }
 
 } // namespace lathe::test

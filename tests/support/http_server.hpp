@@ -64,6 +64,10 @@ public:
 
   std::vector<recorded_call> calls() const;
 
+  /// Waits until the server has closed as many connections, or reset them. On the loopback
+  /// interface the client's socket knows at once.
+  void wait_until_closed(std::size_t connections) const;
+
 private:
   struct implementation;
   std::unique_ptr<implementation> impl_;
