@@ -113,9 +113,16 @@ bool evaluation::build() {
 }
 
 // First calls compile and tune. On the CPU that is work of the host, like a build: it needs no lease,
-// and is frozen while others are timed.
+// and is frozen while others are timed. Kernels on a GPU cannot be frozen, so there it needs one.
 bool evaluation::warm() {
   enter("warm");
+  std::optional<held_lease> held;
+  if (site_.device().cuda) {
+    auto lease = leases_.acquire(lease_kind::shared, request_.priority);
+    if (!lease)
+      return give_up(std::move(lease.error()));
+    held.emplace(leases_, *lease);
+  }
   auto& first = oracle_.checked().front();
   return construct(first.weights) && give(first) && call_model(first).has_value();
 }
@@ -185,6 +192,25 @@ bool evaluation::audit(const race_result& found) {
     return false;
   }
   verdict_.timing = found.timing;
+  return !site_.device().cuda || trace();
+}
+
+// Records one more call: what the device did for it, on which streams, and whether all of it was
+// done when the call said so.
+bool evaluation::trace() {
+  auto lease = leases_.acquire(lease_kind::exclusive, request_.priority);
+  if (!lease)
+    return give_up(std::move(lease.error()));
+  held_lease held{leases_, *lease};
+  auto& draw = oracle_.checked().back();
+  auto found = call({{"op", "trace"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
+  if (!found.ok())
+    return fail(found.problem());
+  device_trace x;
+  x.kernels = found.integer("kernels").value_or(0);
+  x.late = static_cast<double>(found.integer("late_ns").value_or(0)) * 1e-9;
+  if (auto refused = check_trace(x, oracle_.kernels()))
+    return refuse(refused->rule, refused->evidence);
   return true;
 }
 

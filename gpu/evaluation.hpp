@@ -35,6 +35,7 @@ private:
   bool check();
   bool time();
   bool audit(const race_result& found);
+  bool trace();
   void profile();
 
   bool construct(std::size_t weights);

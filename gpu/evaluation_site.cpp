@@ -24,6 +24,14 @@ std::size_t flush_size() {
   return 2 * static_cast<std::size_t>(level2 > 0 ? level2 : usual_cache);
 }
 
+// Its threads launch kernels; the driver and torch bring a few that help.
+constexpr std::int32_t gpu_timing_cpus = 4;
+
+constexpr std::int64_t host_memory = std::int64_t{8} << 30;
+constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
+
+constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, on a cold machine
+
 // The last of the processors that this process may use: the first ones get most interrupts.
 std::vector<int> last_cpus(std::int32_t count) {
   cpu_set_t allowed;
@@ -51,17 +59,19 @@ std::string processor_name() {
 
 caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths paths,
                                                                       evaluator_config config) {
-  std::unique_ptr<evaluation_site> result{new evaluation_site(std::move(paths), std::move(config))};
+  auto where = find_device(config.device);
+  if (!where)
+    return std::move(where.error());
+  std::unique_ptr<evaluation_site> result{
+    new evaluation_site(std::move(paths), std::move(config), std::move(*where))};
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
   if (!warm)
     return std::move(warm.error());
   result->warm_ = std::move(*warm);
   result->verifier_
     = std::make_unique<verifier::verifier_process>(result->paths_.verifier.string());
-  auto probe = result->spawn("probe", "probe");
-  if (!probe)
-    return std::move(probe.error());
-  result->missing_ = probe->process->missing();
+  if (auto error = result->look_around())
+    return error;
   if (result->config_.require_sandbox && !result->missing_.empty())
     return make_error(errc::environment_error,
                       fmt::format("this machine does not allow these parts of the sandbox: {}; "
@@ -70,12 +80,40 @@ caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths
   return result;
 }
 
-evaluation_site::evaluation_site(site_paths paths, evaluator_config config)
+evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu::device where)
   : paths_(std::move(paths)),
     config_(std::move(config)),
-    timing_cpus_(last_cpus(config_.threads)),
+    device_(std::move(where)),
+    timing_cpus_(last_cpus(device_.cuda ? gpu_timing_cpus : config_.threads)),
     flush_bytes_(flush_size()) {
-  // nop
+  if (config_.memory == 0)
+    config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
+}
+
+// A first worker shows what sandbox and device are like.
+caf::error evaluation_site::look_around() {
+  auto probe = spawn("probe", "probe");
+  if (!probe)
+    return std::move(probe.error());
+  missing_ = probe->process->missing();
+  auto cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (!device_.cuda) {
+    hardware_ = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
+                            config_.threads == 1 ? "" : "s", cores, processor_name());
+    return {};
+  }
+  auto found = probe->process->call({{"op", "describe"}}, {}, look_limit);
+  if (!found.ok())
+    return make_error(errc::environment_error,
+                      fmt::format("torch cannot use {} inside the sandbox: {}; lathe doctor says "
+                                  "more",
+                                  device_.name(), found.problem().message));
+  flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
+  hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
+                          found.text("gpu").value_or("GPU"),
+                          found.integer("multiprocessors").value_or(0),
+                          found.text("cuda").value_or("?"), cores, processor_name());
+  return {};
 }
 
 evaluation_site::~evaluation_site() = default;
@@ -89,6 +127,11 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
   worker.memory = static_cast<std::uint64_t>(config_.memory);
   worker.threads = static_cast<std::uint32_t>(config_.threads);
   worker.preload = preload;
+  if (device_.cuda) {
+    worker.device = "cuda";
+    worker.devices = device_.files();
+    worker.visible_gpu = device_.visible();
+  }
   auto process = warm_->spawn(worker);
   if (!process)
     return std::move(process.error());
@@ -145,9 +188,7 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 
 environment evaluation_site::describe() const {
   environment result;
-  auto cores = sysconf(_SC_NPROCESSORS_ONLN);
-  result.device = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
-                              config_.threads == 1 ? "" : "s", cores, processor_name());
+  result.device = hardware_;
   result.software
     = fmt::format("Python {}, torch {}", warm_->python_version(), warm_->torch_version());
   result.judge = fmt::format("{} judge, tolerance {}, {} mode", config_.judge, config_.tolerance,

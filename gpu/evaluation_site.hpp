@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
 #include "gpu/processes/warm_process.hpp"
 #include "gpu/verifier/verifier_process.hpp"
@@ -91,6 +92,10 @@ public:
     return paths_;
   }
 
+  const gpu::device& device() const {
+    return device_;
+  }
+
   /// Where candidates run and how they are judged, in words.
   environment describe() const;
 
@@ -108,10 +113,14 @@ public:
   std::int64_t secret_seed();
 
 private:
-  evaluation_site(site_paths paths, evaluator_config config);
+  evaluation_site(site_paths paths, evaluator_config config, gpu::device where);
+
+  caf::error look_around();
 
   site_paths paths_;
   evaluator_config config_;
+  gpu::device device_;
+  std::string hardware_; // in words
   gpu::freezer freezer_;
   std::unique_ptr<warm_process> warm_;
   std::unique_ptr<verifier::verifier_process> verifier_;

@@ -19,6 +19,10 @@ using clock = std::chrono::steady_clock;
 constexpr double block_seconds = 0.01;
 constexpr double fewest_calls = 6;
 constexpr double most_calls = 10;
+constexpr double most_device_calls = 20; // asking takes as long as many a call
+
+// A GPU that idled needs so long under load to raise its clock [seconds].
+constexpr double ramp_up = 0.05;
 
 // Outputs of so many timed calls are kept for comparison.
 constexpr std::size_t most_kept = 6;
@@ -27,14 +31,23 @@ double since(clock::time_point begin) {
   return std::chrono::duration<double>(clock::now() - begin).count();
 }
 
-std::size_t calls_for(double seconds) {
-  auto calls = seconds > 0 ? block_seconds / seconds : most_calls;
-  return static_cast<std::size_t>(std::clamp(std::ceil(calls), fewest_calls, most_calls));
+std::vector<double> seconds_of(const std::vector<timed_call>& calls) {
+  std::vector<double> result;
+  for (auto& x : calls)
+    result.push_back(x.seconds);
+  return result;
 }
 
 stopping_options options_for(double budget) {
   stopping_options result;
   result.budget = budget;
+  return result;
+}
+
+std::vector<double> seconds_in(const reply& answer, const std::string& name) {
+  std::vector<double> result;
+  for (auto ns : answer.integers(name).value_or(std::vector<std::int64_t>{}))
+    result.push_back(static_cast<double>(ns) * 1e-9);
   return result;
 }
 
@@ -73,6 +86,12 @@ race_result race::run() {
 
 // -- blocks -------------------------------------------------------------------------------
 
+std::size_t race::calls_for(double seconds) const {
+  auto most = site_.device().cuda ? most_device_calls : most_calls;
+  auto calls = seconds > 0 ? block_seconds / seconds : most;
+  return static_cast<std::size_t>(std::clamp(std::ceil(calls), fewest_calls, most));
+}
+
 // A random number of calls, so that a candidate cannot count its way to the clock.
 bool race::warm_up() {
   plan x;
@@ -81,6 +100,12 @@ bool race::warm_up() {
   auto candidate = run_block(candidate_, x, nullptr);
   if (!accept(reference, candidate))
     return false;
+  while (site_.device().cuda && since(began_) < ramp_up) {
+    reference = run_block(oracle_.process(), x, nullptr);
+    candidate = run_block(candidate_, x, nullptr);
+    if (!accept(reference, candidate))
+      return false;
+  }
   // The candidate may be much slower than the reference: then blocks get shorter.
   auto slowest = std::max(median(reference.seconds), median(candidate.seconds));
   calls_ = calls_for(slowest);
@@ -139,10 +164,11 @@ race::lap race::run_block(worker_process& runner, const plan& x,
     fds.push_back(output->fd());
   }
   auto begin = clock::now();
-  lap result{runner.call(std::move(request), fds, milliseconds(site_.config().run_limit)), {}, {}};
+  lap result{
+    runner.call(std::move(request), fds, milliseconds(site_.config().run_limit)), {}, {}, {}};
   result.clocks.wall = since(begin);
-  for (auto ns : result.answer.integers("ns").value_or(std::vector<std::int64_t>{}))
-    result.seconds.push_back(static_cast<double>(ns) * 1e-9);
+  result.seconds = seconds_in(result.answer, "ns");
+  result.host_seconds = seconds_in(result.answer, "host_ns");
   result.clocks.reported = std::accumulate(result.seconds.begin(), result.seconds.end(), 0.0);
   return result;
 }
@@ -157,7 +183,8 @@ bool race::accept(const lap& reference, const lap& candidate) {
     result_.failed = candidate.answer.problem();
     return false;
   }
-  if (candidate.seconds.size() != reference.seconds.size())
+  if (candidate.seconds.size() != reference.seconds.size()
+      || candidate.host_seconds.size() != candidate.seconds.size())
     result_.refused = refusal{"implausible-time", "the process reported times for another number "
                                                   "of calls than were asked for"};
   else if (candidate.answer.flag("inputs_changed").value_or(true))
@@ -172,6 +199,8 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
   for (std::size_t i = 0; i < x.sequence.size(); ++i) {
     candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
     reference_calls_.push_back({reference.seconds[i], x.fresh == i});
+    candidate_after_.push_back(candidate.host_seconds[i] - candidate.seconds[i]);
+    reference_after_.push_back(reference.host_seconds[i] - reference.seconds[i]);
   }
   candidate_clocks_.push_back(candidate.clocks);
   reference_clocks_.push_back(reference.clocks);
@@ -192,6 +221,9 @@ void race::judge() {
   result_.refused = check_cached_output(candidate_calls_, reference_calls_);
   if (!result_.refused)
     result_.refused = check_clocks(candidate_clocks_, reference_clocks_);
+  if (!result_.refused && site_.device().cuda)
+    result_.refused
+      = check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));
   result_.timing = rule_.result();
 }
 

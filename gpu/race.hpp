@@ -55,10 +55,12 @@ private:
   struct lap {
     reply answer;
     std::vector<double> seconds;
+    std::vector<double> host_seconds;
     block_clocks clocks;
   };
 
   bool warm_up();
+  std::size_t calls_for(double seconds) const;
   bool pair_of_blocks();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x, const shared_memory* output) const;
@@ -78,6 +80,8 @@ private:
   std::vector<const input_draw*> seen_;
   std::vector<timed_call> candidate_calls_;
   std::vector<timed_call> reference_calls_;
+  std::vector<double> candidate_after_; // device: what the host saw beyond the marks, by call
+  std::vector<double> reference_after_;
   std::vector<block_clocks> candidate_clocks_;
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;

@@ -82,6 +82,9 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   }
   if (auto error = result->audit())
     return error;
+  if (site.device().cuda)
+    if (auto error = result->trace())
+      return error;
   return result;
 }
 
@@ -163,6 +166,17 @@ caf::error task_oracle::audit() {
   if (!reason)
     return reason.error();
   degenerate_ = std::move(*reason);
+  return {};
+}
+
+caf::error task_oracle::trace() {
+  auto found = worker_.process->call({{"op", "trace"}, {"inputs", checked_.back().name}}, {},
+                                     call_limit);
+  if (!found.ok())
+    return make_error(errc::environment_error,
+                      fmt::format("device work cannot be traced: {}; lathe doctor says more",
+                                  found.problem().message));
+  kernels_ = found.integer("kernels").value_or(0);
   return {};
 }
 

@@ -82,6 +82,11 @@ public:
     return baselines_.empty() ? 0 : baselines_.front().seconds;
   }
 
+  /// Kernels that one eager call launches; 0 on the CPU.
+  std::int64_t kernels() const {
+    return kernels_;
+  }
+
   void set_baselines(std::vector<baseline> x) {
     baselines_ = std::move(x);
   }
@@ -94,6 +99,7 @@ private:
   caf::expected<input_draw> draw(std::string name, std::size_t weights);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
   caf::error audit();
+  caf::error trace();
 
   evaluation_site& site_;
   std::string tag_;
@@ -105,6 +111,7 @@ private:
   std::vector<baseline> baselines_;
   std::string degenerate_;
   std::int64_t parameters_ = 0;
+  std::int64_t kernels_ = 0;
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::mutex mutex_;

@@ -20,6 +20,8 @@ constexpr double cached_sigmas = 3;
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
+constexpr double unjoined_slack = 20e-6; // [seconds] a call
+constexpr double unjoined_part = 0.1;    // of a call
 constexpr double clock_tolerance = 1.01;
 constexpr double shortest_call = 100e-9; // [seconds] Python alone needs more to call anything
 
@@ -127,6 +129,33 @@ std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                              "unaccounted for, {} with the reference",
                              milliseconds(reported), milliseconds(reported + theirs),
                              milliseconds(theirs), milliseconds(ours))};
+}
+
+std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<double> reference,
+                                    double call) {
+  if (candidate.empty() || reference.empty())
+    return std::nullopt;
+  auto theirs = median(std::move(candidate));
+  auto ours = median(std::move(reference));
+  if (theirs <= ours + std::max(unjoined_slack, unjoined_part * call))
+    return std::nullopt;
+  return refusal{"unjoined-work",
+                 fmt::format("after a call that took {} the device worked on for {} ({} with the "
+                             "reference): work on another stream has to be joined before the call "
+                             "returns",
+                             milliseconds(call), milliseconds(theirs), milliseconds(ours))};
+}
+
+std::optional<refusal> check_trace(const device_trace& candidate,
+                                   std::int64_t reference_kernels) {
+  if (candidate.late > 0)
+    return refusal{"late-work", fmt::format("the device worked on for {} after the call had ended",
+                                            milliseconds(candidate.late))};
+  if (candidate.kernels == 0 && reference_kernels > 0)
+    return refusal{"no-device-work",
+                   fmt::format("the call launched no kernel; the reference launches {}",
+                               reference_kernels)};
+  return std::nullopt;
 }
 
 std::optional<refusal> check_plausible(std::span<const double> seconds, double wall) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 // Refusals that need nothing but numbers. Pure; all times are in seconds.
 
@@ -45,6 +47,25 @@ struct block_clocks {
 /// calls; with fewer than five blocks a side nothing is refused.
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                                     std::span<const block_clocks> reference);
+
+/// Refuses with `unjoined-work` a candidate whose device work goes on after its last mark: on a
+/// stream that nothing waits for, or launched by another thread. The marks are on the stream that
+/// all ordinary streams wait for; the host's clock runs until the whole device is idle. What it
+/// sees beyond the marks may exceed what it sees with the reference by 20 us or a tenth of a call.
+/// @param candidate what the host saw beyond the marks, by call; so `reference`
+/// @param call the candidate's median time
+std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<double> reference,
+                                    double call);
+
+/// What a device did for one call.
+struct device_trace {
+  std::int64_t kernels = 0; ///< launched, on any stream and by any thread
+  double late = 0;          ///< [seconds] by which the last of them ended after the call
+};
+
+/// Refuses with `late-work` a candidate whose device is busy after its call, and with
+/// `no-device-work` one that launches nothing where the reference launches kernels.
+std::optional<refusal> check_trace(const device_trace& candidate, std::int64_t reference_kernels);
 
 /// Refuses with `implausible-time` reported times that no call can take: nothing or less, not a
 /// number, under 100 ns, or a block that adds up to more than the parent's clock saw (1 % allowed,

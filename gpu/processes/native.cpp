@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "gpu/processes/native.hpp"
+#include "gpu/processes/native_cuda.hpp"
 
 #include <exception>
 #include <string>
@@ -145,6 +146,79 @@ PyObject* poison_memory(PyObject*, PyObject* args) {
   return none();
 }
 
+// -- CUDA ---------------------------------------------------------------------------------
+
+// Runs `body`; what it throws becomes a RuntimeError, as torch's own CUDA errors are.
+template <class Body>
+PyObject* on_device(Body body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+
+PyObject* timed_device_call(PyObject*, PyObject* args) {
+  PyObject* callable = nullptr;
+  PyObject* arguments = nullptr;
+  Py_ssize_t flush_bytes = 0;
+  if (!PyArg_ParseTuple(args, "OO!n", &callable, &PyTuple_Type, &arguments, &flush_bytes))
+    return nullptr;
+  return on_device([&]() -> PyObject* {
+    native::begin_device_call(static_cast<std::size_t>(flush_bytes));
+    auto result = PyObject_Call(callable, arguments, nullptr);
+    if (result == nullptr)
+      return nullptr;
+    auto times = native::end_device_call();
+    return Py_BuildValue("(NLL)", result, static_cast<long long>(times.device),
+                         static_cast<long long>(times.host));
+  });
+}
+
+PyObject* to_python(const native::device_trace& trace) {
+  auto work = PyList_New(0);
+  for (const auto& x : trace.work) {
+    auto item = Py_BuildValue("(sLL)", x.name.c_str(), static_cast<long long>(x.count),
+                              static_cast<long long>(x.busy));
+    if (item == nullptr || PyList_Append(work, item) != 0) {
+      Py_XDECREF(item);
+      Py_DECREF(work);
+      return nullptr;
+    }
+    Py_DECREF(item);
+  }
+  return Py_BuildValue("{s:N,s:L,s:L,s:L,s:L,s:L}", "work", work, "kernels",
+                       static_cast<long long>(trace.kernels), "streams",
+                       static_cast<long long>(trace.streams), "span_ns",
+                       static_cast<long long>(trace.span), "busy_ns",
+                       static_cast<long long>(trace.busy), "late_ns",
+                       static_cast<long long>(trace.late));
+}
+
+PyObject* traced_call(PyObject*, PyObject* args) {
+  PyObject* callable = nullptr;
+  PyObject* arguments = nullptr;
+  long long patience = 0;
+  if (!PyArg_ParseTuple(args, "OO!L", &callable, &PyTuple_Type, &arguments, &patience))
+    return nullptr;
+  return on_device([&]() -> PyObject* {
+    native::begin_device_trace();
+    auto result = PyObject_Call(callable, arguments, nullptr);
+    auto trace = native::end_device_trace(patience);
+    if (result == nullptr)
+      return nullptr;
+    return Py_BuildValue("(NN)", result, to_python(trace));
+  });
+}
+
+PyObject* wait_for_device(PyObject*, PyObject*) {
+  return on_device([] {
+    native::wait_for_device();
+    return none();
+  });
+}
+
 PyMethodDef methods[] = {
   {"lead_process_group", lead_process_group, METH_NOARGS,
    "lead_process_group(): lead a new process group that dies with its parent"},
@@ -163,6 +237,12 @@ PyMethodDef methods[] = {
    "timed_call(callable, args) -> (result, nanoseconds of the call)"},
   {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
+  {"timed_device_call", timed_device_call, METH_VARARGS,
+   "timed_device_call(callable, args, flush_bytes) -> (result, device ns, host ns)"},
+  {"traced_call", traced_call, METH_VARARGS,
+   "traced_call(callable, args, patience_ns) -> (result, what the device did)"},
+  {"wait_for_device", wait_for_device, METH_NOARGS,
+   "wait_for_device(): until it is idle; raises what went wrong on it"},
   {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef module = {PyModuleDef_HEAD_INIT,

@@ -12,6 +12,7 @@ import math
 import mmap
 import os
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -162,26 +163,29 @@ def seal(fd: int) -> None:
 # -- reading ---------------------------------------------------------------------------
 
 
-def read_tensor(memory: mmap.mmap, record: dict[str, Any]) -> torch.Tensor:
+Place = Callable[[torch.Tensor], torch.Tensor]
+
+
+def read_tensor(memory: mmap.mmap, record: dict[str, Any], place: Place) -> torch.Tensor:
     dtype = DTYPES[record["dtype"]]
     shape: list[int] = record["shape"]
     count = math.prod(shape)
     if min(shape, default=0) < 0 or count * dtype.itemsize != record["bytes"]:
         raise ValueError("a tensor's shape and size do not agree")
     if count == 0:
-        return torch.empty(shape, dtype=dtype)
+        return place(torch.empty(shape, dtype=dtype))
     flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])
-    return flat.reshape(shape).clone()
+    return place(flat.reshape(shape))
 
 
-def read(fd: int) -> Any:
-    """Returns the value in the file, as private copies."""
+def read(fd: int, place: Place = torch.clone) -> Any:
+    """Returns the value in the file, as the private copies that `place` makes of its tensors."""
     with mmap.mmap(fd, 0, access=mmap.ACCESS_COPY) as memory:
         magic, version, length = PREFIX.unpack_from(memory)
         if magic != MAGIC or version != VERSION:
             raise ValueError("this is not a file of values, or one of another version")
         header = json.loads(memory[PREFIX.size : PREFIX.size + length])
-        return unflatten(header["tree"], [read_tensor(memory, t) for t in header["tensors"]])
+        return unflatten(header["tree"], [read_tensor(memory, t, place) for t in header["tensors"]])
 
 
 # -- whole values ----------------------------------------------------------------------

@@ -106,6 +106,8 @@ boost::json::object spawn_request(const worker_config& config, std::uint64_t id)
           {"tmp", config.tmp},
           {"threads", config.threads},
           {"cpus", std::move(cpus)},
+          {"device", config.device},
+          {"visible_gpu", config.visible_gpu},
           {"devices", std::move(devices)},
           {"preload", std::move(preload)}};
 }

@@ -31,6 +31,8 @@ struct worker_config {
   std::uint32_t processes = 256;         ///< with all their threads
   std::uint32_t threads = 1;             ///< of torch
   std::vector<int> cpus = {};            ///< to run on; empty: any
+  std::string device = "cpu";            ///< of torch: cpu, cuda
+  std::string visible_gpu = {};          ///< the one that CUDA shows it, by its UUID
   std::vector<std::string> devices = {}; ///< device files that it sees
   std::vector<std::string> preload = {}; ///< Python modules to have imported before forking
 };

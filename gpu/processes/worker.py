@@ -20,21 +20,23 @@ import lathe_native
 import torch
 
 import values
+from devices import DEVICES, copy_of
 from failures import BadRequest, Failure, describe
 
 MESSAGE_SIZE = 128 * 1024
-POISON = 0xA5
+TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
+MOST_KERNELS = 64  # named in a trace
 Reply = dict[str, Any]
 
 
-def main(fd: int, threads: int) -> int:
+def main(fd: int, threads: int, device: str) -> int:
     """Serves requests until the other side is gone."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
     # The ones that were inherited believe that they write to the warm process's log.
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
-    worker = Worker()
+    worker = Worker(device)
     with socket.socket(fileno=fd) as channel:
         while True:
             message, fds, _, _ = socket.recv_fds(channel, MESSAGE_SIZE, 8)
@@ -50,7 +52,9 @@ def main(fd: int, threads: int) -> int:
 class Worker:
     """One task's reference, or one candidate."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
+        self.device_name = device
+        self.device = DEVICES["cpu"]()
         self.module: ModuleType | None = None
         self.source = ""  # where the code lies in the sandbox
         self.shown = ""  # how messages call it
@@ -71,6 +75,8 @@ class Worker:
             operation = OPERATIONS.get(request["op"])
             if operation is None:
                 raise BadRequest(f"unknown request '{request['op']}'")
+            if self.device.name != self.device_name:  # on first use: it takes a while
+                self.device = DEVICES[self.device_name]()
             return {"ok": True, **operation(self, request, fds)}, self.made
         except BaseException as error:  # SystemExit in foreign code is a failure like any other
             return {"ok": False, **describe(error, self.source, self.shown)}, []
@@ -130,7 +136,7 @@ class Worker:
         return {"bytes": size}
 
     def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        self.inputs[request["name"]] = values.read(fds[0])
+        self.inputs[request["name"]] = values.read(fds[0], self.device.place)
         return {}
 
     def forget(self, request: dict[str, Any], fds: list[int]) -> Reply:
@@ -147,7 +153,7 @@ class Worker:
 
     def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.model = self.exact_model = self.timed = None  # frees the last one's memory first
-        self.arguments = values.read(fds[0])
+        self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
         self.model = self.timed = self.build()
         return {"parameters": count_parameters(self.model)}
@@ -155,9 +161,11 @@ class Worker:
     def build(self) -> Any:
         create = self.find(self.class_name)
         torch.manual_seed(self.seed)
-        model = create(*values.map_tensors(self.arguments, torch.clone))
+        model = create(*copy_of(self.arguments))
         if isinstance(model, torch.nn.Module):
             model.train(not self.evaluate)
+        model = self.device.adopt(model)
+        self.device.settle()
         return model
 
     def constructed(self) -> Any:
@@ -169,12 +177,14 @@ class Worker:
         model = self.constructed()
         pristine = self.pristine(request["inputs"])
         exact = request.get("dtype") == "float64"
-        arguments = values.map_tensors(pristine, widen if exact else torch.clone)
+        arguments = values.map_tensors(pristine, widen) if exact else copy_of(pristine)
         before = values.map_tensors(pristine, widen) if exact else pristine
+        room = os.fstat(fds[0]).st_size if fds else 0
         if "seed" in request:
             torch.manual_seed(request["seed"])
         with torch.no_grad():
-            output = self.call_exact(arguments) if exact else call_poisoned(model, arguments)
+            output = (self.call_exact(arguments) if exact
+                      else self.device.call_poisoned(model, arguments, room))
         changed = differ(before, arguments)
         return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
 
@@ -194,19 +204,22 @@ class Worker:
         self.constructed()
         sequence = [self.pristine(name) for name in request["sequence"]]
         files = dict(zip(request.get("keep", []), fds, strict=True))
-        buffers = values.map_tensors(sequence[0], torch.clone)
+        shifted = self.device.shift()  # other addresses than in the last block, the same within one
+        buffers = copy_of(sequence[0])
         nanoseconds = []
+        host_nanoseconds = []
         changed = False
         with torch.no_grad():
             for index, pristine in enumerate(sequence):
                 buffers = refill(buffers, pristine)
-                lathe_native.flush_cache(request.get("flush", 0))
-                output, taken = lathe_native.timed_call(self.timed, tuple(buffers))
+                output, taken, seen = self.device.time(self.timed, buffers, request.get("flush", 0))
                 nanoseconds.append(taken)
+                host_nanoseconds.append(seen)
                 changed = changed or differ(pristine, buffers)
                 if index in files:
                     values.write(files[index], output)
-        return {"ns": nanoseconds, "inputs_changed": changed}
+        del shifted
+        return {"ns": nanoseconds, "host_ns": host_nanoseconds, "inputs_changed": changed}
 
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -218,14 +231,23 @@ class Worker:
         else:
             raise BadRequest(f"there is no baseline '{request['name']}'")
         if "inputs" in request:  # compiles now, not in the first timed call
-            arguments = values.map_tensors(self.pristine(request["inputs"]), torch.clone)
             with torch.no_grad():
-                self.timed(*arguments)
+                for _ in range(3):  # graphs are captured in the second call
+                    self.timed(*copy_of(self.pristine(request["inputs"])))
+            self.device.settle()
         return {}
+
+    def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        model = self.constructed()
+        arguments = copy_of(self.pristine(request["inputs"]))
+        with torch.no_grad():
+            _, found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
+        found["work"] = [list(item) for item in found["work"][:MOST_KERNELS]]
+        return found
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
-        arguments = values.map_tensors(self.pristine(request["inputs"]), torch.clone)
+        arguments = copy_of(self.pristine(request["inputs"]))
         with torch.no_grad(), torch.profiler.profile(record_shapes=True) as profiler:
             model(*arguments)
         averages = profiler.key_averages(group_by_input_shape=True)
@@ -246,7 +268,7 @@ class Worker:
 
     def describe(self, request: dict[str, Any], fds: list[int]) -> Reply:
         return {"python": platform.python_version(), "torch": torch.__version__,
-                "cpu": cpu_name()}
+                "cpu": cpu_name(), **self.device.facts()}
 
 
 OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
@@ -259,6 +281,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "run": Worker.run,
     "time": Worker.time,
     "baseline": Worker.baseline,
+    "trace": Worker.trace,
     "profile": Worker.profile,
     "recipes": Worker.recipes,
     "describe": Worker.describe,
@@ -288,15 +311,6 @@ def count_parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def call_poisoned(model: Any, arguments: list[Any]) -> Any:
-    """Calls the model with fresh memory filled with a pattern, so that nothing right lies in it."""
-    lathe_native.poison_memory(POISON)
-    try:
-        return model(*arguments)
-    finally:
-        lathe_native.poison_memory(0)
-
-
 def widen(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.is_complex():
         return tensor.to(torch.complex128, copy=True)
@@ -308,7 +322,7 @@ def refill(buffers: Any, pristine: Any) -> Any:
     targets = values.tensors_of(buffers)
     sources = values.tensors_of(pristine)
     if [(t.shape, t.dtype) for t in targets] != [(t.shape, t.dtype) for t in sources]:
-        return values.map_tensors(pristine, torch.clone)
+        return copy_of(pristine)
     for target, source in zip(targets, sources):
         target.copy_(source)
     remaining = iter(targets)

@@ -275,7 +275,8 @@ def work(request: dict[str, Any], fds: tuple[int, int, int]) -> int:
     os.closerange(4, 1 << 20)
     if request.get("cpus"):
         os.sched_setaffinity(0, request["cpus"])
-    return worker.main(CHANNEL, request["threads"])
+    os.environ["CUDA_VISIBLE_DEVICES"] = request.get("visible_gpu", "")
+    return worker.main(CHANNEL, request["threads"], request.get("device", "cpu"))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+#include "messages/device_name.hpp"
 #include "runtime/topology/blocks.hpp"
 
 #include <fmt/format.h>
@@ -24,7 +25,9 @@ void read_search(map_reader search, search_config& x) {
 }
 
 void read_evaluator(map_reader evaluator, evaluator_config& x) {
-  evaluator.read_word("device", x.device, {"auto", "cpu"}, {"cuda"}, "use auto or cpu");
+  if (evaluator.read("device", x.device) && !parse_device_name(x.device))
+    evaluator.refuse("device",
+                     fmt::format("must be auto, cpu, cuda or cuda:N, not '{}'", x.device));
   evaluator.read_word("judge", x.judge, {"strict"}, {"kernelbench", "pike"},
                       "use strict; the tolerance can be kernelbench or pike");
   evaluator.read_word("tolerance", x.tolerance, {"fp32", "tf32", "half", "kernelbench", "pike"});

@@ -167,6 +167,8 @@ void add_eval(CLI::App& app, int& exit_code) {
   command->add_option("candidates", x->candidates, "Python files with a class ModelNew")
     ->required()
     ->type_name("CANDIDATE");
+  command->add_option("--device", x->config.device, "auto, cpu, cuda or cuda:N")
+    ->capture_default_str();
   command->add_option("--tolerance", x->config.tolerance, "how wrong an answer may be")
     ->check(CLI::IsMember({"fp32", "tf32", "half", "kernelbench", "pike"}))
     ->capture_default_str();

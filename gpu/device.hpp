@@ -1,0 +1,34 @@
+#pragma once
+
+#include "gpu/nvml.hpp"
+
+#include <caf/expected.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// What candidates run on.
+struct device {
+  bool cuda = false;
+  std::size_t card = 0;          ///< cuda: index into the driver's list
+  std::shared_ptr<nvml> driver;  ///< cuda: never null
+
+  /// "cpu", "cuda:1"
+  std::string name() const;
+
+  /// The device files that an evaluation process needs, beside the usual ones.
+  std::vector<std::string> files() const;
+
+  /// How CUDA_VISIBLE_DEVICES names it; empty for the CPU.
+  std::string visible() const;
+};
+
+/// Returns the device that a topology names. `auto` is the first GPU where there is one, and the CPU
+/// elsewhere; `cuda` is the first GPU. Fails with `environment_error` when it is not there.
+caf::expected<device> find_device(std::string_view name);
+
+} // namespace lathe::gpu

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <caf/expected.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// One GPU as the driver's management library knows it.
+struct gpu_card {
+  std::string name;        ///< "NVIDIA H200"
+  std::string uuid;        ///< "GPU-..."
+  std::uint32_t minor = 0; ///< its device file is /dev/nvidiaMINOR
+};
+
+/// What a GPU is doing at the moment.
+struct gpu_reading {
+  std::uint32_t clock = 0;         ///< [MHz] of the multiprocessors
+  std::uint32_t highest_clock = 0; ///< [MHz] that they may reach
+  bool throttled = false;          ///< slowed down by heat or power
+  std::uint64_t used = 0;          ///< [bytes] of its memory
+  std::uint64_t memory = 0;        ///< [bytes] in all
+};
+
+/// NVIDIA's management library, found at run time. It asks the driver and makes no CUDA context, so
+/// it may live in this process.
+class nvml {
+public:
+  /// Fails with `environment_error` where there is no driver.
+  static caf::expected<std::shared_ptr<nvml>> open();
+
+  virtual ~nvml() = default;
+
+  virtual const std::vector<gpu_card>& cards() const = 0;
+
+  /// @param card index into `cards()`
+  virtual caf::expected<gpu_reading> read(std::size_t card) const = 0;
+};
+
+} // namespace lathe::gpu

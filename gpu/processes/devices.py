@@ -1,0 +1,109 @@
+"""Where tensors live and calls are timed: the CPU, or one CUDA device."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import lathe_native
+import torch
+
+import values
+
+POISON = 0xA5
+
+# A call's output, its time and the time that the host saw it take [ns].
+Timed = tuple[Any, int, int]
+
+
+class Cpu:
+    """The processor. Its clock is the host's."""
+
+    name = "cpu"
+
+    def place(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Returns a private copy of a tensor that lies in shared memory."""
+        return tensor.clone()
+
+    def adopt(self, model: Any) -> Any:
+        return model
+
+    def shift(self) -> Any:
+        """Makes the next allocations come from other addresses than the last ones."""
+        return None
+
+    def call_poisoned(self, model: Any, arguments: list[Any], size: int) -> Any:
+        """Calls the model with fresh memory filled with a pattern: nothing right lies in it."""
+        lathe_native.poison_memory(POISON)
+        try:
+            return model(*arguments)
+        finally:
+            lathe_native.poison_memory(0)
+
+    def time(self, model: Any, arguments: list[Any], flush: int) -> Timed:
+        lathe_native.flush_cache(flush)
+        output, taken = lathe_native.timed_call(model, tuple(arguments))
+        return output, taken, taken
+
+    def settle(self) -> None:
+        """Waits for whatever was begun."""
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+
+class Cuda(Cpu):
+    """The one CUDA device that this process sees."""
+
+    name = "cuda"
+
+    def __init__(self) -> None:
+        self.device = torch.device("cuda", 0)
+        torch.cuda.set_device(self.device)
+        torch.zeros(1, device=self.device)  # makes the context
+
+    def place(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self.device)
+
+    def adopt(self, model: Any) -> Any:
+        return model.to(self.device) if isinstance(model, torch.nn.Module) else model
+
+    def shift(self) -> Any:
+        sizes = [512 * random.randint(1, 64) for _ in range(4)]
+        return [torch.empty(size, dtype=torch.uint8, device=self.device) for size in sizes]
+
+    def call_poisoned(self, model: Any, arguments: list[Any], size: int) -> Any:
+        self.poison(size)
+        output = super().call_poisoned(model, arguments, size)
+        lathe_native.wait_for_device()
+        return output
+
+    def poison(self, size: int) -> None:
+        """Fills what the allocator hands out next, small blocks and some of the output's size."""
+        sizes = [1 << shift for shift in range(9, 21)] + [size, size, size + (2 << 20)]
+        try:
+            blocks = [torch.empty(n, dtype=torch.uint8, device=self.device) for n in sizes]
+        except torch.OutOfMemoryError:
+            return
+        for block in blocks:
+            block.fill_(POISON)
+
+    def time(self, model: Any, arguments: list[Any], flush: int) -> Timed:
+        return lathe_native.timed_device_call(model, tuple(arguments), flush)
+
+    def settle(self) -> None:
+        lathe_native.wait_for_device()
+
+    def facts(self) -> dict[str, Any]:
+        found = torch.cuda.get_device_properties(self.device)
+        return {"gpu": found.name, "multiprocessors": found.multi_processor_count,
+                "memory": found.total_memory, "l2_bytes": found.L2_cache_size,
+                "capability": f"{found.major}.{found.minor}", "cuda": torch.version.cuda or ""}
+
+
+DEVICES: dict[str, Callable[[], Cpu]] = {"cpu": Cpu, "cuda": Cuda}
+
+
+def copy_of(value: Any) -> Any:
+    return values.map_tensors(value, torch.clone)

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+/// The native half of the evaluation processes on a CUDA device: clocks and traces that Python in
+/// the same process cannot reach. Speaks to the driver itself, which it finds at run time: the same
+/// module serves hosts without a GPU. Works in the context that torch made current in the calling
+/// thread. Functions throw std::runtime_error with the driver's own words.
+namespace lathe::native {
+
+// -- clocks ---------------------------------------------------------------------------
+
+/// One call by two clocks.
+struct device_times {
+  std::int64_t device = 0; ///< [ns] between the two marks on the device
+  std::int64_t host = 0;   ///< [ns] from before the first mark until the whole device is idle
+};
+
+/// Evicts what earlier calls left in the L2 cache by writing `flush_bytes`, resets lines that were
+/// set to persist, waits until the device is idle and puts down the first mark.
+void begin_device_call(std::size_t flush_bytes);
+
+/// Puts down the second mark and waits until the whole device is idle, all streams included.
+device_times end_device_call();
+
+/// Waits until the device is idle. What a kernel did wrong comes out here.
+void wait_for_device();
+
+// -- traces ---------------------------------------------------------------------------
+
+/// All launches of one kernel, or all copies of one kind.
+struct device_work {
+  std::string name;
+  std::int64_t count = 0;
+  std::int64_t busy = 0; ///< [ns] sum of their durations
+};
+
+/// What the device did, on all streams and for all threads of this process.
+struct device_trace {
+  std::vector<device_work> work;
+  std::int64_t kernels = 0;
+  std::int64_t streams = 0; ///< on which there was any work
+  std::int64_t span = 0;    ///< [ns] from the first start to the last end
+  std::int64_t busy = 0;    ///< [ns] during which anything ran
+  std::int64_t late = 0;    ///< [ns] by which the last work ended after `end_device_trace` was called
+};
+
+/// Begins to record, through CUPTI.
+void begin_device_trace();
+
+/// @param patience [ns] to wait for work that comes late
+device_trace end_device_trace(std::int64_t patience);
+
+} // namespace lathe::native

@@ -1,0 +1,36 @@
+// Stands in for native_cuda.cpp and native_trace.cpp where CUDA's headers were not to be had.
+#include "gpu/processes/native_cuda.hpp"
+
+#include <stdexcept>
+
+namespace lathe::native {
+
+namespace {
+
+[[noreturn]] void refuse() {
+  throw std::runtime_error{"this build has no CUDA: its headers were not found when it was made"};
+}
+
+} // namespace
+
+void begin_device_call(std::size_t) {
+  refuse();
+}
+
+device_times end_device_call() {
+  refuse();
+}
+
+void wait_for_device() {
+  refuse();
+}
+
+void begin_device_trace() {
+  refuse();
+}
+
+device_trace end_device_trace(std::int64_t) {
+  refuse();
+}
+
+} // namespace lathe::native
