@@ -22,5 +22,6 @@ void add_status(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
 void add_stop(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
+void add_setup_env(CLI::App& app, int& exit_code);
 
 } // namespace lathe::cli

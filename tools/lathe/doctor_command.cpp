@@ -14,24 +14,12 @@ namespace lathe::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr auto footer = R"(examples:
   lathe doctor
   lathe doctor --json | jq '.findings[] | select(.state != "ok")'
 
 Starts Python, the evaluation processes and the verifier, which takes some seconds. Ends with 3 when
 something that Lathe needs is missing; a warning does not count.)";
-
-// The same place as tools/setup uses.
-fs::path cache_folder() {
-  if (auto* cache = std::getenv("LATHE_CACHE"))
-    return cache;
-  if (auto* caches = std::getenv("XDG_CACHE_HOME"))
-    return fs::path{caches} / "lathe";
-  auto* home = std::getenv("HOME");
-  return fs::path{home == nullptr ? "/" : home} / ".cache/lathe";
-}
 
 doctor::report_format text_format() {
   auto colour = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;

@@ -1,7 +1,10 @@
 #include "tools/lathe/installation.hpp"
 
+#include "messages/content_hash.hpp"
+
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 namespace lathe::cli {
 
@@ -23,17 +26,56 @@ fs::path find_configs(fs::path folder) {
   return "configs";
 }
 
+/// Returns the root of the sources that the executable lies in, or nothing.
+fs::path find_sources(fs::path folder) {
+  for (; folder.has_relative_path(); folder = folder.parent_path())
+    if (fs::exists(folder / "gpu/processes/native.hpp"))
+      return folder;
+  return {};
+}
+
+/// Points the site to an environment that `lathe setup-env` has made. False where there is none.
+bool use_environment(const fs::path& environment, gpu::site_paths& site) {
+  std::ifstream file{environment / "python"};
+  std::string python;
+  if (!std::getline(file, python))
+    return false;
+  site.python = python;
+  site.processes = environment / "processes";
+  site.verifier = environment / "lathe-verifier";
+  return true;
+}
+
 } // namespace
+
+fs::path cache_folder() {
+  if (auto* cache = std::getenv("LATHE_CACHE"))
+    return cache;
+  if (auto* caches = std::getenv("XDG_CACHE_HOME"))
+    return fs::path{caches} / "lathe";
+  auto* home = std::getenv("HOME");
+  return fs::path{home == nullptr ? "/" : home} / ".cache/lathe";
+}
+
+std::vector<environment_place> environment_places(const installation& home) {
+  auto own = content_hash(home.folder.string()).substr(0, 12);
+  return {{home.folder, "environment"}, {cache_folder(), "environment-of-" + own}};
+}
 
 installation find_installation() {
   std::error_code ignored;
-  auto folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   installation result;
-  result.configs = from_environment("LATHE_CONFIGS", find_configs(folder));
-  result.site.python = from_environment("LATHE_PYTHON", LATHE_DEFAULT_PYTHON);
-  result.site.processes = folder / "processes";
-  result.site.verifier = folder / "lathe-verifier";
+  result.folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  result.sources = find_sources(result.folder);
+  result.configs = from_environment("LATHE_CONFIGS", find_configs(result.folder));
+  result.site.python = LATHE_DEFAULT_PYTHON;
+  result.site.processes = result.folder / "processes";
+  result.site.verifier = result.folder / "lathe-verifier";
   result.site.recipes = result.configs / "recipes";
+  for (auto& place : environment_places(result))
+    if (use_environment(place.folder / place.link, result.site))
+      break;
+  result.site.python = from_environment("LATHE_PYTHON", result.site.python);
   return result;
 }
 

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   lathe::cli::add_apply(app, exit_code);
   lathe::cli::add_stop(app, exit_code);
   lathe::cli::add_doctor(app, exit_code);
+  lathe::cli::add_setup_env(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
