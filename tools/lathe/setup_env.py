@@ -24,9 +24,11 @@ from typing import Iterable
 
 # What is built, relative to the sources: a file that matches belongs to it, no list to keep.
 NATIVE = "gpu/processes/native*.cpp"
+NATIVE_HEADERS = "gpu/processes/native*.hpp"
 VERIFIER = "gpu/verifier/*.cpp"
 NOT_VERIFIER = {"verifier_process.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
+SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
 
 CUDA_HEADERS = ("cuda.h", "cupti.h")
 OLDEST_COMPILER = 12
@@ -128,6 +130,16 @@ def find_python_headers() -> str:
     return include
 
 
+def find_foreign_headers(source: Path) -> list[Path]:
+    """Returns the folders of other projects' headers that are not in the compiler's own: a bundle
+    brings them all, beside a checkout tools/setup has put CAF."""
+    if (source / "include").is_dir():
+        return [source / "include"]
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    cache = os.environ.get("LATHE_CACHE") or f"{caches}/lathe"
+    return sorted(Path(cache).glob("caf-*.*.[0-9]/include"))
+
+
 def find_cuda_headers(torch: Path) -> list[str]:
     """Returns the folders that hold CUDA_HEADERS, or nothing unless all are found: those of the
     toolkit, else those that pip installed beside torch."""
@@ -157,9 +169,10 @@ def fingerprint(source: Path, torch_version: str, torch: Path) -> str:
     for part in (sys.executable, sys.version, torch_version, str(torch)):
         digest.update(part.encode() + b"\0")
     digest.update("\0".join(find_cuda_headers(torch)).encode())
-    for folder in ("gpu/processes", "gpu/verifier"):
-        for path in sorted((source / folder).glob("*.[chp]*")):
+    for pattern in (NATIVE_HEADERS, NATIVE, SCRIPTS, "gpu/verifier/*.[ch]pp", "messages/enum_names.hpp"):
+        for path in sources_of(source, pattern):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -173,12 +186,8 @@ def products(source: Path, place: Path, torch: Path) -> list[Product]:
     say("CUDA headers", ", ".join(cuda) if cuda else "none: candidates will run on the CPU only")
     native = [path for path in sources_of(source, NATIVE) if cuda or not needs_cuda(path)]
     flags = ["-std=c++20", "-O2", "-DNDEBUG", "-fPIC", f"-I{source}"]
-    # A bundle brings the headers and libraries that are not this project's; a checkout has the
-    # system's.
-    library_flags = []
-    if (source / "include").is_dir():
-        flags += ["-isystem", str(source / "include")]
-        library_flags = [f"-L{source / 'lib'}"]
+    flags += [part for folder in find_foreign_headers(source) for part in ("-isystem", str(folder))]
+    library_flags = [f"-L{source / 'lib'}"]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     return [
         Product("native module", place / f"processes/lathe_native{suffix}", native,
@@ -190,7 +199,8 @@ def products(source: Path, place: Path, torch: Path) -> list[Product]:
                 # torch last: it carries other libraries' headers in versions of its own.
                 [*flags, "-DFMT_HEADER_ONLY", "-idirafter", str(torch / "include")],
                 [*library_flags, "-lboost_json", "-lsimdjson", f"-L{torch / 'lib'}", "-ltorch_cpu",
-                 "-lc10", f"-Wl,-rpath,{torch / 'lib'}", "-Wl,--allow-shlib-undefined", "-pthread"]),
+                 "-lc10", f"-Wl,-rpath,$ORIGIN:{torch / 'lib'}", "-Wl,--allow-shlib-undefined",
+                 "-pthread"]),
     ]
 
 
@@ -204,6 +214,8 @@ def build(source: Path, place: Path, torch: Path) -> None:
         (new / "processes").mkdir(parents=True)
         for script in source.glob(SCRIPTS):
             shutil.copy(script, new / "processes")
+        for library in source.glob(SHARED_LIBRARIES):
+            shutil.copy(library, new)
         all_products = products(source, new, torch)
         compile_and_link(compiler, all_products, work)
         check(new)
