@@ -30,7 +30,7 @@ NOT_VERIFIER = {"verifier_process.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
 SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
 
-CUDA_HEADERS = ("cuda.h", "cupti.h")
+CUDA_HEADERS = ("cuda.h", "cupti.h", "crt/host_defines.h")  # the last: pip may leave it out
 OLDEST_COMPILER = 12
 ENVIRONMENT_LACKS = 3
 
@@ -141,18 +141,18 @@ def find_foreign_headers(source: Path) -> list[Path]:
 
 
 def find_cuda_headers(torch: Path) -> list[str]:
-    """Returns the folders that hold CUDA_HEADERS, or nothing unless all are found: those of the
-    toolkit, else those that pip installed beside torch."""
+    """Returns the folders that hold CUDA_HEADERS, or nothing unless all are found: those that pip
+    installed beside torch, which fit the libraries that torch loads, else those of the toolkit."""
     nvcc = shutil.which("nvcc")
     homes = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"),
              str(Path(nvcc).resolve().parent.parent) if nvcc else None, "/usr/local/cuda"]
-    candidates = [[f"{home}/include", f"{home}/extras/CUPTI/include"] for home in homes if home]
-    candidates.append(sorted(glob.glob(f"{torch.parent}/nvidia/*/include")))
-    for folders in candidates:
-        holding = [folder for folder in folders
-                   if any(Path(folder, header).exists() for header in CUDA_HEADERS)]
-        if all(any(Path(folder, header).exists() for folder in holding) for header in CUDA_HEADERS):
-            return holding
+    places = [sorted(glob.glob(f"{torch.parent}/nvidia/*/include"))]
+    places += [[f"{home}/include", f"{home}/extras/CUPTI/include"] for home in homes if home]
+    for folders in places:
+        found = {header: next((folder for folder in folders if Path(folder, header).exists()), None)
+                 for header in CUDA_HEADERS}
+        if all(found.values()):
+            return sorted({str(folder) for folder in found.values()})
     return []
 
 
@@ -176,15 +176,18 @@ def fingerprint(source: Path, torch_version: str, torch: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def needs_cuda(source: Path) -> bool:
+def fits(source: Path, has_cuda: bool) -> bool:
+    """Tells whether a source of the native module belongs to a build with or without CUDA."""
+    if source.stem.endswith("_without_cuda"):
+        return not has_cuda
     text = source.read_text()
-    return any(f"#include <{header}>" in text for header in CUDA_HEADERS)
+    return has_cuda or not any(f"#include <{header}>" in text for header in CUDA_HEADERS)
 
 
 def products(source: Path, place: Path, torch: Path) -> list[Product]:
     cuda = find_cuda_headers(torch)
     say("CUDA headers", ", ".join(cuda) if cuda else "none: candidates will run on the CPU only")
-    native = [path for path in sources_of(source, NATIVE) if cuda or not needs_cuda(path)]
+    native = [path for path in sources_of(source, NATIVE) if fits(path, bool(cuda))]
     flags = ["-std=c++20", "-O2", "-DNDEBUG", "-fPIC", f"-I{source}"]
     flags += [part for folder in find_foreign_headers(source) for part in ("-isystem", str(folder))]
     library_flags = [f"-L{source / 'lib'}"]
@@ -192,7 +195,6 @@ def products(source: Path, place: Path, torch: Path) -> list[Product]:
     return [
         Product("native module", place / f"processes/lathe_native{suffix}", native,
                 [*flags, "-fvisibility=hidden", "-isystem", find_python_headers(),
-                 *(["-DLATHE_WITH_CUDA"] if cuda else []),
                  *(part for folder in cuda for part in ("-isystem", folder))],
                 ["-shared", *library_flags, "-lseccomp", "-ldl", "-pthread"]),
         Product("verifier", place / "lathe-verifier", sources_of(source, VERIFIER),
