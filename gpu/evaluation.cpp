@@ -198,7 +198,7 @@ bool evaluation::audit(const race_result& found) {
 // Records one more call: what the device did for it, on which streams, and whether all of it was
 // done when the call said so.
 bool evaluation::trace() {
-  auto lease = leases_.acquire(lease_kind::exclusive, request_.priority);
+  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
   if (!lease)
     return give_up(std::move(lease.error()));
   held_lease held{leases_, *lease};
@@ -217,6 +217,7 @@ bool evaluation::trace() {
 void evaluation::profile() {
   if (request_.confirm)
     return;
+  enter("profile");
   auto& draw = oracle_.checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (found.ok())

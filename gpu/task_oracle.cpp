@@ -83,7 +83,7 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   if (auto error = result->audit())
     return error;
   if (site.device().cuda)
-    if (auto error = result->trace())
+    if (auto error = result->count_kernels(subject))
       return error;
   return result;
 }
@@ -94,11 +94,15 @@ task_oracle::task_oracle(const task& subject, evaluation_site& site)
 }
 
 caf::error task_oracle::load(const task& subject) {
+  return load(*worker_.process, subject);
+}
+
+caf::error task_oracle::load(worker_process& worker, const task& subject) const {
   auto source = shared_memory::holding(subject.source);
   if (!source)
     return source.error();
   int fds[] = {source->fd()};
-  auto loaded = worker_.process->call(
+  auto loaded = worker.call(
     {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", site_.config().mode}}, fds,
     load_limit);
   return loaded.ok() ? caf::error{} : bad_task(path_, loaded.problem());
@@ -169,9 +173,23 @@ caf::error task_oracle::audit() {
   return {};
 }
 
-caf::error task_oracle::trace() {
-  auto found = worker_.process->call({{"op", "trace"}, {"inputs", checked_.back().name}}, {},
-                                     call_limit);
+// In a process of its own: one that CUPTI has looked into launches kernels more slowly ever after.
+caf::error task_oracle::count_kernels(const task& subject) {
+  auto tracer = site_.spawn("tracer", tag_);
+  if (!tracer)
+    return std::move(tracer.error());
+  auto& worker = *tracer->process;
+  if (auto error = load(worker, subject))
+    return error;
+  auto& draw = checked_.back();
+  int arguments[] = {weights_[draw.weights].arguments.fd()};
+  int inputs[] = {draw.inputs.fd()};
+  auto found = worker.call({{"op", "construct"}, {"seed", weights_[draw.weights].seed}}, arguments,
+                           call_limit);
+  if (found.ok())
+    found = worker.call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
+  if (found.ok())
+    found = worker.call({{"op", "trace"}, {"inputs", draw.name}}, {}, call_limit);
   if (!found.ok())
     return make_error(errc::environment_error,
                       fmt::format("device work cannot be traced: {}; lathe doctor says more",

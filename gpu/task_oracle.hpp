@@ -95,11 +95,12 @@ private:
   task_oracle(const task& subject, evaluation_site& site);
 
   caf::error load(const task& subject);
+  caf::error load(worker_process& worker, const task& subject) const;
   caf::error construct();
   caf::expected<input_draw> draw(std::string name, std::size_t weights);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
   caf::error audit();
-  caf::error trace();
+  caf::error count_kernels(const task& subject);
 
   evaluation_site& site_;
   std::string tag_;

@@ -38,6 +38,8 @@ std::vector<std::string> clean_environment(const std::filesystem::path& python) 
           "TORCH_EXTENSIONS_DIR=/tmp/extensions",
           "TRITON_CACHE_DIR=/tmp/triton",
           "CUDA_CACHE_PATH=/tmp/cuda",
+          // Or a look at whether there is a GPU makes it unusable for every process forked later.
+          "PYTORCH_NVML_BASED_CUDA_CHECK=1",
           "OMP_NUM_THREADS=1",
           "MKL_NUM_THREADS=1",
           "OPENBLAS_NUM_THREADS=1"};

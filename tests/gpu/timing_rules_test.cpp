@@ -189,3 +189,40 @@ TEST(timing_rules, a_block_cannot_add_up_to_more_than_the_parent_saw) {
 TEST(timing_rules, the_fastest_honest_call_is_plausible) {
   EXPECT_FALSE(check_plausible(std::vector{0.3e-6, 1e-6}, 1e-3));
 }
+
+// -- devices ------------------------------------------------------------------------------
+
+TEST(check_joined, work_that_goes_on_after_the_call_is_refused) {
+  std::vector<double> reference(20, 12e-6);
+  auto found = check_joined(std::vector<double>(20, 900e-6), reference, 50e-6);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "unjoined-work");
+  EXPECT_NE(found->evidence.find("0.9 ms"), std::string::npos) << found->evidence;
+}
+
+TEST(check_joined, a_slower_wait_is_no_offence) {
+  std::vector<double> reference(20, 12e-6);
+  EXPECT_FALSE(check_joined(std::vector<double>(20, 30e-6), reference, 50e-6));
+  EXPECT_FALSE(check_joined(std::vector<double>(20, 100e-6), reference, 1e-3)) << "a tenth of it";
+}
+
+TEST(check_joined, one_late_answer_is_no_offence) {
+  std::vector<double> reference(20, 12e-6);
+  auto candidate = reference;
+  candidate[3] = 5e-3;
+  EXPECT_FALSE(check_joined(candidate, reference, 50e-6));
+}
+
+TEST(check_trace, work_after_the_call_is_refused) {
+  auto found = check_trace({5, 1e-3}, 5);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "late-work");
+}
+
+TEST(check_trace, an_answer_without_a_kernel_is_refused_where_the_reference_needs_some) {
+  auto found = check_trace({0, 0}, 5);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "no-device-work");
+  EXPECT_FALSE(check_trace({0, 0}, 0)) << "a task that moves no data needs none";
+  EXPECT_FALSE(check_trace({1, 0}, 5)) << "fused";
+}

@@ -79,6 +79,18 @@ TEST(tolerance, each_policy_allows_its_own_precision_and_no_worse) {
   EXPECT_FALSE(agrees(reference.expected * 1.5, policy::half));
 }
 
+TEST(tolerance, where_eager_multiplies_in_tf32_the_class_says_so) {
+  product x;
+  auto in_tf32 = [&](const at::Tensor& got) {
+    return compare(x.in_tf32(), x.exact, got, {policy::fp32, 8});
+  };
+  EXPECT_EQ(in_tf32(x.in_tf32()).measured, precision::tf32);
+  EXPECT_TRUE(in_tf32(x.in_tf32()).agrees);
+  EXPECT_EQ(in_tf32(x.expected).measured, precision::fp32);
+  EXPECT_TRUE(in_tf32(x.expected).agrees);
+  EXPECT_FALSE(in_tf32(x.in(at::kBFloat16)).agrees) << "eight times its error, within k";
+}
+
 TEST(tolerance, k_scales_what_is_allowed) {
   product reference;
   auto unit = compare_product(reference.expected, policy::fp32).unit;
