@@ -59,11 +59,11 @@ std::string processor_name() {
 
 caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths paths,
                                                                       evaluator_config config) {
-  auto where = find_device(config.device);
-  if (!where)
-    return std::move(where.error());
-  std::unique_ptr<evaluation_site> result{
-    new evaluation_site(std::move(paths), std::move(config), std::move(*where))};
+  if (!std::filesystem::exists(paths.processes))
+    return make_error(errc::environment_error,
+                      "Lathe is not set up for a Python yet: run lathe setup-env PYTHON, with a "
+                      "Python that has torch");
+  std::unique_ptr<evaluation_site> result{new evaluation_site(std::move(paths), std::move(config))};
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
   if (!warm)
     return std::move(warm.error());

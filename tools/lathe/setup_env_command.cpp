@@ -31,9 +31,29 @@ environment_place writable_place(const installation& home) {
   return ::access(places.front().folder.c_str(), W_OK) == 0 ? places.front() : places.back();
 }
 
-/// Runs setup_env.py in place of this process. Returns only when that failed.
+// A build folder holds a native part for the Python that it was configured with.
+bool is_built_beside(const installation& home, const std::string& python) {
+  return python == LATHE_DEFAULT_PYTHON && fs::exists(home.folder / "processes")
+         && fs::exists(home.folder / "lathe-verifier");
+}
+
+int use_own_build(const installation& home, const std::string& python) {
+  std::error_code failed;
+  for (auto& place : environment_places(home))
+    if (fs::remove(place.folder / place.link, failed); failed)
+      return fail(environment_lacks,
+                  fmt::format("cannot remove {}/{}: {}", place.folder.string(), place.link,
+                              failed.message()));
+  fmt::print("{}: ready for {}, by Lathe's own build\n", home.folder.string(), python);
+  return done;
+}
+
+/// Runs setup_env.py in place of this process. Returns only when there was nothing to run, or that
+/// failed.
 int set_up(const std::string& python) {
   auto home = find_installation();
+  if (is_built_beside(home, python))
+    return use_own_build(home, python);
   auto script = home.sources / "tools/lathe/setup_env.py";
   if (home.sources.empty() || !fs::exists(script))
     return fail(environment_lacks,
