@@ -12,6 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Where no native part was built yet, any Python will do for `lathe doctor` to look at.
+constexpr auto usual_python = "/usr/bin/python3";
+
 fs::path from_environment(const char* name, const fs::path& otherwise) {
   auto* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? fs::path{value} : otherwise;
@@ -68,8 +71,8 @@ installation find_installation() {
   result.folder = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   result.sources = find_sources(result.folder);
   result.configs = from_environment("LATHE_CONFIGS", find_configs(result.folder));
-  result.site.python = LATHE_DEFAULT_PYTHON;
   result.site.processes = result.folder / "processes";
+  result.site.python = fs::exists(result.site.processes) ? LATHE_DEFAULT_PYTHON : usual_python;
   result.site.verifier = result.folder / "lathe-verifier";
   result.site.recipes = result.configs / "recipes";
   for (auto& place : environment_places(result))

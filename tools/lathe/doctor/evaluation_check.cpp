@@ -14,7 +14,8 @@ namespace {
 
 constexpr auto name = "evaluation processes";
 
-constexpr auto build_again = "build Lathe again: cmake --build --preset release";
+constexpr auto build_again
+  = "run lathe setup-env PYTHON, or in a checkout cmake --build --preset release";
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -81,7 +82,7 @@ finding check_verifier(const fs::path& verifier, std::chrono::milliseconds limit
   auto run = run_program({verifier.string()}, limit);
   if (!run.ok())
     return missing("verifier", fmt::format("{} {}", verifier.string(), describe_failure(run)),
-                   "build it: cmake --build --preset release --target lathe-verifier");
+                   build_again);
   return ok("verifier", fmt::format("starts in {:.1f} s", run.seconds));
 }
 
