@@ -31,7 +31,7 @@ class Installation(LatheCase):
 
     def test_every_command_has_help_with_examples(self) -> None:
         for command in (["run"], ["eval"], ["topology", "check"], ["status"], ["apply"], ["stop"],
-                        ["doctor"]):
+                        ["doctor"], ["setup-env"]):
             with self.subTest(command=command):
                 ended = self.lathe(*command, "--help")
                 self.assert_code(ended, DONE)

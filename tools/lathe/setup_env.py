@@ -256,13 +256,14 @@ def compile_and_link(compiler: str, all_products: Iterable[Product], work: Path)
 
 
 def run(command: list[str]) -> None:
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = subprocess.run(command, capture_output=True, text=True,
+                           env={**os.environ, "LC_ALL": "C"})
     if ended.returncode == 0:
         return
     lines = (ended.stderr or ended.stdout).strip().splitlines()
     telling = [line for line in lines if "error" in line or "undefined" in line or "cannot" in line]
-    raise Lacking(f"{Path(command[0]).name} failed on {Path(command[-1]).name}: "
-                  + (telling or lines or [f"exit code {ended.returncode}"])[0])
+    why = (telling or lines or [f"exit code {ended.returncode}"])[0]
+    raise Lacking(f"{Path(command[0]).name} failed: {why}")
 
 
 def check(place: Path) -> None:
