@@ -11,6 +11,7 @@ from pathlib import Path
 from lathe_case import DONE, ENVIRONMENT_LACKS, LATHE, Ended, LatheCase
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(LATHE).parents[1]
 
 # Runs "$@" without what tools/setup has installed.
 COVER_UP = """
@@ -28,7 +29,7 @@ exec "$@"
 
 
 def caf() -> str:
-    cache = (ROOT / "build/release/CMakeCache.txt").read_text()
+    cache = (BUILD / "CMakeCache.txt").read_text()
     line = next(line for line in cache.splitlines() if line.startswith("CAF_DIR:PATH="))
     return line.partition("=")[2].partition("/lib/")[0]
 
@@ -40,7 +41,7 @@ class Bundle(LatheCase):
         cls.addClassCleanup(place.cleanup)
         cls.place = Path(place.name)
         cls.archive = cls.place / "lathe-bundle.tar.gz"
-        subprocess.run([ROOT / "tools/bundle", "--no-build", cls.archive], check=True,
+        subprocess.run([ROOT / "tools/bundle", "--from", BUILD, cls.archive], check=True,
                        stdout=subprocess.DEVNULL)
         subprocess.run(["tar", "xzf", cls.archive, "-C", cls.place], check=True)
         cls.root = cls.place / "lathe"
