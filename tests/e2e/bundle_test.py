@@ -1,5 +1,5 @@
-"""The archive that tools/bundle makes, unpacked on a machine that has nothing of what Lathe is built
-with: headers, libraries and CAF are covered up in a mount namespace of the test's own."""
+"""The archive that tools/bundle makes, on a machine that has nothing of what Lathe is built with:
+headers, libraries and CAF are covered up in a mount namespace of the test's own."""
 
 import os
 import subprocess
@@ -15,9 +15,8 @@ BUILD = Path(LATHE).parents[1]
 
 # Runs "$@" without what tools/setup has installed.
 COVER_UP = """
-cover() { mount -t tmpfs none "$1"; }
-for folder in /usr/include/boost /usr/include/fmt /usr/include/spdlog /usr/include/yaml-cpp "$CAF"; do
-  [ ! -d "$folder" ] || cover "$folder" || exit 99
+for folder in "$CAF" /usr/include/boost /usr/include/fmt /usr/include/spdlog; do
+  [ ! -d "$folder" ] || mount -t tmpfs none "$folder" || exit 99
 done
 for name in simdjson spdlog fmt yaml-cpp boost_json seccomp sqlite3 ssl crypto; do
   for file in /usr/include/$name*.h /usr/lib/*/lib$name.so* /usr/lib/*/lib$name.a; do

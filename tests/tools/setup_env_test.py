@@ -1,4 +1,4 @@
-"""What `lathe setup-env` does with a machine that has everything, and with one that lacks something.
+"""What `lathe setup-env` does on a machine that has everything, and on one that lacks something.
 
 Builds a source tree of two tiny files: the real one takes a minute.
 """

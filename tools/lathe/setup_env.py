@@ -1,7 +1,8 @@
 """Builds the native part of the evaluation processes for the Python that runs this file.
 
-`lathe setup-env PYTHON` runs it: the module `lathe_native` is made for that Python, `lathe-verifier`
-for its torch. Calls g++ directly, because a GPU host has a compiler and often nothing else.
+`lathe setup-env PYTHON` runs it: the module `lathe_native` is made for that Python and
+`lathe-verifier` for its torch. Calls g++ directly, because a GPU host has a compiler and often
+nothing else.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from typing import Iterable
 
 # What is built, relative to the sources: a file that matches belongs to it, no list to keep.
 NATIVE = "gpu/processes/native*.cpp"
-NATIVE_HEADERS = "gpu/processes/native*.hpp"
 VERIFIER = "gpu/verifier/*.cpp"
 NOT_VERIFIER = {"verifier_process.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
+HEADERS = ("gpu/processes/native*.hpp", "gpu/verifier/*.hpp", "messages/enum_names.hpp")
 SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
 
 CUDA_HEADERS = ("cuda.h", "cupti.h", "crt/host_defines.h")  # the last: pip may leave it out
@@ -61,6 +62,8 @@ def main() -> None:
         set_up(arguments.source, arguments.into, arguments.link)
     except Lacking as lacking:
         sys.exit(fail(str(lacking)))
+    except KeyboardInterrupt:
+        sys.exit(130)
     except OSError as error:
         sys.exit(fail(f"{error.filename or arguments.into}: {error.strerror}"))
 
@@ -111,12 +114,11 @@ def find_compiler() -> str:
     """Returns a C++20 compiler: $CXX, or the g++ on the path."""
     compiler = shutil.which(os.environ.get("CXX") or "g++")
     if compiler is None:
-        raise Lacking(f"there is no C++ compiler: install g++ {OLDEST_COMPILER} or newer, or set CXX")
-    asked = subprocess.run([compiler, "-dumpfullversion", "-dumpversion"], capture_output=True,
-                           text=True)
-    version = asked.stdout.strip()
-    is_gcc = "clang" not in Path(compiler).name
-    if is_gcc and version.split(".")[0].isdigit() and int(version.split(".")[0]) < OLDEST_COMPILER:
+        raise Lacking(f"there is no C++ compiler: install g++ {OLDEST_COMPILER} or newer, "
+                      "or set CXX")
+    asked = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True)
+    version = asked.stdout.strip()  # clang does not know this switch
+    if asked.returncode == 0 and int(version.partition(".")[0]) < OLDEST_COMPILER:
         raise Lacking(f"{compiler} is version {version}: g++ {OLDEST_COMPILER} or newer is needed")
     return compiler
 
@@ -169,7 +171,7 @@ def fingerprint(source: Path, torch_version: str, torch: Path) -> str:
     for part in (sys.executable, sys.version, torch_version, str(torch)):
         digest.update(part.encode() + b"\0")
     digest.update("\0".join(find_cuda_headers(torch)).encode())
-    for pattern in (NATIVE_HEADERS, NATIVE, SCRIPTS, "gpu/verifier/*.[ch]pp", "messages/enum_names.hpp"):
+    for pattern in (NATIVE, SCRIPTS, VERIFIER, *HEADERS):
         for path in sources_of(source, pattern):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(Path(__file__).read_bytes())

@@ -41,9 +41,8 @@ int use_own_build(const installation& home, const std::string& python) {
   std::error_code failed;
   for (auto& place : environment_places(home))
     if (fs::remove(place.folder / place.link, failed); failed)
-      return fail(environment_lacks,
-                  fmt::format("cannot remove {}/{}: {}", place.folder.string(), place.link,
-                              failed.message()));
+      return fail(environment_lacks, fmt::format("cannot remove {}/{}: {}", place.folder.string(),
+                                                 place.link, failed.message()));
   fmt::print("{}: ready for {}, by Lathe's own build\n", home.folder.string(), python);
   return done;
 }
