@@ -177,6 +177,10 @@ bool evaluation::time() {
 }
 
 bool evaluation::audit(const race_result& found) {
+  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
+  if (!lease)
+    return give_up(std::move(lease.error()));
+  held_lease held{leases_, *lease};
   enter("audit");
   for (auto& kept : found.kept) {
     if (!compare(*kept.draw, kept.output)) {
@@ -198,10 +202,6 @@ bool evaluation::audit(const race_result& found) {
 // Records one more call: what the device did for it, on which streams, and whether all of it was
 // done when the call said so.
 bool evaluation::trace() {
-  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
-  if (!lease)
-    return give_up(std::move(lease.error()));
-  held_lease held{leases_, *lease};
   auto& draw = oracle_.checked().back();
   auto found = call({{"op", "trace"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (!found.ok())
@@ -323,6 +323,19 @@ bool evaluation::refuse(std::string rule, std::string evidence) {
 bool evaluation::give_up(caf::error why) {
   broken_ = std::move(why);
   return false;
+}
+
+// -- the task -----------------------------------------------------------------------------
+
+caf::expected<std::shared_ptr<task_oracle>>
+prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases) {
+  if (!site.device().cuda)
+    return task_oracle::prepare(subject, site);
+  auto lease = leases.acquire(lease_kind::shared, 0);
+  if (!lease)
+    return std::move(lease.error());
+  held_lease held{leases, *lease};
+  return task_oracle::prepare(subject, site);
 }
 
 // -- baselines ----------------------------------------------------------------------------

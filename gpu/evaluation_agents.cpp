@@ -49,10 +49,10 @@ preparer_actor spawn_preparer(caf::actor_system& sys, std::shared_ptr<evaluation
   auto run = [site, owner](preparer_actor::pointer self) -> preparer_actor::behavior_type {
     return {
       [self, site, owner](prepare_request& x) -> caf::result<task_profile> {
-        auto oracle = task_oracle::prepare(x.subject, *site);
+        owner_leases leases{self->system(), owner, x.subject.name};
+        auto oracle = prepare_oracle(x.subject, *site, leases);
         if (!oracle)
           return std::move(oracle.error());
-        owner_leases leases{self->system(), owner, x.subject.name};
         if (auto error = measure_baselines(**oracle, *site, leases, site->config().baselines))
           return error;
         site->add_oracle(x.subject.name, *oracle);

@@ -63,13 +63,18 @@ caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths
     return make_error(errc::environment_error,
                       "Lathe is not set up for a Python yet: run lathe setup-env PYTHON, with a "
                       "Python that has torch");
-  std::unique_ptr<evaluation_site> result{new evaluation_site(std::move(paths), std::move(config))};
+  auto where = find_device(config.device);
+  if (!where)
+    return std::move(where.error());
+  std::unique_ptr<evaluation_site> result{
+    new evaluation_site(std::move(paths), std::move(config), std::move(*where))};
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
   if (!warm)
     return std::move(warm.error());
   result->warm_ = std::move(*warm);
   result->verifier_
-    = std::make_unique<verifier::verifier_process>(result->paths_.verifier.string());
+    = std::make_unique<verifier::verifier_process>(result->paths_.verifier.string(),
+                                                   result->device_.visible());
   if (auto error = result->look_around())
     return error;
   if (result->config_.require_sandbox && !result->missing_.empty())

@@ -38,6 +38,12 @@ std::vector<leaf> exact_leaves(const value* exact, const std::vector<leaf>& expe
   return fits ? result : std::vector<leaf>{};
 }
 
+tensor_comparison on_cpu(tensor_comparison x) {
+  for (auto* tensor : {&x.off, &x.error, &x.limit})
+    *tensor = tensor->cpu();
+  return x;
+}
+
 // Adds one output's result; the first output that is off is the one described.
 void add(comparison& sum, precision& worst, const tensor_comparison& found) {
   sum.agrees = sum.agrees && found.agrees;
@@ -66,7 +72,8 @@ comparison judge(const value& expected, const value* exact, const value& got,
     if (found.agrees)
       continue;
     if (result.evidence.empty())
-      result.evidence = describe_errors(reference, answer, found, allowed.policy);
+      result.evidence = describe_errors({reference.name, reference.tensor.cpu()}, answer.cpu(),
+                                        on_cpu(std::move(found)), allowed.policy);
     else
       also_off.push_back(reference.name);
   }

@@ -1,6 +1,7 @@
 #include "gpu/verifier/requests.hpp"
 
 #include "gpu/verifier/audit.hpp"
+#include "gpu/verifier/compute_device.hpp"
 #include "gpu/verifier/judge.hpp"
 
 #include <boost/json.hpp>
@@ -37,7 +38,10 @@ reading read_file(const json::value& position, std::span<const int> fds) {
   auto index = position.to_number<std::size_t>();
   if (index >= fds.size())
     throw bad_request{"a descriptor is missing"};
-  return read_values(fds[index]);
+  auto result = read_values(fds[index]);
+  if (result)
+    move_to(compute_device(), result.content);
+  return result;
 }
 
 value read_reference(const json::value& position, std::span<const int> fds) {

@@ -122,7 +122,7 @@ tensor_comparison compare_discrete(const at::Tensor& expected, const at::Tensor&
   tensor_comparison result;
   constexpr auto infinite = std::numeric_limits<double>::infinity();
   result.off = expected != got;
-  result.error = at::zeros(expected.sizes(), at::kDouble).masked_fill(result.off, infinite);
+  result.error = at::zeros(expected.sizes(), expected.options().dtype(at::kDouble)).masked_fill(result.off, infinite);
   result.limit = at::scalar_tensor(0, at::kDouble);
   result.agrees = !result.off.any().item<bool>();
   result.ratio = result.agrees ? 0 : worst_ratio;

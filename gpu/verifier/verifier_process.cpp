@@ -29,15 +29,16 @@ caf::error failed(const std::string& why) {
 
 // The process gets its socket, our standard streams and nothing else: no other descriptor and an
 // environment of its own.
-int spawn(const std::string& executable, int socket, pid_t& pid) {
+int spawn(const std::string& executable, const std::string& gpu, int socket, pid_t& pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, socket, socket_fd);
   posix_spawn_file_actions_addclosefrom_np(&actions, socket_fd + 1);
   std::string name = executable;
-  std::string environment = "OMP_NUM_THREADS=1";
+  std::string threads = "OMP_NUM_THREADS=1";
+  std::string visible = "CUDA_VISIBLE_DEVICES=" + gpu;
   std::array<char*, 2> arguments{name.data(), nullptr};
-  std::array<char*, 2> variables{environment.data(), nullptr};
+  std::array<char*, 3> variables{threads.data(), visible.data(), nullptr};
   auto result =
     ::posix_spawn(&pid, executable.c_str(), &actions, nullptr, arguments.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
@@ -71,7 +72,10 @@ auto read_reply(const json::object& reply, Read read) -> caf::expected<decltype(
 
 } // namespace
 
-verifier_process::verifier_process(std::string executable) : executable_(std::move(executable)) {}
+verifier_process::verifier_process(std::string executable, std::string gpu)
+  : executable_(std::move(executable)), gpu_(std::move(gpu)) {
+  // nop
+}
 
 verifier_process::~verifier_process() {
   stop();
@@ -152,7 +156,7 @@ caf::error verifier_process::start() {
   auto ends = gpu::channel::make();
   if (!ends)
     return std::move(ends.error());
-  if (auto code = spawn(executable_, ends->second.get(), pid_); code != 0) {
+  if (auto code = spawn(executable_, gpu_, ends->second.get(), pid_); code != 0) {
     pid_ = -1;
     return make_error(errc::environment_error,
                       "cannot start " + executable_ + ": " + std::strerror(code));

@@ -23,7 +23,8 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Will run the `lathe-verifier` at `executable`.
-  explicit verifier_process(std::string executable);
+  /// @param gpu the one to compare on, by its UUID; empty: the CPU. Whoever asks holds a lease.
+  explicit verifier_process(std::string executable, std::string gpu = {});
 
   verifier_process(const verifier_process&) = delete;
   verifier_process& operator=(const verifier_process&) = delete;
@@ -51,6 +52,7 @@ private:
 
   std::mutex mutex_; // guards what follows
   std::string executable_;
+  std::string gpu_;
   std::optional<gpu::channel> channel_; // there while the process is
   pid_t pid_ = -1;
 };

@@ -203,7 +203,7 @@ def products(source: Path, place: Path, torch: Path) -> list[Product]:
                 # torch last: it carries other libraries' headers in versions of its own.
                 [*flags, "-DFMT_HEADER_ONLY", "-idirafter", str(torch / "include")],
                 [*library_flags, "-lboost_json", "-lsimdjson", f"-L{torch / 'lib'}", "-ltorch_cpu",
-                 "-lc10", f"-Wl,-rpath,$ORIGIN:{torch / 'lib'}", "-Wl,--allow-shlib-undefined",
+                 "-lc10", f"-Wl,-rpath,$ORIGIN:{torch / 'lib'}", "-Wl,--allow-shlib-undefined", "-ldl",
                  "-pthread"]),
     ]
 
