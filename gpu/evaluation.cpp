@@ -22,6 +22,10 @@ constexpr double allowed_error = 8;
 // A winner is measured this many times longer before it is handed out.
 constexpr double confirmation = 3;
 
+// What two processes differ in that launch the same kernels, as a share of the time in which the
+// device waits for the host: 1.6 to 2 % on an H200 host, each pinned to the same core.
+constexpr double process_spread = 0.025;
+
 constexpr auto compare_limit = 120s;
 
 // Enough for a traceback or a compiler's first errors, and little enough for a prompt.
@@ -182,8 +186,15 @@ bool evaluation::audit(const race_result& found) {
     return give_up(std::move(lease.error()));
   held_lease held{leases_, *lease};
   enter("audit");
-  for (auto& kept : found.kept) {
-    if (!compare(*kept.draw, kept.output)) {
+  for (auto* draw : found.kept) {
+    auto output = make_answer_file(*draw);
+    if (!output)
+      return give_up(std::move(output.error()));
+    int fds[] = {output->fd()};
+    auto handed_over = call({{"op", "kept"}}, fds, site_.config().run_limit);
+    if (!handed_over.ok())
+      return fail(handed_over.problem());
+    if (!compare(*draw, *output)) {
       if (verdict_.outcome == outcome::incorrect)
         return refuse("wrong-when-timed",
                       "right in the check, wrong while it was timed: " + verdict_.evidence);
@@ -209,8 +220,11 @@ bool evaluation::trace() {
   device_trace x;
   x.kernels = found.integer("kernels").value_or(0);
   x.late = static_cast<double>(found.integer("late_ns").value_or(0)) * 1e-9;
+  x.busy = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
   if (auto refused = check_trace(x, oracle_.kernels()))
     return refuse(refused->rule, refused->evidence);
+  auto host_share = 1 - std::min(1.0, x.busy / verdict_.timing->candidate);
+  verdict_.timing = widened(*verdict_.timing, process_spread * host_share);
   return true;
 }
 

@@ -24,8 +24,9 @@ std::size_t flush_size() {
   return 2 * static_cast<std::size_t>(level2 > 0 ? level2 : usual_cache);
 }
 
-// Its threads launch kernels; the driver and torch bring a few that help.
-constexpr std::int32_t gpu_timing_cpus = 4;
+// A process that moves between cores launches kernels at another speed on each: measured on an H200,
+// two processes with the same model differed by up to a third, and by 2 % on one core.
+constexpr std::int32_t gpu_timing_cpus = 1;
 
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
 constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;

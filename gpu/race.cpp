@@ -100,13 +100,13 @@ std::size_t race::calls_for(double seconds) const {
 bool race::warm_up() {
   plan x;
   x.sequence.assign(2 + random_() % 5, seen_.front());
-  auto reference = run_block(oracle_.process(), x, nullptr);
-  auto candidate = run_block(candidate_, x, nullptr);
+  auto reference = run_block(oracle_.process(), x, false);
+  auto candidate = run_block(candidate_, x, false);
   if (!accept(reference, candidate))
     return false;
   while (site_.device().cuda && since(began_) < ramp_up) {
-    reference = run_block(oracle_.process(), x, nullptr);
-    candidate = run_block(candidate_, x, nullptr);
+    reference = run_block(oracle_.process(), x, false);
+    candidate = run_block(candidate_, x, false);
     if (!accept(reference, candidate))
       return false;
   }
@@ -118,24 +118,19 @@ bool race::warm_up() {
 
 bool race::pair_of_blocks() {
   auto x = next_plan();
-  std::optional<shared_memory> output;
-  if (result_.kept.size() < most_kept) {
-    if (auto made = make_answer_file(*x.sequence[x.keep]))
-      output = std::move(*made);
-  }
-  auto* kept = output ? &*output : nullptr;
+  auto keep = result_.kept.size() < most_kept;
   // The side that goes first changes, so that neither always meets a cold cache.
   std::optional<lap> reference;
   if (pairs_ % 2 == 0)
-    reference = run_block(oracle_.process(), x, nullptr);
-  auto candidate = run_block(candidate_, x, kept);
+    reference = run_block(oracle_.process(), x, false);
+  auto candidate = run_block(candidate_, x, keep);
   if (!reference)
-    reference = run_block(oracle_.process(), x, nullptr);
+    reference = run_block(oracle_.process(), x, false);
   if (!accept(*reference, candidate))
     return false;
   record(x, *reference, candidate);
-  if (output)
-    result_.kept.push_back({x.sequence[x.keep], std::move(*output)});
+  if (keep)
+    result_.kept.push_back(x.sequence[x.keep]);
   return true;
 }
 
@@ -155,21 +150,17 @@ race::plan race::next_plan() {
   return result;
 }
 
-race::lap race::run_block(worker_process& runner, const plan& x,
-                          const shared_memory* output) const {
+race::lap race::run_block(worker_process& runner, const plan& x, bool keep) const {
   boost::json::array names;
   for (auto* draw : x.sequence)
     names.emplace_back(draw->name);
   boost::json::object request{
     {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
-  std::vector<int> fds;
-  if (output != nullptr) {
+  if (keep)
     request["keep"] = boost::json::array{x.keep};
-    fds.push_back(output->fd());
-  }
   auto begin = clock::now();
   lap result{
-    runner.call(std::move(request), fds, milliseconds(site_.config().run_limit)), {}, {}, {}};
+    runner.call(std::move(request), {}, milliseconds(site_.config().run_limit)), {}, {}, {}};
   result.clocks.wall = since(begin);
   result.seconds = seconds_in(result.answer, "ns");
   result.host_seconds = seconds_in(result.answer, "host_ns");

@@ -14,11 +14,6 @@
 
 namespace lathe::gpu {
 
-/// An output that was produced while the clock ran, to be compared afterwards.
-struct kept_output {
-  const input_draw* draw = nullptr;
-  shared_memory output;
-};
 
 /// What a race found.
 struct race_result {
@@ -26,7 +21,7 @@ struct race_result {
   std::optional<refusal> refused;
   std::optional<failure> failed;        ///< the candidate broke while it was timed
   std::string broken;                   ///< the reference broke: nobody's verdict
-  std::vector<kept_output> kept;
+  std::vector<const input_draw*> kept;  ///< the draws whose outputs the candidate has kept, in order
   double wall = 0;                      ///< [seconds] of the exclusive lease
 };
 
@@ -63,7 +58,7 @@ private:
   std::size_t calls_for(double seconds) const;
   bool pair_of_blocks();
   plan next_plan();
-  lap run_block(worker_process& runner, const plan& x, const shared_memory* output) const;
+  lap run_block(worker_process& runner, const plan& x, bool keep) const;
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;

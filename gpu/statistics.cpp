@@ -141,6 +141,12 @@ std::optional<timing> ratio_interval(const std::vector<block>& reference,
   return result;
 }
 
+timing widened(timing x, double share) {
+  x.low *= 1 - share;
+  x.high *= 1 + share;
+  return x;
+}
+
 double relative_half_width(const timing& x) {
   return (x.high - x.low) / (2 * x.speedup);
 }

@@ -24,15 +24,27 @@ void stopping_rule::add(block reference, block candidate, double elapsed) {
     return;
   if (precise())
     reason_ = stop_reason::precise;
+  else if (clear())
+    reason_ = stop_reason::clear;
   else if (hopeless())
     reason_ = stop_reason::hopeless;
   else if (out_of_time)
     reason_ = stop_reason::out_of_time;
 }
 
-bool stopping_rule::precise() const {
+bool stopping_rule::narrower_than(double half_width) const {
   return result_ && std::min(reference_samples_, candidate_samples_) >= options_.fewest_samples
-         && relative_half_width(*result_) <= options_.half_width;
+         && relative_half_width(*result_) <= half_width;
+}
+
+bool stopping_rule::precise() const {
+  return narrower_than(options_.half_width);
+}
+
+bool stopping_rule::clear() const {
+  return narrower_than(options_.clear_half_width)
+         && (result_->low > 1 + options_.clear_distance
+             || result_->high < 1 - options_.clear_distance);
 }
 
 bool stopping_rule::hopeless() const {

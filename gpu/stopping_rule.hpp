@@ -9,12 +9,15 @@ namespace lathe::gpu {
 /// Why a measurement ended.
 enum class stop_reason : std::uint8_t {
   precise,     ///< the interval is narrow enough
+  clear,       ///< so clearly faster or slower that a wider interval will do
   out_of_time, ///< the time budget is used up; the interval is what it is
   hopeless,    ///< so clearly slower than the reference that precision is wasted on it
 };
 
 struct stopping_options {
   double half_width = 0.005;       ///< of the speed-up's 95 % interval, relative
+  double clear_half_width = 0.01;  ///< of a speed-up whose interval stays away from 1 by ...
+  double clear_distance = 0.05;    ///< ... this much
   std::size_t fewest_samples = 20; ///< a side; not asked of a hopeless candidate
   double budget = 2;               ///< [seconds]
   double hopeless = 0.9;           ///< a speed-up that even the interval's upper end stays under
@@ -51,6 +54,8 @@ public:
 
 private:
   bool precise() const;
+  bool clear() const;
+  bool narrower_than(double half_width) const;
   bool hopeless() const;
 
   stopping_options options_;
@@ -69,7 +74,8 @@ namespace lathe {
 
 template <>
 struct enum_names<gpu::stop_reason> {
-  static constexpr std::array<std::string_view, 3> value = {"precise", "out_of_time", "hopeless"};
+  static constexpr std::array<std::string_view, 4> value = {"precise", "clear", "out_of_time",
+                                                            "hopeless"};
 };
 
 } // namespace lathe

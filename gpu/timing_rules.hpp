@@ -61,6 +61,7 @@ std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<d
 struct device_trace {
   std::int64_t kernels = 0; ///< launched, on any stream and by any thread
   double late = 0;          ///< [seconds] by which the last of them ended after the call
+  double busy = 0;          ///< [seconds] during which anything ran
 };
 
 /// Refuses with `late-work` a candidate whose device is busy after its call, and with

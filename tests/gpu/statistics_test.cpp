@@ -164,3 +164,12 @@ TEST(statistics, a_few_very_slow_calls_do_not_move_the_interval) {
   EXPECT_LT(gpu::relative_half_width(*found), 0.02);
   EXPECT_GE(coverage({.outliers = 0.05}, 10, 5), 0.93);
 }
+
+TEST(statistics, what_processes_differ_in_widens_the_interval_and_nothing_else) {
+  timing measured{2e-3, 1e-3, 2.0, 1.99, 2.01, 100, 10};
+  auto found = gpu::widened(measured, 0.02);
+  EXPECT_DOUBLE_EQ(found.low, 1.99 * 0.98);
+  EXPECT_DOUBLE_EQ(found.high, 2.01 * 1.02);
+  EXPECT_EQ(found.speedup, measured.speedup);
+  EXPECT_TRUE(gpu::widened({1, 1, 1.01, 1.005, 1.015, 100, 10}, 0.02).tie());
+}

@@ -56,6 +56,16 @@ TEST(stopping_rule, a_quiet_host_needs_no_more_than_the_fewest_samples) {
   EXPECT_EQ(rule.result()->samples, 24);
 }
 
+TEST(stopping_rule, a_clear_win_needs_less_precision_than_a_close_call) {
+  stopping_rule clear;
+  auto soon = measurement(2e-3, 1e-3, 0.05).run(clear, 10, 1e-3);
+  EXPECT_EQ(clear.reason(), stop_reason::clear);
+  stopping_rule close;
+  auto later = measurement(1e-3, 0.98e-3, 0.05).run(close, 10, 1e-3);
+  EXPECT_EQ(close.reason(), stop_reason::precise);
+  EXPECT_GT(later, 2 * soon);
+}
+
 TEST(stopping_rule, a_narrow_interval_from_too_few_samples_is_not_enough) {
   stopping_rule rule;
   EXPECT_EQ(measurement(2e-3, 1e-3, 1e-4).run(rule, 2, 0.01), 10);
