@@ -25,7 +25,8 @@ outgoing session_state::message_for(const request_issued& request) const {
       return prepare_request{subject_};
     return evaluation_request{subject_.name, request.id,
                               candidate{entry->id, text(entry->hash), entry->origin},
-                              entry->line < 0 ? 0 : line_priority, request.confirm};
+                              entry->line < 0 ? 0 : line_priority, request.confirm,
+                              !request.confirm && profiles_winners()};
   }
   auto* agent = plan_.agent(request.target);
   auto* entry = find(request.subject);
@@ -58,6 +59,14 @@ outgoing session_state::message_for(const request_issued& request) const {
                                 parent_entry->verdict->timing->candidate, parent_entry->speedup(),
                                 parent_entry->insight});
   return result;
+}
+
+bool session_state::profiles_winners() const {
+  auto next = targets(std::string{evaluator_node}, "correct");
+  return std::any_of(next.begin(), next.end(), [this](const std::string& target) {
+    auto* agent = plan_.agent(target);
+    return agent != nullptr && agent->role == role::profiler;
+  });
 }
 
 std::vector<attempt_note> session_state::lessons() const {

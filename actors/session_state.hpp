@@ -179,6 +179,7 @@ private:
   std::size_t outstanding(const std::string& target) const;
 
   std::vector<attempt_note> lessons() const;
+  bool profiles_winners() const;
 
   // -- members ------------------------------------------------------------------------------------
 

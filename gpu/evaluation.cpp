@@ -86,7 +86,7 @@ caf::expected<verdict> evaluation::run() {
     return std::move(*screened);
   }
   verdict_.outcome = outcome::correct;
-  if (build() && warm() && check() && time())
+  if (build() && warm() && check() && time() && request_.want_profile)
     profile();
   if (broken_)
     return broken_;
@@ -229,8 +229,6 @@ bool evaluation::trace() {
 }
 
 void evaluation::profile() {
-  if (request_.confirm)
-    return;
   enter("profile");
   auto& draw = oracle_.checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);

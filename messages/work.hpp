@@ -239,13 +239,15 @@ struct evaluation_request {
   candidate subject;
   std::int32_t priority = 0; ///< higher goes first
   bool confirm = false;      ///< times a winner once more, longer, before it is handed to the user
+  bool want_profile = false; ///< when it is correct, says where its time goes
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, evaluation_request& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
                             f.field("subject", x.subject), f.field("priority", x.priority),
-                            f.field("confirm", x.confirm));
+                            f.field("confirm", x.confirm),
+                            f.field("want_profile", x.want_profile));
 }
 
 // -- pools -----------------------------------------------------------------------------

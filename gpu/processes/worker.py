@@ -253,7 +253,10 @@ class Worker:
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
         arguments = copy_of(self.pristine(request["inputs"]))
-        with torch.no_grad(), torch.profiler.profile(record_shapes=True) as profiler:
+        device = "cuda" if self.device.name == "cuda" else None
+        # Not torch.profiler's: that one imports a compiler, for a second, to record the same.
+        recording = torch.autograd.profiler.profile(use_device=device, record_shapes=True)
+        with torch.no_grad(), recording as profiler:
             model(*arguments)
         averages = profiler.key_averages(group_by_input_shape=True)
         text = averages.table(sort_by="self_cpu_time_total", row_limit=20)

@@ -138,6 +138,20 @@ TEST(session_state, a_correct_candidate_goes_to_search_and_profiler) {
   EXPECT_THAT(newest.parents, ElementsAre(id));
 }
 
+TEST(session_state, a_profile_is_asked_for_only_where_a_profiler_gets_it) {
+  auto asks = [](topology plan) {
+    session_driver x{std::move(plan)};
+    x.ideas({"fuse"});
+    auto request = x.state.in_flight().at(x.waiting("evaluator", x.code("coder")));
+    return std::get<evaluation_request>(x.state.message_for(request)).want_profile;
+  };
+  auto plan = test::small_topology();
+  EXPECT_TRUE(asks(plan));
+  for (auto& route : plan.routes)
+    std::erase(route.targets, "profiler");
+  EXPECT_FALSE(asks(plan));
+}
+
 TEST(session_state, a_rejected_candidate_is_fixed_at_most_as_often_as_configured) {
   session_driver x{test::small_topology()};
   x.ideas({"fuse"});

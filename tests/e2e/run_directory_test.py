@@ -67,7 +67,10 @@ class RunDirectory(LatheCase):
         self.assert_sentence(ended, USER_MISTAKE, "--resume")
 
     def test_a_run_that_is_over_can_be_read_anywhere_and_not_changed(self) -> None:
-        self.assert_code(self.lathe(*self.run_it, "--name", "r"), NOT_BETTER)
+        quiet = self.lathe(*self.run_it, "--name", "r")
+        self.assert_code(quiet, NOT_BETTER)
+        self.assertEqual(quiet.err, "")
+        self.assertNotIn("ready", quiet.out)
         ended = self.lathe("apply", "runs/r", "t.yaml", "--yes")
         self.assert_sentence(ended, USER_MISTAKE, "runs/r", "not live", "--resume")
         self.assert_sentence(self.lathe("apply", "nowhere", "t.yaml"), USER_MISTAKE, "nowhere")

@@ -208,6 +208,22 @@ TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
   EXPECT_EQ(first, third);
 }
 
+TEST_F(foreign_code, a_profile_names_operators_and_imports_nothing_for_it) {
+  auto worker = spawn();
+  prepare(*worker, "print(len(sys.modules)); return x.softmax(0)");
+  ASSERT_TRUE(run(*worker).ok());
+  auto answer = worker->call({{"op", "profile"}, {"inputs", "x"}}, {}, 60s);
+  ASSERT_TRUE(answer.ok()) << answer.problem().message;
+  EXPECT_THAT(answer.text("text").value_or(""), HasSubstr("aten::_softmax"));
+  EXPECT_THAT(answer.text("text").value_or(""), HasSubstr("[[4], [], []]")) << "shapes";
+  std::istringstream printed{worker->output_tail()};
+  int before = 0;
+  int during = 0;
+  printed >> before >> during;
+  EXPECT_GT(before, 0);
+  EXPECT_EQ(before, during);
+}
+
 TEST_F(foreign_code, recipes_answer_with_a_book_of_drafts) {
   auto worker = spawn();
   auto task = gpu::shared_memory::holding("import torch\n"
