@@ -137,9 +137,6 @@ bool evaluation::check() {
     ++verdict_.correctness->input_draws;
   }
   verdict_.correctness->weight_draws = static_cast<std::int32_t>(weights + 1);
-  for (auto& draw : oracle_.timed())
-    if (!give(draw))
-      return false;
   return true;
 }
 
@@ -274,6 +271,8 @@ void evaluation::enter(std::string stage) {
 // -- endings ------------------------------------------------------------------------------
 
 bool evaluation::fail(const failure& why) {
+  if (why.how == outcome::refused)
+    return refuse(why.rule, why.message);
   verdict_.outcome = why.how;
   auto& stage = verdict_.stages.back().stage;
   auto text = why.summary.empty() ? why.message : why.summary;

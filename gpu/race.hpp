@@ -48,7 +48,6 @@ private:
   struct plan {
     std::vector<const input_draw*> sequence;
     std::optional<std::size_t> fresh; ///< the call whose inputs are new to the candidate
-    std::size_t keep = 0;             ///< the call whose output is compared afterwards
   };
 
   /// One side's answer to a block.
@@ -61,11 +60,13 @@ private:
   bool warm_up();
   bool pair_of_blocks();
   plan next_plan();
-  lap run_block(worker_process& runner, const plan& x, const shared_memory* output) const;
+  lap run_block(worker_process& runner, const plan& x) const;
+  bool give(const input_draw& draw);
+  bool keep(const plan& x, const lap& candidate);
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
-  void judge();
+  void judge(double cpu);
 
   evaluation_site& site_;
   task_oracle& oracle_;
@@ -82,6 +83,7 @@ private:
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;
   std::size_t pairs_ = 0;
+  double asked_ = 0; // [seconds] that the candidate was busy at our request
   race_result result_;
 };
 

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "gpu/processes/native.hpp"
+#include "gpu/processes/native_integrity.hpp"
 
 #include <exception>
 #include <string>
@@ -119,12 +120,21 @@ PyObject* timed_call(PyObject*, PyObject* args) {
   PyObject* arguments = nullptr;
   if (!PyArg_ParseTuple(args, "OO!", &callable, &PyTuple_Type, &arguments))
     return nullptr;
-  auto start = native::now();
-  auto result = PyObject_Call(callable, arguments, nullptr);
-  auto end = native::now();
-  if (result == nullptr)
+  PyObject* result = nullptr;
+  std::int64_t start = 0;
+  std::int64_t end = 0;
+  {
+    native::foreign_section section;
+    start = native::now();
+    result = PyObject_Call(callable, arguments, nullptr);
+    end = native::now();
+  }
+  auto fine = native::look_after(result);
+  if (result != nullptr)
+    native::drop(result);
+  if (result == nullptr || !fine)
     return nullptr;
-  return Py_BuildValue("(NL)", result, static_cast<long long>(end - start));
+  return PyLong_FromLongLong(end - start);
 }
 
 PyObject* flush_cache(PyObject*, PyObject* args) {
@@ -145,7 +155,7 @@ PyObject* poison_memory(PyObject*, PyObject* args) {
   return none();
 }
 
-PyMethodDef methods[] = {
+constexpr PyMethodDef methods[] = {
   {"lead_process_group", lead_process_group, METH_NOARGS,
    "lead_process_group(): lead a new process group that dies with its parent"},
   {"enter_namespaces", enter_namespaces, METH_NOARGS,
@@ -160,7 +170,7 @@ PyMethodDef methods[] = {
   {"keep_house", keep_house, METH_VARARGS,
    "keep_house(worker) -> its wait status, having reaped everything else"},
   {"timed_call", timed_call, METH_VARARGS,
-   "timed_call(callable, args) -> (result, nanoseconds of the call)"},
+   "timed_call(callable, args) -> nanoseconds of the call"},
   {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {nullptr, nullptr, 0, nullptr}};
@@ -169,7 +179,7 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT,
                       "lathe_native",
                       "What the evaluation processes do in C++.",
                       -1,
-                      methods,
+                      const_cast<PyMethodDef*>(methods), // Python only reads it
                       nullptr,
                       nullptr,
                       nullptr,
@@ -178,5 +188,8 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT,
 } // namespace
 
 PyMODINIT_FUNC PyInit_lathe_native() {
-  return PyModule_Create(&module);
+  auto result = PyModule_Create(&module);
+  if (result != nullptr)
+    PyModule_AddFunctions(result, native::integrity_methods());
+  return result;
 }

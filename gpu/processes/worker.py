@@ -19,6 +19,8 @@ from typing import Any
 import lathe_native
 import torch
 
+import failures
+import integrity
 import values
 from failures import BadRequest, Failure, describe
 
@@ -34,6 +36,7 @@ def main(fd: int, threads: int) -> int:
     # The ones that were inherited believe that they write to the warm process's log.
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
+    lathe_native.take_key(fd)
     worker = Worker()
     with socket.socket(fileno=fd) as channel:
         while True:
@@ -41,14 +44,19 @@ def main(fd: int, threads: int) -> int:
             if not message:
                 return 0
             request = json.loads(message)
+            lathe_native.begin_request(request["id"])
             reply, made = worker.serve(request, fds)
-            socket.send_fds(channel, [json.dumps({"id": request["id"], **reply}).encode()], made)
+            answer = lathe_native.sealed(json.dumps({"id": request["id"], **reply}).encode())
+            socket.send_fds(channel, [answer], made)
             for done in [*fds, *made]:
                 os.close(done)
 
 
 class Worker:
     """One task's reference, or one candidate."""
+
+    __slots__ = ("module", "source", "shown", "class_name", "evaluate", "arguments", "seed",
+                 "model", "exact_model", "timed", "inputs", "made", "called")
 
     def __init__(self) -> None:
         self.module: ModuleType | None = None
@@ -63,6 +71,7 @@ class Worker:
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
         self.inputs: dict[str, Any] = {}
         self.made: list[int] = []  # descriptors that go out with the reply
+        self.called = False
 
     def serve(self, request: dict[str, Any], fds: list[int]) -> tuple[Reply, list[int]]:
         """Returns the reply and the descriptors that go with it."""
@@ -85,8 +94,10 @@ class Worker:
         self.source = os.path.join(os.environ["TMPDIR"], name + ".py")
         with open(self.source, "wb") as file:
             file.write(read_bytes(fds[0]))
+        own = [integrity, failures, values, sys.modules[__name__]]
+        integrity.seal(self.source, own, enforce=name == "candidate")
         try:
-            self.module = import_file(name, self.source)
+            self.module = lathe_native.foreign_call(import_file, (name, self.source))
         except BaseException as error:
             raise Failure("build_failed", "it does not import") from error
         self.find(self.class_name)
@@ -149,8 +160,11 @@ class Worker:
         self.model = self.exact_model = self.timed = None  # frees the last one's memory first
         self.arguments = values.read(fds[0])
         self.seed = request["seed"]
-        self.model = self.timed = self.build()
-        return {"parameters": count_parameters(self.model)}
+        self.model = self.timed = lathe_native.foreign_call(self.build, ())
+        parameters = lathe_native.foreign_call(count_parameters, (self.model,))
+        integrity.settle()
+        self.called = False
+        return {"parameters": parameters}
 
     def build(self) -> Any:
         create = self.find(self.class_name)
@@ -175,6 +189,10 @@ class Worker:
             torch.manual_seed(request["seed"])
         with torch.no_grad():
             output = self.call_exact(arguments) if exact else call_poisoned(model, arguments)
+        if not self.called:  # the first call may still compile and tune
+            integrity.settle()
+        self.called = True
+        integrity.look_at_flags()
         changed = differ(before, arguments)
         return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
 
@@ -193,20 +211,23 @@ class Worker:
     def time(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.constructed()
         sequence = [self.pristine(name) for name in request["sequence"]]
-        files = dict(zip(request.get("keep", []), fds, strict=True))
+        lathe_native.enter_phase("timed")
         buffers = values.map_tensors(sequence[0], torch.clone)
         nanoseconds = []
         changed = False
         with torch.no_grad():
-            for index, pristine in enumerate(sequence):
+            for pristine in sequence:
                 buffers = refill(buffers, pristine)
                 lathe_native.flush_cache(request.get("flush", 0))
-                output, taken = lathe_native.timed_call(self.timed, tuple(buffers))
-                nanoseconds.append(taken)
+                nanoseconds.append(lathe_native.timed_call(self.timed, tuple(buffers)))
                 changed = changed or differ(pristine, buffers)
-                if index in files:
-                    values.write(files[index], output)
-        return {"ns": nanoseconds, "inputs_changed": changed}
+        lathe_native.enter_phase("check")
+        integrity.look_at_flags()
+        return {"ns": nanoseconds, "inputs_changed": changed,
+                "kept": lathe_native.captured_call()}
+
+    def fetch(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return self.give(lathe_native.captured(), fds[0])
 
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -258,6 +279,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "forget": Worker.forget,
     "run": Worker.run,
     "time": Worker.time,
+    "fetch": Worker.fetch,
     "baseline": Worker.baseline,
     "profile": Worker.profile,
     "recipes": Worker.recipes,
@@ -292,7 +314,7 @@ def call_poisoned(model: Any, arguments: list[Any]) -> Any:
     """Calls the model with fresh memory filled with a pattern, so that nothing right lies in it."""
     lathe_native.poison_memory(POISON)
     try:
-        return model(*arguments)
+        return lathe_native.model_call(model, tuple(arguments))
     finally:
         lathe_native.poison_memory(0)
 
