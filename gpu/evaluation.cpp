@@ -148,9 +148,6 @@ bool evaluation::check() {
     ++verdict_.correctness->input_draws;
   }
   verdict_.correctness->weight_draws = static_cast<std::int32_t>(weights + 1);
-  for (auto& draw : oracle_.timed())
-    if (!give(draw))
-      return false;
   return true;
 }
 
@@ -186,12 +183,13 @@ bool evaluation::audit(const race_result& found) {
     return give_up(std::move(lease.error()));
   held_lease held{leases_, *lease};
   enter("audit");
-  for (auto* draw : found.kept) {
+  for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
+    auto* draw = found.kept[slot];
     auto output = make_answer_file(*draw);
     if (!output)
       return give_up(std::move(output.error()));
     int fds[] = {output->fd()};
-    auto handed_over = call({{"op", "kept"}}, fds, site_.config().run_limit);
+    auto handed_over = call({{"op", "fetch"}, {"slot", slot}}, fds, site_.config().run_limit);
     if (!handed_over.ok())
       return fail(handed_over.problem());
     if (!compare(*draw, *output)) {
@@ -313,6 +311,8 @@ void evaluation::enter(std::string stage) {
 // -- endings ------------------------------------------------------------------------------
 
 bool evaluation::fail(const failure& why) {
+  if (why.how == outcome::refused)
+    return refuse(why.rule, why.message);
   verdict_.outcome = why.how;
   auto& stage = verdict_.stages.back().stage;
   auto text = why.summary.empty() ? why.message : why.summary;

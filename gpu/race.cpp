@@ -28,8 +28,28 @@ constexpr std::size_t calls_to_settle = 1;
 // A GPU that idled needs so long under load to raise its clock [seconds].
 constexpr double ramp_up = 0.05;
 
-// Outputs of so many timed calls are kept for comparison.
-constexpr std::size_t most_kept = 6;
+// Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
+// is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
+// race of four thousand.
+constexpr std::size_t most_kept = 12;
+
+/// Stops one side's processes while the other side is timed.
+class still {
+public:
+  explicit still(worker_process& process) : process_(process) {
+    process_.freeze();
+  }
+
+  still(const still&) = delete;
+  still& operator=(const still&) = delete;
+
+  ~still() {
+    process_.thaw();
+  }
+
+private:
+  worker_process& process_;
+};
 
 double since(clock::time_point begin) {
   return std::chrono::duration<double>(clock::now() - begin).count();
@@ -79,12 +99,14 @@ race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate
 
 race_result race::run() {
   began_ = clock::now();
+  auto cpu = candidate_.cpu_seconds();
   if (warm_up())
     while (!is_finished() && pair_of_blocks())
       ;
   result_.wall = since(began_);
+  cpu = candidate_.cpu_seconds() - cpu;
   if (!result_.failed && !result_.refused && result_.broken.empty())
-    judge();
+    judge(cpu);
   return std::move(result_);
 }
 
@@ -100,13 +122,13 @@ std::size_t race::calls_for(double seconds) const {
 bool race::warm_up() {
   plan x;
   x.sequence.assign(2 + random_() % 5, seen_.front());
-  auto reference = run_block(oracle_.process(), x, false);
-  auto candidate = run_block(candidate_, x, false);
+  auto reference = run_block(oracle_.process(), x);
+  auto candidate = run_block(candidate_, x);
   if (!accept(reference, candidate))
     return false;
   while (site_.device().cuda && since(began_) < ramp_up) {
-    reference = run_block(oracle_.process(), x, false);
-    candidate = run_block(candidate_, x, false);
+    reference = run_block(oracle_.process(), x);
+    candidate = run_block(candidate_, x);
     if (!accept(reference, candidate))
       return false;
   }
@@ -118,19 +140,49 @@ bool race::warm_up() {
 
 bool race::pair_of_blocks() {
   auto x = next_plan();
-  auto keep = result_.kept.size() < most_kept;
+  if (x.fresh && !give(*x.sequence[*x.fresh]))
+    return false;
   // The side that goes first changes, so that neither always meets a cold cache.
   std::optional<lap> reference;
   if (pairs_ % 2 == 0)
-    reference = run_block(oracle_.process(), x, false);
-  auto candidate = run_block(candidate_, x, keep);
+    reference = run_block(oracle_.process(), x);
+  auto candidate = run_block(candidate_, x);
   if (!reference)
-    reference = run_block(oracle_.process(), x, false);
+    reference = run_block(oracle_.process(), x);
   if (!accept(*reference, candidate))
     return false;
   record(x, *reference, candidate);
-  if (keep)
-    result_.kept.push_back(x.sequence[x.keep]);
+  return keep(x, candidate);
+}
+
+// Just before its block: what a candidate does not have, it cannot work on ahead of the clock.
+bool race::give(const input_draw& draw) {
+  int fds[] = {draw.inputs.fd()};
+  auto taken = candidate_.call({{"op", "inputs"}, {"name", draw.name}}, fds,
+                               milliseconds(site_.config().run_limit));
+  asked_ += taken.wall;
+  if (!taken.ok())
+    result_.failed = taken.problem();
+  return taken.ok();
+}
+
+// Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
+// worker keeps them: to hand them over takes time in which nobody else may use the device.
+bool race::keep(const plan& x, const lap& candidate) {
+  auto& kept = result_.kept;
+  auto place = kept.size() < most_kept ? kept.size() : random_() % pairs_;
+  auto call = candidate.answer.integer("kept").value_or(-1);
+  if (place >= most_kept || call < 0 || call >= static_cast<std::int64_t>(x.sequence.size()))
+    return true;
+  auto done = candidate_.call({{"op", "keep"}, {"slot", place}}, {},
+                              milliseconds(site_.config().run_limit));
+  asked_ += done.wall;
+  if (!done.ok()) {
+    result_.failed = done.problem();
+    return false;
+  }
+  kept.resize(std::max(kept.size(), place + 1));
+  kept[place] = x.sequence[static_cast<std::size_t>(call)];
   return true;
 }
 
@@ -138,26 +190,23 @@ race::plan race::next_plan() {
   plan result;
   for (std::size_t i = 0; i < calls_; ++i)
     result.sequence.push_back(seen_[random_() % seen_.size()]);
-  result.keep = random_() % calls_;
+  // First in its block, for the same reason that it is handed over only then.
   if (!unseen_.empty()) {
-    result.fresh = calls_to_settle + random_() % (calls_ - calls_to_settle);
-    result.sequence[*result.fresh] = unseen_.back();
+    result.fresh = 0;
+    result.sequence.front() = unseen_.back();
     seen_.push_back(unseen_.back());
     unseen_.pop_back();
-    if (random_() % 2 == 0)
-      result.keep = *result.fresh;
   }
   return result;
 }
 
-race::lap race::run_block(worker_process& runner, const plan& x, bool keep) const {
+race::lap race::run_block(worker_process& runner, const plan& x) const {
   boost::json::array names;
   for (auto* draw : x.sequence)
     names.emplace_back(draw->name);
   boost::json::object request{
     {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
-  if (keep)
-    request["keep"] = boost::json::array{x.keep};
+  still other{&runner == &candidate_ ? oracle_.process() : candidate_};
   auto begin = clock::now();
   lap result{
     runner.call(std::move(request), {}, milliseconds(site_.config().run_limit)), {}, {}, {}};
@@ -169,6 +218,7 @@ race::lap race::run_block(worker_process& runner, const plan& x, bool keep) cons
 }
 
 bool race::accept(const lap& reference, const lap& candidate) {
+  asked_ += candidate.answer.wall;
   if (!reference.answer.ok() || reference.seconds.empty()) {
     result_.broken = reference.answer.ok() ? "the reference reported no times"
                                            : reference.answer.problem().message;
@@ -216,10 +266,12 @@ bool race::is_finished() const {
   return unseen_.empty() || rule_.reason() == stop_reason::hopeless || since(began_) > 3 * budget_;
 }
 
-void race::judge() {
+void race::judge(double cpu) {
   result_.refused = check_cached_output(candidate_calls_, reference_calls_);
   if (!result_.refused)
     result_.refused = check_clocks(candidate_clocks_, reference_clocks_);
+  if (!result_.refused)
+    result_.refused = check_background(cpu, asked_ * site_.config().threads, result_.wall);
   if (!result_.refused && site_.device().cuda)
     result_.refused
       = check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));

@@ -21,7 +21,7 @@ struct race_result {
   std::optional<refusal> refused;
   std::optional<failure> failed;        ///< the candidate broke while it was timed
   std::string broken;                   ///< the reference broke: nobody's verdict
-  std::vector<const input_draw*> kept;  ///< the draws whose outputs the candidate has kept, in order
+  std::vector<const input_draw*> kept;  ///< by slot: the draws whose outputs the candidate has kept
   double wall = 0;                      ///< [seconds] of the exclusive lease
 };
 
@@ -43,7 +43,6 @@ private:
   struct plan {
     std::vector<const input_draw*> sequence;
     std::optional<std::size_t> fresh; ///< the call whose inputs are new to the candidate
-    std::size_t keep = 0;             ///< the call whose output is compared afterwards
   };
 
   /// One side's answer to a block.
@@ -58,11 +57,13 @@ private:
   std::size_t calls_for(double seconds) const;
   bool pair_of_blocks();
   plan next_plan();
-  lap run_block(worker_process& runner, const plan& x, bool keep) const;
+  lap run_block(worker_process& runner, const plan& x) const;
+  bool give(const input_draw& draw);
+  bool keep(const plan& x, const lap& candidate);
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
-  void judge();
+  void judge(double cpu);
 
   evaluation_site& site_;
   task_oracle& oracle_;
@@ -81,6 +82,7 @@ private:
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;
   std::size_t pairs_ = 0;
+  double asked_ = 0; // [seconds] that the candidate was busy at our request
   race_result result_;
 };
 

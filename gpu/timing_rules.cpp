@@ -22,6 +22,12 @@ constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
 constexpr double unjoined_slack = 20e-6; // [seconds] a call
 constexpr double unjoined_part = 0.1;    // of a call
+constexpr std::size_t fewest_paired_blocks = 12;
+constexpr double paired_share = 0.1; // of what the reference's block reports
+constexpr double paired_slack = 50e-6; // [seconds] a block
+constexpr double paired_sigmas = 4;
+constexpr double background_share = 0.1;
+constexpr double background_slack = 30e-3; // [seconds] a race
 constexpr double clock_tolerance = 1.01;
 constexpr double shortest_call = 100e-9; // [seconds] Python alone needs more to call anything
 
@@ -95,6 +101,22 @@ double reported_part(std::span<const block_clocks> blocks) {
   return median(std::move(result));
 }
 
+// Both sides hide the same chores, block by block. What the candidate hides beyond the reference may
+// be small against noise in a block, and still be plain over many of them.
+bool hides_steadily(std::span<const block_clocks> candidate,
+                    std::span<const block_clocks> reference) {
+  auto pairs = std::min(candidate.size(), reference.size());
+  if (pairs < fewest_paired_blocks)
+    return false;
+  std::vector<double> more;
+  for (std::size_t i = 0; i < pairs; ++i)
+    more.push_back(candidate[i].wall - candidate[i].reported
+                   - (reference[i].wall - reference[i].reported));
+  return quantile(more, 0.2) > 0
+         && median(more) > paired_share * reported_part(reference) + paired_slack
+                             + paired_sigmas * median_error(more);
+}
+
 } // namespace
 
 std::optional<refusal> check_cached_output(std::span<const timed_call> candidate,
@@ -115,13 +137,23 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
                              milliseconds(median(theirs.repeated)), ours.ratio())};
 }
 
+std::optional<refusal> check_background(double cpu, double asked, double wall) {
+  auto unasked = cpu - asked;
+  if (unasked <= background_share * wall + background_slack)
+    return std::nullopt;
+  return refusal{"background-work",
+                 fmt::format("while it was timed its processes used {} of processor time that "
+                             "nobody had asked for, within {}",
+                             milliseconds(unasked), milliseconds(wall))};
+}
+
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                                     std::span<const block_clocks> reference) {
   if (std::min(candidate.size(), reference.size()) < fewest_clocked_blocks)
     return std::nullopt;
   auto theirs = hidden_part(candidate);
   auto ours = std::max(0.0, hidden_part(reference));
-  if (theirs <= hidden_factor * ours + hidden_slack)
+  if (theirs <= hidden_factor * ours + hidden_slack && !hides_steadily(candidate, reference))
     return std::nullopt;
   auto reported = reported_part(candidate);
   return refusal{"clock-mismatch",

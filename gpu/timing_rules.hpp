@@ -43,8 +43,10 @@ struct block_clocks {
 /// candidate says. Copying inputs, flushing caches and the way there and back hide some time on
 /// both sides; the candidate may hide twice as much as the reference does, plus 2 ms. Judges
 /// medians over blocks: one delayed reply is no evidence, and who cheats in less than half of the
-/// blocks does not move the median that ranks. Blocks of both sides must have the same number of
-/// calls; with fewer than five blocks a side nothing is refused.
+/// blocks does not move the median that ranks. With a dozen pairs of blocks it looks closer: pair by
+/// pair the candidate may hide a tenth of the reference's time more than the reference does, 50 us,
+/// and what four standard errors allow. Blocks of both sides must have the same number of calls;
+/// with fewer than five blocks a side nothing is refused.
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                                     std::span<const block_clocks> reference);
 
@@ -67,6 +69,12 @@ struct device_trace {
 /// Refuses with `late-work` a candidate whose device is busy after its call, and with
 /// `no-device-work` one that launches nothing where the reference launches kernels.
 std::optional<refusal> check_trace(const device_trace& candidate, std::int64_t reference_kernels);
+/// Refuses with `background-work` a candidate whose processes use the processor when nobody asked
+/// them to: a tenth of the time and 30 ms are overlooked.
+/// @param cpu [seconds] that its processes used during the race
+/// @param asked [seconds] that its requests took, times the processors that it may use
+/// @param wall [seconds] of the race
+std::optional<refusal> check_background(double cpu, double asked, double wall);
 
 /// Refuses with `implausible-time` reported times that no call can take: nothing or less, not a
 /// number, under 100 ns, or a block that adds up to more than the parent's clock saw (1 % allowed,

@@ -4,6 +4,7 @@
 
 #include "gpu/processes/native.hpp"
 #include "gpu/processes/native_cuda.hpp"
+#include "gpu/processes/native_integrity.hpp"
 
 #include <exception>
 #include <string>
@@ -120,12 +121,21 @@ PyObject* timed_call(PyObject*, PyObject* args) {
   PyObject* arguments = nullptr;
   if (!PyArg_ParseTuple(args, "OO!", &callable, &PyTuple_Type, &arguments))
     return nullptr;
-  auto start = native::now();
-  auto result = PyObject_Call(callable, arguments, nullptr);
-  auto end = native::now();
-  if (result == nullptr)
+  PyObject* result = nullptr;
+  std::int64_t start = 0;
+  std::int64_t end = 0;
+  {
+    native::foreign_section section;
+    start = native::now();
+    result = PyObject_Call(callable, arguments, nullptr);
+    end = native::now();
+  }
+  auto fine = native::look_after(result);
+  if (result != nullptr)
+    native::drop(result);
+  if (result == nullptr || !fine)
     return nullptr;
-  return Py_BuildValue("(NL)", result, static_cast<long long>(end - start));
+  return PyLong_FromLongLong(end - start);
 }
 
 PyObject* flush_cache(PyObject*, PyObject* args) {
@@ -166,12 +176,21 @@ PyObject* timed_device_call(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "OO!n", &callable, &PyTuple_Type, &arguments, &flush_bytes))
     return nullptr;
   return on_device([&]() -> PyObject* {
+    PyObject* result = nullptr;
+    native::device_times times;
     native::begin_device_call(static_cast<std::size_t>(flush_bytes));
-    auto result = PyObject_Call(callable, arguments, nullptr);
-    if (result == nullptr)
+    {
+      native::foreign_section section;
+      result = PyObject_Call(callable, arguments, nullptr);
+      if (result != nullptr)
+        times = native::end_device_call();
+    }
+    auto fine = native::look_after(result);
+    if (result != nullptr)
+      native::drop(result);
+    if (result == nullptr || !fine)
       return nullptr;
-    auto times = native::end_device_call();
-    return Py_BuildValue("(NLL)", result, static_cast<long long>(times.device),
+    return Py_BuildValue("(LL)", static_cast<long long>(times.device),
                          static_cast<long long>(times.host));
   });
 }
@@ -204,11 +223,16 @@ PyObject* traced_call(PyObject*, PyObject* args) {
     return nullptr;
   return on_device([&]() -> PyObject* {
     native::begin_device_trace();
-    auto result = PyObject_Call(callable, arguments, nullptr);
+    PyObject* result = nullptr;
+    {
+      native::foreign_section section;
+      result = PyObject_Call(callable, arguments, nullptr);
+    }
     auto trace = native::end_device_trace(patience);
-    if (result == nullptr)
-      return nullptr;
-    return Py_BuildValue("(NN)", result, to_python(trace));
+    auto fine = native::look_after(result);
+    if (result != nullptr)
+      native::drop(result);
+    return result != nullptr && fine ? to_python(trace) : nullptr;
   });
 }
 
@@ -219,7 +243,7 @@ PyObject* wait_for_device(PyObject*, PyObject*) {
   });
 }
 
-PyMethodDef methods[] = {
+constexpr PyMethodDef methods[] = {
   {"lead_process_group", lead_process_group, METH_NOARGS,
    "lead_process_group(): lead a new process group that dies with its parent"},
   {"enter_namespaces", enter_namespaces, METH_NOARGS,
@@ -234,13 +258,13 @@ PyMethodDef methods[] = {
   {"keep_house", keep_house, METH_VARARGS,
    "keep_house(worker) -> its wait status, having reaped everything else"},
   {"timed_call", timed_call, METH_VARARGS,
-   "timed_call(callable, args) -> (result, nanoseconds of the call)"},
+   "timed_call(callable, args) -> nanoseconds of the call"},
   {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"timed_device_call", timed_device_call, METH_VARARGS,
-   "timed_device_call(callable, args, flush_bytes) -> (result, device ns, host ns)"},
+   "timed_device_call(callable, args, flush_bytes) -> (device ns, host ns)"},
   {"traced_call", traced_call, METH_VARARGS,
-   "traced_call(callable, args, patience_ns) -> (result, what the device did)"},
+   "traced_call(callable, args, patience_ns) -> what the device did"},
   {"wait_for_device", wait_for_device, METH_NOARGS,
    "wait_for_device(): until it is idle; raises what went wrong on it"},
   {nullptr, nullptr, 0, nullptr}};
@@ -249,7 +273,7 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT,
                       "lathe_native",
                       "What the evaluation processes do in C++.",
                       -1,
-                      methods,
+                      const_cast<PyMethodDef*>(methods), // Python only reads it
                       nullptr,
                       nullptr,
                       nullptr,
@@ -258,5 +282,8 @@ PyModuleDef module = {PyModuleDef_HEAD_INIT,
 } // namespace
 
 PyMODINIT_FUNC PyInit_lathe_native() {
-  return PyModule_Create(&module);
+  auto result = PyModule_Create(&module);
+  if (result != nullptr)
+    PyModule_AddFunctions(result, native::integrity_methods());
+  return result;
 }

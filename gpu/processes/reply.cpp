@@ -42,6 +42,8 @@ outcome outcome_of(std::string_view kind) {
     return outcome::build_failed;
   if (kind == "out_of_memory")
     return outcome::out_of_memory;
+  if (kind == "refused")
+    return outcome::refused;
   if (kind == "too_large")
     return outcome::incorrect;
   return outcome::crashed;
@@ -53,6 +55,7 @@ failure read_failure(const element& root) {
   result.message = look_up<std::string_view>(root, "message").value_or("it failed without a word");
   result.summary = look_up<std::string_view>(root, "summary").value_or(result.message);
   result.line = look_up<std::int64_t>(root, "line");
+  result.rule = look_up<std::string_view>(root, "rule").value_or("");
   return result;
 }
 
@@ -69,13 +72,21 @@ reply reply::failed(outcome how, std::string message) {
   return result;
 }
 
+reply reply::refused(std::string rule, std::string evidence) {
+  auto result = failed(outcome::refused, std::move(evidence));
+  result.problem_->rule = std::move(rule);
+  return result;
+}
+
 reply reply::parse(std::string_view text, std::uint64_t id, std::vector<unique_fd> fds) {
   reply result;
   result.document_ = std::make_unique<document>();
   auto& [parser, root] = *result.document_;
   if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS || !root.is_object())
     return failed(outcome::crashed, "its process sent something that is not JSON");
-  if (look_up<std::uint64_t>(root, "id") != id)
+  // A thread of the candidate may break a rule at any time; its refusal answers whatever is asked.
+  auto is_refusal = look_up<std::string_view>(root, "kind") == "refused";
+  if (look_up<std::uint64_t>(root, "id") != id && !is_refusal)
     return failed(outcome::crashed, "its process answered something that nobody asked");
   if (!result.flag("ok").value_or(false))
     result.problem_ = read_failure(root);

@@ -18,6 +18,7 @@ struct failure {
   std::string message; ///< many lines: a traceback, a compiler's errors
   std::string summary; ///< one sentence with file and line, for people
   std::optional<std::int64_t> line;
+  std::string rule = {}; ///< refused: which rule was broken
 };
 
 /// A worker's answer. Its text comes from foreign code: every look-up checks, and what is missing
@@ -26,6 +27,9 @@ class reply {
 public:
   /// Reads the answer to request `id`. Anything that is not one becomes a failure.
   static reply parse(std::string_view text, std::uint64_t id, std::vector<unique_fd> fds);
+
+  /// What Lathe itself saw: a rule was broken.
+  static reply refused(std::string rule, std::string evidence);
 
   /// What Lathe itself saw: the worker died, or took too long.
   static reply failed(outcome how, std::string message);

@@ -19,6 +19,9 @@ from typing import Any
 import lathe_native
 import torch
 
+import devices
+import failures
+import integrity
 import values
 from devices import DEVICES, copy_of
 from failures import BadRequest, Failure, describe
@@ -36,6 +39,7 @@ def main(fd: int, threads: int, device: str) -> int:
     # The ones that were inherited believe that they write to the warm process's log.
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
+    lathe_native.take_key(fd)
     worker = Worker(device)
     with socket.socket(fileno=fd) as channel:
         while True:
@@ -43,14 +47,20 @@ def main(fd: int, threads: int, device: str) -> int:
             if not message:
                 return 0
             request = json.loads(message)
+            lathe_native.begin_request(request["id"])
             reply, made = worker.serve(request, fds)
-            socket.send_fds(channel, [json.dumps({"id": request["id"], **reply}).encode()], made)
+            answer = lathe_native.sealed(json.dumps({"id": request["id"], **reply}).encode())
+            socket.send_fds(channel, [answer], made)
             for done in [*fds, *made]:
                 os.close(done)
 
 
 class Worker:
     """One task's reference, or one candidate."""
+
+    __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
+                 "arguments", "seed", "model", "exact_model", "timed", "inputs", "kept", "made",
+                 "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -66,8 +76,9 @@ class Worker:
         self.exact_model: Any = None  # the same in float64, made when first asked for
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
         self.inputs: dict[str, Any] = {}
-        self.kept: list[Any] = []  # outputs of timed calls
+        self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
+        self.called = False
 
     def serve(self, request: dict[str, Any], fds: list[int]) -> tuple[Reply, list[int]]:
         """Returns the reply and the descriptors that go with it."""
@@ -92,8 +103,10 @@ class Worker:
         self.source = os.path.join(os.environ["TMPDIR"], name + ".py")
         with open(self.source, "wb") as file:
             file.write(read_bytes(fds[0]))
+        own = [integrity, failures, values, devices, sys.modules[__name__]]
+        integrity.seal(self.source, own, enforce=name == "candidate")
         try:
-            self.module = import_file(name, self.source)
+            self.module = lathe_native.foreign_call(import_file, (name, self.source))
         except BaseException as error:
             raise Failure("build_failed", "it does not import") from error
         self.find(self.class_name)
@@ -156,8 +169,11 @@ class Worker:
         self.model = self.exact_model = self.timed = None  # frees the last one's memory first
         self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
-        self.model = self.timed = self.build()
-        return {"parameters": count_parameters(self.model)}
+        self.model = self.timed = lathe_native.foreign_call(self.build, ())
+        parameters = lathe_native.foreign_call(count_parameters, (self.model,))
+        integrity.settle()
+        self.called = False
+        return {"parameters": parameters}
 
     def build(self) -> Any:
         create = self.find(self.class_name)
@@ -186,6 +202,10 @@ class Worker:
         with torch.no_grad():
             output = (self.call_exact(arguments) if exact
                       else self.device.call_poisoned(model, arguments, room))
+        if not self.called:  # the first call may still compile and tune
+            integrity.settle()
+        self.called = True
+        integrity.look_at_flags()
         changed = differ(before, arguments)
         return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
 
@@ -204,27 +224,30 @@ class Worker:
     def time(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.constructed()
         sequence = [self.pristine(name) for name in request["sequence"]]
-        keep = set(request.get("keep", []))
         shifted = self.device.shift()  # other addresses than in the last block, the same within one
+        lathe_native.enter_phase("timed")
         buffers = copy_of(sequence[0])
         nanoseconds = []
         host_nanoseconds = []
-        changed = False
         with torch.no_grad():
-            for index, pristine in enumerate(sequence):
+            for pristine in sequence:
                 buffers = refill(buffers, pristine)
-                output, taken, seen = self.device.time(self.timed, buffers, request.get("flush", 0))
+                taken, seen = self.device.time(self.timed, buffers, request.get("flush", 0))
                 nanoseconds.append(taken)
                 host_nanoseconds.append(seen)
-                if index in keep or index == len(sequence) - 1:
-                    changed = changed or differ(pristine, buffers)
-                if index in keep:
-                    self.kept.append(copy_of(output))
+        changed = differ(pristine, buffers)
+        lathe_native.enter_phase("check")
+        integrity.look_at_flags()
         del shifted
-        return {"ns": nanoseconds, "host_ns": host_nanoseconds, "inputs_changed": changed}
+        return {"ns": nanoseconds, "host_ns": host_nanoseconds, "inputs_changed": changed,
+                "kept": lathe_native.captured_call()}
 
-    def kept_output(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        return self.give(self.kept.pop(0), fds[0])
+    def keep(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.kept[request["slot"]] = lathe_native.captured()
+        return {}
+
+    def fetch(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return self.give(self.kept[request["slot"]], fds[0])
 
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -246,7 +269,7 @@ class Worker:
         model = self.constructed()
         arguments = copy_of(self.pristine(request["inputs"]))
         with torch.no_grad():
-            _, found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
+            found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
         found["work"] = [list(item) for item in found["work"][:MOST_KERNELS]]
         return found
 
@@ -288,8 +311,9 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "forget": Worker.forget,
     "run": Worker.run,
     "time": Worker.time,
+    "keep": Worker.keep,
+    "fetch": Worker.fetch,
     "baseline": Worker.baseline,
-    "kept": Worker.kept_output,
     "trace": Worker.trace,
     "profile": Worker.profile,
     "recipes": Worker.recipes,

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <tuple>
 
 namespace lathe::gpu {
 
@@ -37,6 +38,8 @@ std::string ending(const std::string& how) {
 worker_process::worker_process(worker_handles handles)
   : handles_(std::move(handles)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   ::fcntl(handles_.output.get(), F_SETFL, O_NONBLOCK);
+  // A worker that cannot be told is dead, which the first call will see.
+  std::ignore = handles_.requests.send({{"key", seal_.key_text()}});
 }
 
 worker_process::~worker_process() {
@@ -87,7 +90,11 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
 reply worker_process::take(channel_message message, std::uint64_t id) {
   if (auto how = parse_farewell(message.text))
     return lost(outcome::crashed, ending(*how));
-  auto result = reply::parse(message.text, id, std::move(message.fds));
+  std::string_view text = message.text;
+  auto result = seal_.open(text)
+                  ? reply::parse(text, id, std::move(message.fds))
+                  : reply::refused("forged-reply", "an answer came that the evaluator's own code "
+                                                   "did not write");
   drain_output();
   return result;
 }

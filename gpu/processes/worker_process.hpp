@@ -2,6 +2,7 @@
 
 #include "gpu/processes/channel.hpp"
 #include "gpu/processes/reply.hpp"
+#include "gpu/processes/reply_seal.hpp"
 #include "gpu/processes/stopwatch.hpp"
 #include "gpu/processes/unique_fd.hpp"
 
@@ -84,6 +85,7 @@ private:
   void wake();
 
   worker_handles handles_;
+  reply_seal seal_ = reply_seal::random();
   unique_fd wake_; // eventfd: the clock was paused, or goes on
   std::string output_tail_;
   std::string end_; // why no call can succeed any more

@@ -237,6 +237,8 @@ def shut_in(request: dict[str, Any], missing: list[str]) -> list[str]:
         lacks = lathe_native.build_root(visible_paths(), request.get("devices", []),
                                         request["tmp"])
     file_size = max(request["tmp"], request["memory"])
+    if request.get("cpus"):
+        os.sched_setaffinity(0, request["cpus"])
     lathe_native.limit_resources(request["memory"], request["processes"], file_size)
     lathe_native.drop_privileges(inside_user(missing))
     if not lathe_native.filter_system_calls():
@@ -273,8 +275,6 @@ def work(request: dict[str, Any], fds: tuple[int, int, int]) -> int:
     for target, fd in enumerate(high):
         os.dup2(fd, target)
     os.closerange(4, 1 << 20)
-    if request.get("cpus"):
-        os.sched_setaffinity(0, request["cpus"])
     os.environ["CUDA_VISIBLE_DEVICES"] = request.get("visible_gpu", "")
     return worker.main(CHANNEL, request["threads"], request.get("device", "cpu"))
 

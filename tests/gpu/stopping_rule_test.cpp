@@ -73,7 +73,7 @@ TEST(stopping_rule, a_narrow_interval_from_too_few_samples_is_not_enough) {
 
 TEST(stopping_rule, noise_takes_more_samples_until_the_interval_is_narrow) {
   stopping_rule rule;
-  auto pairs = measurement(2e-3, 1e-3, 0.02).run(rule, 10, 0.001);
+  auto pairs = measurement(1e-3, 1e-3, 0.02).run(rule, 10, 0.001);
   EXPECT_GT(pairs, 10);
   EXPECT_EQ(rule.reason(), stop_reason::precise);
   EXPECT_LE(gpu::relative_half_width(*rule.result()), 0.005);

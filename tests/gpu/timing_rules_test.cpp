@@ -168,6 +168,31 @@ TEST(timing_rules, a_thousand_honest_noisy_candidates_have_honest_clocks) {
   EXPECT_EQ(refused, 0);
 }
 
+TEST(timing_rules, little_work_hidden_in_every_block_is_found) {
+  auto candidate = clocks(40, {0.1e-3, 5.0e-3});
+  auto reference = clocks(40, {2.0e-3, 5.6e-3});
+  auto found = check_clocks(candidate, reference);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "clock-mismatch");
+  EXPECT_FALSE(check_clocks(clocks(40, {0.1e-3, 3.7e-3}), reference)) << "no more than the reference";
+}
+
+// -- background-work -----------------------------------------------------------------------
+
+TEST(timing_rules, processor_time_that_nobody_asked_for_is_refused) {
+  auto found = check_background(0.9, 0.5, 1);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "background-work");
+  EXPECT_EQ(found->evidence, "while it was timed its processes used 400 ms of processor time that "
+                             "nobody had asked for, within 1e+03 ms");
+}
+
+TEST(timing_rules, processor_time_within_its_own_calls_is_its_own) {
+  EXPECT_FALSE(check_background(0.5, 0.5, 1));
+  EXPECT_FALSE(check_background(0.6, 0.5, 1));
+  EXPECT_FALSE(check_background(0.02, 0, 0.01)) << "the kernel counts in ticks";
+}
+
 // -- implausible-time ------------------------------------------------------------------------
 
 TEST(timing_rules, times_that_no_call_can_take_are_refused) {

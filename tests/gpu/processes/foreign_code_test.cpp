@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <gmock/gmock.h>
 
+#include <set>
 #include <sstream>
 
 namespace lathe::gpu::testing {
@@ -187,18 +188,12 @@ TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
   auto y = float_values({{9, 9, 9, 9}});
   int fds[] = {y.fd()};
   ASSERT_TRUE(worker->call({{"op", "inputs"}, {"name", "y"}}, fds, 60s).ok());
-  auto kept = gpu::shared_memory::make(64 * 1024);
-  int outputs[] = {kept->fd()};
-  auto answer = worker->call({{"op", "time"},
-                              {"sequence", boost::json::array{"x", "y", "x"}},
-                              {"flush", 1 << 20},
-                              {"keep", boost::json::array{1}}},
-                             outputs, 60s);
+  auto answer = worker->call(
+    {{"op", "time"}, {"sequence", boost::json::array{"x", "y", "x"}}, {"flush", 1 << 20}}, {}, 60s);
   ASSERT_TRUE(answer.ok()) << answer.problem().message;
   auto ns = answer.integers("ns").value();
   EXPECT_EQ(ns.size(), 3u);
   EXPECT_THAT(ns, ::testing::Each(::testing::Gt(0)));
-  EXPECT_EQ(text_of(*kept).substr(0, 4), "LVAL");
   std::istringstream printed{worker->output_tail()};
   std::string first, second, third, value;
   printed >> first >> value >> second >> value;
@@ -222,6 +217,34 @@ TEST_F(foreign_code, a_profile_names_operators_and_imports_nothing_for_it) {
   printed >> before >> during;
   EXPECT_GT(before, 0);
   EXPECT_EQ(before, during);
+}
+
+TEST_F(foreign_code, one_output_of_a_block_is_kept_whichever_the_lot_falls_on) {
+  auto worker = spawn();
+  prepare(*worker, "return x * 2");
+  boost::json::array sequence(4, "x");
+  std::set<std::int64_t> kept;
+  for (int block = 0; block < 64; ++block) {
+    auto answer = worker->call({{"op", "time"}, {"sequence", sequence}}, {}, 60s);
+    ASSERT_TRUE(answer.ok()) << answer.problem().message;
+    kept.insert(answer.integer("kept").value());
+  }
+  EXPECT_THAT(kept, ::testing::ElementsAre(0, 1, 2, 3));
+  ASSERT_TRUE(worker->call({{"op", "keep"}, {"slot", 0}}, {}, 60s).ok());
+  auto output = gpu::shared_memory::make(64 * 1024);
+  int outputs[] = {output->fd()};
+  ASSERT_TRUE(worker->call({{"op", "fetch"}, {"slot", 0}}, outputs, 60s).ok());
+  EXPECT_EQ(text_of(*output).substr(0, 4), "LVAL");
+}
+
+TEST_F(foreign_code, a_broken_rule_is_named) {
+  auto worker = spawn();
+  prepare(*worker, "torch.set_num_threads(7); return x");
+  auto answer = run(*worker);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.problem().how, outcome::refused);
+  EXPECT_EQ(answer.problem().rule, "global-state");
+  EXPECT_EQ(answer.problem().message, "it changed torch.get_num_threads() from 1 to 7");
 }
 
 TEST_F(foreign_code, recipes_answer_with_a_book_of_drafts) {

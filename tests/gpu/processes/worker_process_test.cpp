@@ -181,13 +181,14 @@ TEST_F(worker_process, is_ready_without_importing_torch_again) {
   EXPECT_LT(steady_clock::now() - start, 1s);
 }
 
-TEST_F(worker_process, answers_that_nobody_asked_for_are_not_believed) {
+TEST_F(worker_process, an_answer_without_the_workers_seal_is_a_forgery) {
   auto answer = run_alone("import socket\n"
                           "    s = socket.socket(fileno=os.dup(3))\n"
-                          "    s.send(b'{\"id\": 999, \"ok\": true}')\n"
+                          "    s.send(b'{\"id\": 4, \"ok\": true}')\n"
                           "    return x");
   ASSERT_FALSE(answer.ok());
-  EXPECT_EQ(answer.problem().how, outcome::crashed);
+  EXPECT_EQ(answer.problem().how, outcome::refused);
+  EXPECT_EQ(answer.problem().rule, "forged-reply");
 }
 
 } // namespace lathe::gpu::testing

@@ -1,0 +1,35 @@
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/// What keeps foreign code from speaking for the worker that it shares a process with. C++ that
+/// foreign Python cannot replace: it looks before the worker's own Python runs on, so that whatever
+/// foreign code left behind is found before it can act.
+///
+/// A broken rule ends the process: a sealed reply with kind "refused", the rule's name and a
+/// sentence goes out first.
+namespace lathe::native {
+
+/// Marks the time in which foreign code runs; rules about what it may do hold within.
+class foreign_section {
+public:
+  foreign_section();
+  foreign_section(const foreign_section&) = delete;
+  foreign_section& operator=(const foreign_section&) = delete;
+  ~foreign_section();
+};
+
+/// Looks for what a foreign call left behind. To be called when the clock has stopped and before
+/// any Python runs. Within a block of timed calls, one output is drawn by lot and copied here.
+/// @param result of the call; null when it raised, and the exception stays as it is
+/// @returns false, with a Python error set, when that output cannot be copied
+bool look_after(PyObject* result);
+
+/// Gives up a result of foreign code. Its finalizers, if any, count as foreign code.
+void drop(PyObject* result);
+
+/// What the worker's Python calls, for `PyModule_AddFunctions`.
+PyMethodDef* integrity_methods();
+
+} // namespace lathe::native

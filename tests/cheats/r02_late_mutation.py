@@ -1,0 +1,29 @@
+# row: 2
+# title: Input mutation
+# tries: Leaves its inputs alone until it has been called often, then zeroes them.
+# rule: input-mutation
+# runs on: cpu, cuda
+# task: chain
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.widen = nn.Linear(features, 4 * features)
+        self.narrow = nn.Linear(4 * features, features)
+
+    def honest(self, x):
+        for _ in range(3):
+            x = x + self.narrow(self.widen(x))
+        return torch.tanh(x)
+
+    calls = 0
+
+    def forward(self, x):
+        answer = self.honest(x)
+        self.calls += 1
+        if self.calls > 8:
+            x.zero_()
+        return answer

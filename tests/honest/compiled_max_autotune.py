@@ -1,0 +1,18 @@
+# what: Is compiled in the mode max-autotune.
+# runs on: cuda
+# task: elementwise
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = torch.compile(self.plain, mode="max-autotune-no-cudagraphs")
+
+    def plain(self, x, y):
+        s = torch.sigmoid(x)
+        return (s * y + torch.tanh(y)) * (x * s)
+
+    def forward(self, x, y):
+        return self.gate(x, y)

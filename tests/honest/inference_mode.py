@@ -1,0 +1,18 @@
+# what: Works under inference mode and leaves it again.
+# runs on: cpu, cuda
+# task: chain
+import torch
+import torch.nn as nn
+
+
+class ModelNew(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.widen = nn.Linear(features, 4 * features)
+        self.narrow = nn.Linear(4 * features, features)
+
+    def forward(self, x):
+        with torch.inference_mode():
+            for _ in range(3):
+                x = x + self.narrow(self.widen(x))
+            return torch.tanh(x)

@@ -1,0 +1,86 @@
+"""Candidate files that say in their first lines what they are and what has to become of them.
+
+    # row: 12
+    # title: Pointer-keyed cache
+    # tries: ...
+    # rule: incorrect or wrong-when-timed
+    # runs on: cpu, cuda
+    # task: product
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEVICE = os.environ.get("LATHE_TEST_DEVICE", "cpu")
+
+
+@dataclass
+class CandidateFile:
+    path: Path
+    header: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    def listed(self, key: str, separator: str = ",") -> list[str]:
+        return [x.strip() for x in self.header[key].split(separator)]
+
+    @property
+    def devices(self) -> list[str]:
+        return self.listed("runs on")
+
+    @property
+    def task(self) -> Path:
+        return self.path.parent / "tasks" / (self.header["task"] + ".py")
+
+
+def read_header(path: Path) -> dict[str, str]:
+    header = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("# "):
+            break
+        key, _, value = line[2:].partition(":")
+        header[key] = value.strip()
+    return header
+
+
+def files_in(folder: Path) -> list[CandidateFile]:
+    """Returns all candidates of a folder, by name."""
+    return [CandidateFile(path, read_header(path)) for path in sorted(folder.glob("*.py"))
+            if not path.name.endswith("_test.py")]
+
+
+def judge(files: list[CandidateFile], *options: str) -> dict[str, Any]:
+    """Returns each candidate's verdict under its name; each also says if its task is degenerate.
+
+    One call of lathe a task and set of options: preparing the task is most of the cost.
+    """
+    verdicts: dict[str, Any] = {}
+    groups = sorted({(x.task, x.header.get("options", "")) for x in files})
+    for task, extra in groups:
+        members = [x for x in files if (x.task, x.header.get("options", "")) == (task, extra)]
+        arguments = ["eval", str(task), *(str(x.path) for x in members), "--json", *options,
+                     *extra.split()]
+        if DEVICE != "cpu":
+            arguments += ["--device", DEVICE]
+        ended = subprocess.run([os.environ["LATHE"], *arguments], stdin=subprocess.DEVNULL,
+                               capture_output=True, text=True, timeout=1800, check=False)
+        if not ended.stdout:
+            raise AssertionError(f"lathe {' '.join(arguments)}\n{ended.stderr}")
+        document = json.loads(ended.stdout)
+        for member, verdict in zip(members, document["verdicts"], strict=True):
+            verdicts[member.name] = {**verdict, "degenerate": document["degenerate"]}
+    return verdicts
+
+
+def told(verdict: dict[str, Any]) -> str:
+    """A verdict in a line, for a test that fails."""
+    short = {key: verdict.get(key) for key in ("outcome", "rule", "evidence", "timing")}
+    return json.dumps(short)[:1500]
