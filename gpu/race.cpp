@@ -20,6 +20,9 @@ constexpr double block_seconds = 0.01;
 constexpr double fewest_calls = 6;
 constexpr double most_calls = 10;
 
+// A decision that is still open after so many time budgets stays open.
+constexpr double most_budgets = 3;
+
 // Outputs of so many timed calls are kept for comparison.
 constexpr std::size_t most_kept = 6;
 
@@ -183,15 +186,25 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  // The test for cached answers needs all unseen inputs. A hopeless candidate needs no test, nor
-  // does one for which there is no time at all.
-  return unseen_.empty() || rule_.reason() == stop_reason::hopeless || since(began_) > 3 * budget_;
+  if (since(began_) > most_budgets * budget_)
+    return true;
+  // The test for cached answers is sharpest with all unseen inputs; a hopeless candidate is not worth
+  // them. What noise hides may show after more calls.
+  return (unseen_.empty() || rule_.reason() == stop_reason::hopeless) && cache_is_decided();
+}
+
+bool race::cache_is_decided() const {
+  return is_cleared_of_caching(candidate_calls_, reference_calls_)
+         || check_cached_output(candidate_calls_, reference_calls_).has_value();
 }
 
 void race::judge() {
   result_.refused = check_cached_output(candidate_calls_, reference_calls_);
   if (!result_.refused)
     result_.refused = check_clocks(candidate_clocks_, reference_clocks_);
+  if (!is_cleared_of_caching(candidate_calls_, reference_calls_))
+    result_.doubt = "the host is too busy to tell whether never-seen inputs are answered as fast as "
+                    "repeated ones";
   result_.timing = rule_.result();
 }
 

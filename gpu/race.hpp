@@ -25,6 +25,7 @@ struct race_result {
   std::optional<lathe::timing> timing;  ///< none: no interval could be had
   std::optional<refusal> refused;
   std::optional<failure> failed;        ///< the candidate broke while it was timed
+  std::string doubt;                    ///< why its times are not to be believed
   std::string broken;                   ///< the reference broke: nobody's verdict
   std::vector<kept_output> kept;
   double wall = 0;                      ///< [seconds] of the exclusive lease
@@ -65,6 +66,7 @@ private:
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
+  bool cache_is_decided() const;
   void judge();
 
   evaluation_site& site_;
