@@ -199,9 +199,10 @@ bool evaluation::audit(const race_result& found) {
       return false;
     }
   }
-  if (!found.timing) {
+  if (!found.timing || !found.doubt.empty()) {
     verdict_.outcome = outcome::unstable;
-    verdict_.evidence = "correct, but its times allow no interval";
+    verdict_.evidence = "correct, but " + (found.doubt.empty() ? "its times allow no interval"
+                                                               : found.doubt);
     return false;
   }
   verdict_.timing = found.timing;

@@ -20,6 +20,7 @@ struct race_result {
   std::optional<lathe::timing> timing;  ///< none: no interval could be had
   std::optional<refusal> refused;
   std::optional<failure> failed;        ///< the candidate broke while it was timed
+  std::string doubt;                    ///< why its times are not to be believed
   std::string broken;                   ///< the reference broke: nobody's verdict
   std::vector<const input_draw*> kept;  ///< by slot: the draws whose outputs the candidate has kept
   double wall = 0;                      ///< [seconds] of the exclusive lease
@@ -58,11 +59,14 @@ private:
   bool pair_of_blocks();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x) const;
+  lap time_reference(const plan& x);
+  void settle(worker_process& runner, const plan& x);
   bool give(const input_draw& draw);
   bool keep(const plan& x, const lap& candidate);
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
+  bool cache_is_decided() const;
   void judge(double cpu);
 
   evaluation_site& site_;

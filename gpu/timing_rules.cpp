@@ -17,6 +17,10 @@ namespace {
 constexpr double cached_factor = 1.5;
 constexpr double cached_gap = 20e-6; // [seconds] a difference below this is nobody's advantage
 constexpr double cached_sigmas = 3;
+constexpr double cleared_share = 1.0 / 3; // of the never-seen calls
+constexpr int neighbours = 12;            // repeated calls that a never-seen one is held against
+constexpr std::size_t fewest_first = 5;
+constexpr std::size_t fewest_repeated = 15;
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
@@ -37,11 +41,30 @@ std::string milliseconds(double seconds) {
 
 // -- cached output ----------------------------------------------------------------------
 
-// The standard error of a median, from quartiles, which a few slow calls do not move (McGill, Tukey
-// and Larsen, "Variations of Box Plots", 1978).
-double median_error(const std::vector<double>& x) {
-  auto spread = quantile(x, 0.75) - quantile(x, 0.25);
-  return 1.25 * spread / 1.35 / std::sqrt(static_cast<double>(x.size()));
+struct bounds {
+  double low;
+  double high;
+};
+
+// Bounds of what separates x from y: the shifts that the rank test below would not reject (Hodges and
+// Lehmann, "Estimates of Location Based on Rank Tests", 1963). The odd slow call does not move them.
+bounds shift(const std::vector<double>& x, const std::vector<double>& y) {
+  auto n = static_cast<double>(x.size());
+  auto m = static_cast<double>(y.size());
+  auto width = cached_sigmas * std::sqrt((n + m + 1) / (12 * n * m)); // a share of all differences
+  if (width >= 0.5)
+    return {-HUGE_VAL, HUGE_VAL};
+  std::vector<double> differences;
+  differences.reserve(x.size() * y.size());
+  for (auto a : x)
+    for (auto b : y)
+      differences.push_back(a - b);
+  return {quantile(differences, 0.5 - width), quantile(differences, 0.5 + width)};
+}
+
+std::vector<double> logarithms(std::vector<double> x) {
+  std::transform(x.begin(), x.end(), x.begin(), [](double y) { return std::log(y); });
+  return x;
 }
 
 struct visits {
@@ -62,9 +85,12 @@ struct visits {
     return median(first) - median(repeated);
   }
 
-  // The standard error of `gap`.
-  double gap_error() const {
-    return std::hypot(median_error(first), median_error(repeated));
+  bounds gap_bounds() const {
+    return shift(first, repeated);
+  }
+
+  bounds log_ratio_bounds() const {
+    return shift(logarithms(first), logarithms(repeated));
   }
 
   std::vector<double> first;
@@ -83,6 +109,23 @@ double rank_excess(const std::vector<double>& x, std::vector<double> y) {
   auto n = static_cast<double>(x.size());
   auto m = static_cast<double>(y.size());
   return (wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
+}
+
+// The fastest of the repeated calls around one: they met the same weather.
+double fastest_neighbour(std::span<const timed_call> calls, std::size_t at) {
+  auto result = HUGE_VAL;
+  int found = 0;
+  auto look = [&](std::size_t i) {
+    if (i < calls.size() && !calls[i].first_visit) {
+      result = std::min(result, calls[i].seconds);
+      ++found;
+    }
+  };
+  for (std::size_t distance = 1; distance < calls.size() && found < neighbours; ++distance) {
+    look(at - distance); // wraps around before the first call, and is out of range then
+    look(at + distance);
+  }
+  return result;
 }
 
 // -- clocks -------------------------------------------------------------------------------
@@ -125,7 +168,7 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
   auto ours = visits{reference};
   if (theirs.empty() || ours.empty())
     return std::nullopt;
-  auto innocent_gap = cached_gap + 2 * std::max(0.0, ours.gap()) + cached_sigmas * ours.gap_error();
+  auto innocent_gap = cached_gap + 2 * std::max(0.0, ours.gap_bounds().high);
   auto innocent_ratio = cached_factor * std::max(1.0, ours.ratio());
   if (theirs.gap() <= innocent_gap || theirs.ratio() <= innocent_ratio
       || rank_excess(theirs.first, theirs.repeated) < cached_sigmas)
@@ -145,6 +188,25 @@ std::optional<refusal> check_background(double cpu, double asked, double wall) {
                  fmt::format("while it was timed its processes used {} of processor time that "
                              "nobody had asked for, within {}",
                              milliseconds(unasked), milliseconds(wall))};
+}
+
+bool is_cleared_of_caching(std::span<const timed_call> candidate,
+                           std::span<const timed_call> reference) {
+  auto theirs = visits{candidate};
+  auto ours = visits{reference};
+  if (theirs.first.size() < fewest_first || theirs.repeated.size() < fewest_repeated
+      || ours.empty())
+    return false;
+  // What fresh inputs cost the reference for certain.
+  auto extra = std::max(0.0, ours.gap_bounds().low);
+  auto factor = std::max(1.0, std::exp(ours.log_ratio_bounds().low));
+  std::size_t fast = 0;
+  for (std::size_t i = 0; i < candidate.size(); ++i) {
+    auto fastest = fastest_neighbour(candidate, i);
+    auto allowed = std::max(fastest + cached_gap + 2 * extra, fastest * cached_factor * factor);
+    fast += candidate[i].first_visit && candidate[i].seconds <= allowed;
+  }
+  return static_cast<double>(fast) >= cleared_share * static_cast<double>(theirs.first.size());
 }
 
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,

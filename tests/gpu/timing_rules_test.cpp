@@ -20,13 +20,15 @@ using clocks = std::vector<block_clocks>;
 // A host with log-normal noise, two clock speeds, and the odd very slow call.
 class noisy_host {
 public:
-  explicit noisy_host(std::uint32_t seed) : random_(seed) {
+  /// @param interrupted the share of very slow calls
+  explicit noisy_host(std::uint32_t seed, double interrupted = 0.05)
+    : random_(seed), interrupted_(interrupted) {
     // nop
   }
 
   double call(double seconds) {
     auto slow_clock = chance(0.1) ? 1.7 : 1.0;
-    auto outlier = chance(0.05) ? 20.0 : 1.0;
+    auto outlier = chance(interrupted_) ? 20.0 : 1.0;
     return jitter(seconds) * slow_clock * outlier;
   }
 
@@ -66,6 +68,7 @@ private:
   }
 
   std::mt19937 random_;
+  double interrupted_;
   std::normal_distribution<double> normal_;
 };
 
@@ -131,6 +134,66 @@ TEST(timing_rules, a_thousand_honest_noisy_candidates_are_not_taken_for_caches) 
     refused += check_cached_output(candidate, reference).has_value();
   }
   EXPECT_EQ(refused, 0);
+}
+
+TEST(timing_rules, no_noise_clears_a_candidate_that_caches) {
+  int cleared = 0;
+  for (std::uint32_t seed = 1; seed <= 500; ++seed)
+    for (auto interrupted : {0.05, 0.2, 0.35, 0.5}) {
+      noisy_host host{seed, interrupted};
+      for (auto [fresh, repeats] : {std::pair{6, 30}, std::pair{16, 144}}) {
+        auto candidate = host.measure(0.35e-3, 0.03e-3, fresh, repeats);
+        auto reference = host.measure(0.2e-3, 0.2e-3, fresh, repeats);
+        cleared += is_cleared_of_caching(candidate, reference);
+      }
+    }
+  EXPECT_EQ(cleared, 0);
+}
+
+TEST(timing_rules, honest_candidates_are_cleared_unless_noise_hides_all) {
+  int cleared = 0;
+  int cleared_of_few = 0;
+  int refused = 0;
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
+    auto measure = [](noisy_host& host, int fresh, int repeats) {
+      return std::pair{host.measure(1e-4, 1e-4, fresh, repeats),
+                       host.measure(3e-4, 3e-4, fresh, repeats)};
+    };
+    noisy_host host{seed, 0.2};
+    auto [candidate, reference] = measure(host, 16, 144);
+    cleared += is_cleared_of_caching(candidate, reference);
+    noisy_host busy{seed, 0.1};
+    auto [large, its_reference] = measure(busy, 6, 30);
+    cleared_of_few += is_cleared_of_caching(large, its_reference);
+    noisy_host drowning{seed, 0.5};
+    auto [hidden, its_own] = measure(drowning, 16, 144);
+    refused += check_cached_output(hidden, its_own).has_value();
+  }
+  EXPECT_GE(cleared, 990);
+  EXPECT_GE(cleared_of_few, 950);
+  EXPECT_LE(refused, 3); // three standard deviations are one chance in 740
+}
+
+TEST(timing_rules, what_fresh_inputs_cost_everybody_clears_a_candidate_too) {
+  EXPECT_TRUE(is_cleared_of_caching(steady(0.15e-3, 0.05e-3), steady(3.1e-3, 3e-3)));
+  EXPECT_FALSE(is_cleared_of_caching(steady(0.15e-3, 0.05e-3), steady(3e-3, 3e-3)));
+}
+
+TEST(timing_rules, a_host_that_was_slow_while_inputs_were_fresh_hides_no_honest_candidate) {
+  noisy_host host{1};
+  auto candidate = host.measure(1e-4, 1e-4, 16, 100);
+  for (auto& x : candidate)
+    x.seconds *= 2;
+  auto later = host.measure(1e-4, 1e-4, 0, 500);
+  candidate.insert(candidate.end(), later.begin(), later.end());
+  EXPECT_TRUE(is_cleared_of_caching(candidate, host.measure(3e-4, 3e-4, 16, 600)));
+}
+
+TEST(timing_rules, too_few_calls_clear_nobody) {
+  EXPECT_FALSE(is_cleared_of_caching({}, {}));
+  EXPECT_FALSE(is_cleared_of_caching(steady(1e-3, 1e-3, 2, 2), steady(1e-3, 1e-3, 2, 2)));
+  EXPECT_FALSE(is_cleared_of_caching(steady(1e-3, 1e-3, 8, 0), steady(1e-3, 1e-3, 8, 0)));
+  EXPECT_TRUE(is_cleared_of_caching(steady(1e-3, 1e-3, 6, 30), steady(1e-3, 1e-3, 6, 30)));
 }
 
 // -- clock-mismatch ------------------------------------------------------------------------
