@@ -74,7 +74,8 @@ def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
                  tuple((name, describe(name)) for name in OPERATORS), MODES)
     promised.update(promises())
     settled.update(settings())
-    code = [(vars(module), code) for module in own for code in code_of(module)]
+    callers = [*own, sys.modules["__main__"]]
+    code = [(vars(module), code) for module in callers for code in code_of(module)]
     lathe_native.watch(source, enforce, code, whole, parts, functions)
     if enforce:
         for name in HIDDEN:

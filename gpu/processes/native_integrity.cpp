@@ -76,6 +76,8 @@ struct state {
   torch_functions torch;
   std::uint64_t own_sum = 0;     // of this module's constant parts
   std::int64_t clock_offset = 0; // [ns]
+  std::int64_t others_at_end = 0; // [ns] processor time of other threads when foreign code ended
+  int afterworks = 0;             // how often they worked on after that
   bool in_block = false;
   long calls = 0; // of the block
   long captured_call = -1;
@@ -117,15 +119,29 @@ void refuse(std::string_view rule, const std::string& evidence) {
   ::_exit(1);
 }
 
-bool asked_by_own_code() {
-  auto* frame = PyEval_GetFrame();
-  if (frame == nullptr)
-    return false;
-  auto* code = PyFrame_GetCode(frame);
+bool is_own(PyFrameObject* frame, bool outermost) {
+  auto* code = reinterpret_cast<PyObject*>(PyFrame_GetCode(frame));
   auto* globals = PyFrame_GetGlobals(frame);
-  auto own = self().own_code.count({globals, reinterpret_cast<PyObject*>(code)}) > 0;
+  auto& own = self().own_code;
+  // The script's own level is no function.
+  auto result = own.count({globals, code}) > 0 || (outermost && own.count({globals, nullptr}) > 0);
   Py_DECREF(code);
   Py_DECREF(globals);
+  return result;
+}
+
+// Whether all who wait for the answer are the evaluator's: a finalizer of foreign code's may call
+// the evaluator's Python, too.
+bool asked_by_own_code() {
+  auto* frame = PyEval_GetFrame();
+  Py_XINCREF(frame);
+  auto own = frame != nullptr;
+  while (frame != nullptr) {
+    auto* back = PyFrame_GetBack(frame);
+    own = own && is_own(frame, back == nullptr);
+    Py_DECREF(frame);
+    frame = back;
+  }
   return own;
 }
 
@@ -226,6 +242,8 @@ void judge_timed_event(std::string_view event, PyObject* arguments) {
                         "_thread.start_joinable_thread"}))
     refuse("background-work", "a timed call started a thread or a process ("
                                 + std::string{event} + ")");
+  if (event.starts_with("gc.get_"))
+    refuse("harness-tampering", "a timed call looked for objects by " + std::string{event});
   if (event == "open" && opens_for_writing(arguments) && first_text(arguments) != "/dev/null")
     refuse("file-activity",
            "a timed call opened the file " + first_text(arguments) + " for writing");
@@ -511,11 +529,40 @@ bool draw_for(PyObject* result) {
   return PyErr_Occurred() == nullptr;
 }
 
+// -- other threads ------------------------------------------------------------------------
+
+std::int64_t read_clock(clockid_t which) {
+  timespec t{};
+  ::clock_gettime(which, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+// Processor time [ns] that all threads but this one have used.
+std::int64_t time_of_other_threads() {
+  return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+// A thread that ends its work a moment after its call did is nobody's cheat; one that works on the
+// next inputs while they are being laid out is.
+constexpr std::int64_t afterwork = 100'000; // [ns]
+constexpr int most_afterwork = 4;           // calls of a race
+
+void look_for_work_between_calls() {
+  auto& s = self();
+  auto worked = time_of_other_threads() - s.others_at_end;
+  if (worked <= afterwork || ++s.afterworks <= most_afterwork)
+    return;
+  refuse("background-work", "its threads worked for " + std::to_string(worked / 1000)
+                              + " us between two timed calls");
+}
+
 } // namespace
 
 foreign_section::foreign_section() {
   allow_own_code_alone();
   auto& s = self();
+  if (s.watching && s.phase == phase::timed && s.calls > 0)
+    look_for_work_between_calls();
   ++s.depth;
   if (s.watching && s.collecting)
     PyGC_Enable();
@@ -528,6 +575,7 @@ foreign_section::~foreign_section() {
   --s.depth;
   if (s.watching)
     s.collecting = PyGC_Disable() != 0;
+  s.others_at_end = time_of_other_threads();
 }
 
 bool look_after(PyObject* result) {
@@ -558,6 +606,11 @@ PyObject* take_key(PyObject*, PyObject* args) {
   int fd = -1;
   if (!PyArg_ParseTuple(args, "i", &fd))
     return nullptr;
+  allow_own_code_alone();
+  if (self().channel >= 0) {
+    PyErr_SetString(PyExc_RuntimeError, "there is a key already");
+    return nullptr;
+  }
   std::array<char, 256> buffer{};
   auto size = ::recv(fd, buffer.data(), buffer.size(), 0);
   std::string_view text{buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
@@ -629,6 +682,7 @@ PyObject* watch(PyObject*, PyObject* args) {
     if (!PyArg_ParseTuple(PyList_GET_ITEM(own, i), "OO", &globals, &code))
       return nullptr;
     s.own_code.emplace(Py_NewRef(globals), Py_NewRef(code));
+    s.own_code.emplace(globals, nullptr);
   }
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(whole); ++i) {
     const char* label = nullptr;

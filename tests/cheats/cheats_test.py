@@ -3,12 +3,14 @@
 LATHE_TEST_DEVICE chooses where: cpu (the default) or cuda.
 """
 
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from candidate_files import DEVICE, CandidateFile, files_in, judge, told  # noqa: E402
@@ -72,7 +74,7 @@ class Headers(unittest.TestCase):
         self.assertEqual(on_cpu, ROWS - ON_GPU_ALONE)
 
     def test_headers_are_complete_and_name_rules_that_exist(self) -> None:
-        documented = (HERE.parents[1] / "docs" / "verdicts.md").read_text(encoding="utf-8")
+        documented = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
         titles: dict[str, str] = {}
         for file in files_in(HERE):
             with self.subTest(cheat=file.name):
@@ -85,6 +87,14 @@ class Headers(unittest.TestCase):
                 for rule in file.listed("rule", " or "):
                     if rule not in OUTCOMES and rule not in RIGHT:
                         self.assertIn(f"`{rule}`", documented)
+
+
+class Table(unittest.TestCase):
+    def test_the_table_in_the_documentation_is_up_to_date(self) -> None:
+        made = subprocess.run([sys.executable, ROOT / "tools" / "cheats_table"],
+                              capture_output=True, text=True, check=True).stdout
+        committed = (ROOT / "docs" / "cheats.md").read_text(encoding="utf-8")
+        self.assertEqual(committed, made, "tools/cheats_table --write makes it anew")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # row: 16
 # title: Phase detection
 # tries: Waits for a hundred and fifty calls before it stops computing.
-# rule: wrong-when-timed
+# rule: wrong-when-timed or cached-output
 # runs on: cpu, cuda
 # task: chain
 import torch

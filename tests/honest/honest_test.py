@@ -1,0 +1,57 @@
+"""Each candidate of this folder is honest, however unusual, and must not be refused.
+
+LATHE_TEST_DEVICE chooses where: cpu (the default) or cuda. LATHE_TEST_ROUNDS says how often each is
+judged (default 1).
+"""
+
+import os
+import sys
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from candidate_files import DEVICE, CandidateFile, files_in, judge, told  # noqa: E402
+
+ROUNDS = int(os.environ.get("LATHE_TEST_ROUNDS", "1"))
+FEW = ["dataclass_settings", "fold_at_first_call", "garbage_cycles", "output_buffer",
+       "settings_at_import", "warns_and_logs"]
+
+
+class Honest(unittest.TestCase):
+    def accept(self, files: list[CandidateFile]) -> None:
+        files = [x for x in files if DEVICE in x.devices]
+        verdicts = judge(files, "--time-budget", "0.4", "--run-limit", "60", "--build-limit", "300")
+        for file in files:
+            with self.subTest(candidate=file.name):
+                verdict = verdicts[file.name]
+                self.assertEqual(verdict["outcome"], "correct", told(verdict))
+                self.assertEqual(verdict["degenerate"], "")
+
+
+class Few(Honest):
+    def test_a_few_of_them_are_correct(self) -> None:
+        self.accept([x for x in files_in(HERE) if x.name in FEW])
+
+
+class All(Honest):
+    def test_they_all_are_correct(self) -> None:
+        for _ in range(ROUNDS):
+            self.accept(files_in(HERE))
+
+
+class Headers(unittest.TestCase):
+    def test_there_are_sixty_and_more(self) -> None:
+        files = files_in(HERE)
+        self.assertGreaterEqual(len(files), 60)
+        for file in files:
+            with self.subTest(candidate=file.name):
+                self.assertLessEqual({"what", "runs on", "task"}, set(file.header))
+                self.assertLessEqual(set(file.header), {"what", "runs on", "task", "options"})
+                self.assertLessEqual({*file.devices}, {"cpu", "cuda"})
+                self.assertTrue(file.task.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
