@@ -19,8 +19,19 @@ public:
   evaluation(const evaluation_request& request, task_oracle& oracle, evaluation_site& site,
              lease_source& leases);
 
+  /// Leaves out where a correct candidate's time goes: profiling takes longer than all the rest for
+  /// a small model.
+  void skip_profile() {
+    profiles_ = false;
+  }
+
   /// Returns the verdict. An error says that the evaluator broke, not the candidate.
   caf::expected<verdict> run();
+
+  /// The timed calls of the candidate [seconds]; empty where `run` made none.
+  const std::vector<double>& seconds() const {
+    return seconds_;
+  }
 
 private:
   /// What a call of the candidate left.
@@ -63,8 +74,10 @@ private:
   std::string tag_;
   site_worker worker_;
   verdict verdict_;
+  std::vector<double> seconds_;
   caf::error broken_;
   double cpu_before_ = 0;
+  bool profiles_ = true;
 };
 
 /// Measures the reference alone, as it is ("eager") and in the other ways that `names` lists

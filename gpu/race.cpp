@@ -171,6 +171,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
   ++pairs_;
   for (std::size_t i = 0; i < x.sequence.size(); ++i) {
     candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
+    result_.seconds.push_back(candidate.seconds[i]);
     reference_calls_.push_back({reference.seconds[i], x.fresh == i});
   }
   candidate_clocks_.push_back(candidate.clocks);

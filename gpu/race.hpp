@@ -27,6 +27,7 @@ struct race_result {
   std::optional<failure> failed;        ///< the candidate broke while it was timed
   std::string broken;                   ///< the reference broke: nobody's verdict
   std::vector<kept_output> kept;
+  std::vector<double> seconds;          ///< the candidate's calls
   double wall = 0;                      ///< [seconds] of the exclusive lease
 };
 

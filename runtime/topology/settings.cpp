@@ -25,8 +25,7 @@ void read_search(map_reader search, search_config& x) {
 
 void read_evaluator(map_reader evaluator, evaluator_config& x) {
   evaluator.read_word("device", x.device, {"auto", "cpu"}, {"cuda"}, "use auto or cpu");
-  evaluator.read_word("judge", x.judge, {"strict"}, {"kernelbench", "pike"},
-                      "use strict; the tolerance can be kernelbench or pike");
+  evaluator.read_word("judge", x.judge, {"strict", "kernelbench", "pike"});
   evaluator.read_word("tolerance", x.tolerance, {"fp32", "tf32", "half", "kernelbench", "pike"});
   evaluator.read_word("mode", x.mode, {"eval", "train"});
   evaluator.read("threads", x.threads, {1, 1'024});
