@@ -1,5 +1,6 @@
 #include "gpu/evaluation.hpp"
 
+#include "gpu/mean_timer.hpp"
 #include "gpu/processes/process_group.hpp"
 #include "gpu/screen.hpp"
 #include "messages/error.hpp"
@@ -111,7 +112,7 @@ bool evaluation::build() {
   auto loaded = call({{"op", "load"},
                       {"path", request_.subject.id},
                       {"class", "ModelNew"},
-                      {"mode", site_.config().mode}},
+                      {"mode", oracle_.rules().mode}},
                      fds, site_.config().build_limit);
   return loaded.ok() || fail(loaded.problem());
 }
@@ -138,7 +139,7 @@ bool evaluation::check() {
   held_lease held{leases_, *lease};
   enter("check");
   verdict_.correctness.emplace();
-  verdict_.correctness->policy = site_.config().tolerance;
+  verdict_.correctness->policy = oracle_.rules().tolerance;
   std::size_t weights = 0;
   for (auto& draw : oracle_.checked()) {
     if (draw.weights != weights && !construct(weights = draw.weights))
@@ -164,9 +165,12 @@ bool evaluation::time() {
     pin_group(worker_.process->group(), site_.timing_cpus());
     pin_group(oracle_.process().group(), site_.timing_cpus());
     auto budget = site_.config().time_budget * (request_.confirm ? confirmation : 1);
-    found = race{site_, oracle_, *worker_.process, budget}.run();
+    auto& by_means = oracle_.rules().timing;
+    found = by_means ? time_by_means(site_, oracle_, *worker_.process, *by_means)
+                     : race{site_, oracle_, *worker_.process, budget}.run();
   }
   verdict_.stages.back().wall = found.wall;
+  seconds_ = std::move(found.seconds);
   if (!found.broken.empty())
     return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
                                                         + found.broken));
@@ -254,7 +258,7 @@ bool evaluation::answer(const input_draw& draw) {
   auto found = call_model(draw);
   if (!found)
     return false;
-  if (found->changed_inputs)
+  if (found->changed_inputs && oracle_.rules().watches_conduct)
     return refuse("input-mutation", "a call changed its inputs");
   return compare(draw, found->output);
 }
@@ -275,7 +279,7 @@ std::optional<evaluation::model_call> evaluation::call_model(const input_draw& d
 }
 
 bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
-  auto found = site_.verifier().compare(site_.config().tolerance, allowed_error,
+  auto found = site_.verifier().compare(oracle_.rules().tolerance, allowed_error,
                                         draw.expected.fd(), draw.exact ? draw.exact->fd() : -1,
                                         output.fd(),
                                         std::chrono::steady_clock::now() + compare_limit);
@@ -341,14 +345,15 @@ bool evaluation::give_up(caf::error why) {
 // -- the task -----------------------------------------------------------------------------
 
 caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases) {
+prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules,
+               lease_source& leases) {
   if (!site.device().cuda)
-    return task_oracle::prepare(subject, site);
+    return task_oracle::prepare(subject, site, std::move(rules));
   auto lease = leases.acquire(lease_kind::shared, 0);
   if (!lease)
     return std::move(lease.error());
   held_lease held{leases, *lease};
-  return task_oracle::prepare(subject, site);
+  return task_oracle::prepare(subject, site, std::move(rules));
 }
 
 // -- baselines ----------------------------------------------------------------------------

@@ -22,6 +22,11 @@ public:
   /// Returns the verdict. An error says that the evaluator broke, not the candidate.
   caf::expected<verdict> run();
 
+  /// The timed calls of the candidate [seconds]; empty where `run` made none.
+  const std::vector<double>& seconds() const {
+    return seconds_;
+  }
+
 private:
   /// What a call of the candidate left.
   struct model_call {
@@ -64,13 +69,14 @@ private:
   std::string tag_;
   site_worker worker_;
   verdict verdict_;
+  std::vector<double> seconds_;
   caf::error broken_;
   double cpu_before_ = 0;
 };
 
 /// Prepares a task's oracle, under a shared lease where that keeps a GPU busy.
 caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases);
+prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
 /// Measures the reference alone, as it is ("eager") and in the other ways that `names` lists
 /// ("compile"): the baselines of a task. The caller holds no lease.

@@ -263,6 +263,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
   auto skipped = site_.device().cuda ? calls_to_settle : 0;
   for (std::size_t i = skipped; i < x.sequence.size(); ++i) {
     candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
+    result_.seconds.push_back(candidate.seconds[i]);
     reference_calls_.push_back({reference.seconds[i], x.fresh == i});
     candidate_after_.push_back(candidate.host_seconds[i] - candidate.seconds[i]);
     reference_after_.push_back(reference.host_seconds[i] - reference.seconds[i]);

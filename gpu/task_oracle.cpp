@@ -6,17 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace lathe::gpu {
 
 namespace {
 
 using namespace std::chrono_literals;
-
-// Strict mode: five draws of inputs over two draws of weights.
-constexpr std::size_t weight_draws = 2;
-constexpr std::array<std::size_t, weight_draws> checked_upto = {3, 5}; // after each weight draw
 
 // Draws that no candidate sees before it is timed: the more there are, the surer is the test for
 // cached answers. Large inputs have to do with fewer; all of them together should fit this [bytes].
@@ -39,6 +34,12 @@ caf::error bad_task(const std::string& path, const failure& why) {
   return make_error(errc::bad_task, why.summary.empty() ? why.message : why.summary);
 }
 
+// A message carries few descriptors.
+constexpr std::size_t most_audited = 4;
+
+// Draws for the audit alone, where those of the check are known beforehand.
+constexpr std::size_t own_audited = 2;
+
 std::string count_of(std::int64_t number, const std::string& noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
@@ -55,31 +56,26 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
 
 caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
                                                                  evaluation_site& site) {
-  std::shared_ptr<task_oracle> result{new task_oracle(subject, site)};
+  auto rules = find_judge(site.config().judge, site.config());
+  if (!rules)
+    return make_error(errc::user_error,
+                      fmt::format("there is no judge '{}'", site.config().judge));
+  return prepare(subject, site, std::move(*rules));
+}
+
+caf::expected<std::shared_ptr<task_oracle>>
+task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rules) {
+  std::shared_ptr<task_oracle> result{new task_oracle(subject, site, std::move(rules))};
   auto worker = site.spawn("oracle", result->tag_);
   if (!worker)
     return std::move(worker.error());
   result->worker_ = std::move(*worker);
   if (auto error = result->load(subject))
     return error;
-  for (std::size_t i = 0; i < weight_draws; ++i) {
-    if (auto error = result->construct())
-      return error;
-    while (result->checked_.size() < checked_upto[i]) {
-      auto x = result->draw(fmt::format("c{}", result->checked_.size()), i);
-      if (!x)
-        return std::move(x.error());
-      result->checked_.push_back(std::move(*x));
-    }
-  }
-  auto timed_draws = std::clamp(timed_bytes / std::max<std::size_t>(1, result->input_bytes_),
-                                fewest_timed_draws, most_timed_draws);
-  while (result->timed_.size() < timed_draws) {
-    auto x = result->draw(fmt::format("t{}", result->timed_.size()), weight_draws - 1);
-    if (!x)
-      return std::move(x.error());
-    result->timed_.push_back(std::move(*x));
-  }
+  if (auto error = result->draw_checked())
+    return error;
+  if (auto error = result->draw_timed())
+    return error;
   if (auto error = result->audit())
     return error;
   if (site.device().cuda)
@@ -88,8 +84,11 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   return result;
 }
 
-task_oracle::task_oracle(const task& subject, evaluation_site& site)
-  : site_(site), tag_("oracle:" + subject.name), path_(subject.path) {
+task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules)
+  : site_(site),
+    rules_(std::move(rules)),
+    tag_("oracle:" + subject.name),
+    path_(subject.path) {
   // nop
 }
 
@@ -103,14 +102,14 @@ caf::error task_oracle::load(worker_process& worker, const task& subject) const 
     return source.error();
   int fds[] = {source->fd()};
   auto loaded = worker.call(
-    {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", site_.config().mode}}, fds,
-    load_limit);
+    {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", rules_.mode}}, fds, load_limit);
   return loaded.ok() ? caf::error{} : bad_task(path_, loaded.problem());
 }
 
 caf::error task_oracle::construct() {
-  auto seed = site_.secret_seed();
-  auto given = worker_.process->call({{"op", "arguments"}, {"seed", seed}}, {}, call_limit);
+  auto seed = rules_.seeds ? rules_.seeds->weights : site_.secret_seed();
+  auto given = worker_.process->call(
+    {{"op", "arguments"}, {"seed", rules_.seeds ? rules_.seeds->arguments : seed}}, {}, call_limit);
   if (!given.ok() || given.fds.size() != 1)
     return given.ok() ? make_error(errc::bad_task, path_ + ": get_init_inputs gave nothing")
                       : bad_task(path_, given.problem());
@@ -126,8 +125,58 @@ caf::error task_oracle::construct() {
   return {};
 }
 
-caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights) {
-  auto given = worker_.process->call({{"op", "draw"}, {"seed", site_.secret_seed()}}, {}, call_limit);
+caf::error task_oracle::draw_checked() {
+  auto seeds = trial_seeds();
+  if (!seeds)
+    return std::move(seeds.error());
+  for (std::size_t i = 0; i < rules_.input_draws.size(); ++i) {
+    if (auto error = construct())
+      return error;
+    for (std::size_t j = 0; j < rules_.input_draws[i]; ++j) {
+      auto number = checked_.size();
+      auto x = draw(fmt::format("c{}", number), i, (*seeds)[number]);
+      if (!x)
+        return std::move(x.error());
+      checked_.push_back(std::move(*x));
+    }
+  }
+  return {};
+}
+
+caf::error task_oracle::draw_timed() {
+  // Who times the same inputs again and again needs no more than them.
+  auto count = rules_.timing ? 1
+                             : std::clamp(timed_bytes / std::max<std::size_t>(1, input_bytes_),
+                                          fewest_timed_draws, most_timed_draws);
+  while (timed_.size() < count) {
+    auto x = draw(fmt::format("t{}", timed_.size()), weights_.size() - 1,
+                  rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
+    if (!x)
+      return std::move(x.error());
+    timed_.push_back(std::move(*x));
+  }
+  return {};
+}
+
+// One for each checked draw.
+caf::expected<std::vector<std::int64_t>> task_oracle::trial_seeds() {
+  std::vector<std::int64_t> result(rules_.all_input_draws());
+  if (!rules_.seeds || !rules_.seeds->derives_trials) {
+    for (auto& x : result)
+      x = rules_.seeds ? rules_.seeds->inputs : site_.secret_seed();
+    return result;
+  }
+  auto drawn = worker_.process->call(
+    {{"op", "seeds"}, {"seed", rules_.seeds->inputs}, {"count", result.size()}}, {}, call_limit);
+  auto seeds = drawn.integers("seeds");
+  if (!drawn.ok() || !seeds || seeds->size() != result.size())
+    return make_error(errc::evaluator_failed, "the seeds of the trials could not be drawn");
+  return std::move(*seeds);
+}
+
+caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights,
+                                            std::int64_t seed) {
+  auto given = worker_.process->call({{"op", "draw"}, {"seed", seed}}, {}, call_limit);
   if (!given.ok() || given.fds.size() != 1)
     return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
                       : bad_task(path_, given.problem());
@@ -161,11 +210,18 @@ caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exac
 }
 
 caf::error task_oracle::audit() {
+  std::vector<input_draw> own; // published draws may all be the same one
+  while (rules_.seeds && own.size() < own_audited) {
+    auto x = draw(fmt::format("a{}", own.size()), weights_.size() - 1, site_.secret_seed());
+    if (!x)
+      return std::move(x.error());
+    own.push_back(std::move(*x));
+  }
   std::vector<int> outputs;
-  for (auto& x : timed_)
-    if (outputs.size() < 4) // a message carries few descriptors
+  for (auto& x : own.empty() ? timed_ : own)
+    if (outputs.size() < most_audited)
       outputs.push_back(x.expected.fd());
-  auto reason = site_.verifier().audit(site_.config().tolerance, outputs,
+  auto reason = site_.verifier().audit(rules_.tolerance, outputs,
                                        std::chrono::steady_clock::now() + call_limit);
   if (!reason)
     return reason.error();
@@ -201,8 +257,7 @@ caf::error task_oracle::count_kernels(const task& subject) {
 task_profile task_oracle::profile() const {
   task_profile result;
   result.where = site_.describe();
-  result.where.judge += fmt::format(", {}, {}", count_of(checked_upto.back(), "input draw"),
-                                    count_of(weight_draws, "weight draw"));
+  result.where.judge = rules_.describe();
   if (!timed_.empty() && !timed_.front().exact)
     result.where.judge += ", no float64 reference (the model does not run in float64)";
   result.baselines = baselines_;

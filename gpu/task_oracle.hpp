@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gpu/evaluation_site.hpp"
+#include "gpu/judge_rules.hpp"
 #include "gpu/processes/shared_memory.hpp"
 #include "messages/task.hpp"
 
@@ -38,6 +39,14 @@ public:
   /// line where there is one.
   static caf::expected<std::shared_ptr<task_oracle>> prepare(const task& subject,
                                                              evaluation_site& site);
+
+  /// The same under the rules of another judge than the site's.
+  static caf::expected<std::shared_ptr<task_oracle>>
+  prepare(const task& subject, evaluation_site& site, judge_rules rules);
+
+  const judge_rules& rules() const {
+    return rules_;
+  }
 
   // -- draws ------------------------------------------------------------------------------
 
@@ -92,17 +101,21 @@ public:
   }
 
 private:
-  task_oracle(const task& subject, evaluation_site& site);
+  task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
 
   caf::error load(const task& subject);
   caf::error load(worker_process& worker, const task& subject) const;
   caf::error construct();
-  caf::expected<input_draw> draw(std::string name, std::size_t weights);
+  caf::error draw_checked();
+  caf::error draw_timed();
+  caf::expected<std::vector<std::int64_t>> trial_seeds();
+  caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
   caf::error audit();
   caf::error count_kernels(const task& subject);
 
   evaluation_site& site_;
+  judge_rules rules_;
   std::string tag_;
   std::string path_;
   site_worker worker_;

@@ -130,6 +130,13 @@ double fastest_neighbour(std::span<const timed_call> calls, std::size_t at) {
 
 // -- clocks -------------------------------------------------------------------------------
 
+// The standard error of a median, from quartiles, which a few slow calls do not move (McGill, Tukey
+// and Larsen, "Variations of Box Plots", 1978).
+double median_error(const std::vector<double>& x) {
+  auto spread = quantile(x, 0.75) - quantile(x, 0.25);
+  return 1.25 * spread / 1.35 / std::sqrt(static_cast<double>(x.size()));
+}
+
 double hidden_part(std::span<const block_clocks> blocks) {
   std::vector<double> result;
   for (auto& x : blocks)

@@ -68,7 +68,7 @@ struct search_config {
 /// How candidates are judged.
 struct evaluator_config {
   std::string device = "auto";      ///< auto, cpu, cuda, cuda:N
-  std::string judge = "strict";     ///< strict
+  std::string judge = "strict";     ///< strict, kernelbench, pike
   std::string tolerance = "fp32";   ///< fp32, tf32, half, kernelbench, pike
   std::string mode = "eval";        ///< eval, train
   std::int32_t threads = 1;         ///< cpu: torch threads of reference and candidate

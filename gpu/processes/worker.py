@@ -129,6 +129,11 @@ class Worker:
         torch.manual_seed(request["seed"])
         return self.give(self.listed("get_inputs"))
 
+    def trial_seeds(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        torch.manual_seed(request["seed"])
+        draw = lambda: torch.randint(0, 2**32 - 1, (1,)).item()
+        return {"seeds": [draw() for _ in range(request["count"])]}
+
     def give_arguments(self, request: dict[str, Any], fds: list[int]) -> Reply:
         torch.manual_seed(request["seed"])
         known = hasattr(self.module, "get_init_inputs")
@@ -305,6 +310,7 @@ class Worker:
 OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "load": Worker.load,
     "draw": Worker.draw,
+    "seeds": Worker.trial_seeds,
     "arguments": Worker.give_arguments,
     "construct": Worker.construct,
     "inputs": Worker.keep_inputs,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace lathe::verifier {
@@ -10,6 +11,12 @@ struct comparison {
   std::string evidence;        ///< for people and for the fixer
   double error_ratio = 0;      ///< the worst error in units of float32 eager's
   std::string precision_class; ///< measured: fp32, tf32, half or worse
+};
+
+/// An answer that computes nothing, tried on a task's own outputs.
+struct trivial_answer {
+  std::string name;           ///< "zeros"
+  std::optional<bool> passes; ///< nothing: it means nothing for outputs like these
 };
 
 } // namespace lathe::verifier

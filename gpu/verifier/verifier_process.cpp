@@ -60,6 +60,13 @@ caf::expected<json::object> parse_reply(const std::string& text) {
                                                    : std::string{"no reason given"}));
 }
 
+json::array positions(std::span<const int> fds) {
+  json::array result;
+  for (std::size_t i = 0; i < fds.size(); ++i)
+    result.push_back(i);
+  return result;
+}
+
 // Runs `read` on a reply whose keys the protocol promises.
 template <class Read>
 auto read_reply(const json::object& reply, Read read) -> caf::expected<decltype(read(reply))> {
@@ -104,15 +111,31 @@ caf::expected<comparison> verifier_process::compare(const std::string& policy, d
 caf::expected<std::string> verifier_process::audit(const std::string& policy,
                                                    std::span<const int> expected_fds,
                                                    time_point deadline) {
-  json::array positions;
-  for (std::size_t i = 0; i < expected_fds.size(); ++i)
-    positions.push_back(i);
-  auto reply =
-    ask({{"op", "audit"}, {"policy", policy}, {"expected", positions}}, expected_fds, deadline);
+  auto reply = ask({{"op", "audit"}, {"policy", policy}, {"expected", positions(expected_fds)}},
+                   expected_fds, deadline);
   if (!reply)
     return std::move(reply.error());
   return read_reply(
     *reply, [](const json::object& x) { return std::string{x.at("degenerate").as_string()}; });
+}
+
+caf::expected<std::vector<trivial_answer>>
+verifier_process::try_trivial_answers(const std::string& policy, std::span<const int> expected_fds,
+                                      time_point deadline) {
+  auto reply = ask(
+    {{"op", "audit"}, {"policy", policy}, {"expected", positions(expected_fds)}, {"all", true}},
+    expected_fds, deadline);
+  if (!reply)
+    return std::move(reply.error());
+  return read_reply(*reply, [](const json::object& x) {
+    std::vector<trivial_answer> result;
+    for (auto& tried : x.at("tried").as_array()) {
+      auto& passes = tried.at("passes");
+      result.push_back({std::string{tried.at("answer").as_string()},
+                        passes.is_null() ? std::nullopt : std::optional{passes.as_bool()}});
+    }
+    return result;
+  });
 }
 
 // A verifier that died is asked once more, in a new process: it may have died before the question.

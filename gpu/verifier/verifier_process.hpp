@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -41,6 +42,11 @@ public:
   /// string. Errors as above.
   caf::expected<std::string> audit(const std::string& policy, std::span<const int> expected_fds,
                                    time_point deadline);
+
+  /// Returns every trivial answer and whether it would pass. Errors as above.
+  caf::expected<std::vector<trivial_answer>>
+  try_trivial_answers(const std::string& policy, std::span<const int> expected_fds,
+                      time_point deadline);
 
 private:
   caf::expected<boost::json::object> ask(const boost::json::object& request,

@@ -17,6 +17,7 @@ enum exit_code : int {
 
 void add_run(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
+void add_noise(CLI::App& app, int& exit_code);
 void add_topology(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);

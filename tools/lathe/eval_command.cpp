@@ -1,19 +1,22 @@
-#include "gpu/evaluation.hpp"
-#include "gpu/screen.hpp"
 #include "messages/error.hpp"
-#include "runtime/report.hpp"
-#include "runtime/task_file.hpp"
 #include "tools/lathe/commands.hpp"
+#include "tools/lathe/eval_inputs.hpp"
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/installation.hpp"
+#include "tools/lathe/judging/batch.hpp"
+#include "tools/lathe/judging/json_document.hpp"
+#include "tools/lathe/judging/kernelbench_results.hpp"
+#include "tools/lathe/judging/words.hpp"
+#include "tools/lathe/task_audit.hpp"
+#include "tools/lathe/verdict_table.hpp"
 
 #include <CLI/CLI.hpp>
-#include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <memory>
+#include <thread>
 
 namespace lathe::cli {
 
@@ -21,138 +24,239 @@ namespace {
 
 constexpr auto footer = R"(examples:
   lathe eval my_model.py my_kernel.py
-  lathe eval configs/tasks/mlp.py configs/solutions/mlp.py --json
+  lathe eval my_model.py 'attempts/*.py' --repeat 5
+  lathe eval --tasks KernelBench/level1 --candidates runs/my_run --kernelbench eval_results.json
+  lathe eval my_model.py my_kernel.py --judge strict,kernelbench,pike
+  lathe eval --audit my_model.py
+
+With --tasks and --candidates, a candidate is paired with the task of the same name; else with the
+task whose name its own begins with; else by KernelBench's numbers, as in
+level_1_problem_3_sample_0_kernel.py, 1_3.py (level, problem), 3.py or 3_anything.py (problem).
+The folder of a file (level1) says its level where its name does not.
 
 A candidate runs in a sandbox, sees only inputs, and is timed against the reference in alternating
-blocks. Exit code 0 when every candidate is correct, 1 when one is not.)";
+blocks. Exit code 0 when every candidate is correct, 1 when one is not, 2 for a mistake in what was
+given, 3 when something is missing on this machine.)";
 
 struct eval_arguments {
   std::string task;
+  std::vector<std::string> its_candidates;
+  std::vector<std::string> tasks;
   std::vector<std::string> candidates;
+  std::string audited;
   evaluator_config config;
-  bool json = false;
+  std::vector<std::string> judges{"strict"};
+  std::size_t repeats = 1;
+  std::size_t jobs = 0; // 0: as many as cores
+  std::string json;     // a file, or "-"
+  std::string kernelbench;
+
+  bool prints_json() const {
+    return json == "-";
+  }
 };
 
-/// Grants everything: this command evaluates one candidate after the other.
-class free_leases : public gpu::lease_source {
-public:
-  caf::expected<lease> acquire(lease_kind kind, std::int32_t) override {
-    return lease{++last_, kind};
-  }
-
-  void release(const lease&) override {
-    // nop
-  }
-
-private:
-  std::uint64_t last_ = 0;
-};
-
-caf::expected<std::string> read_candidate(const std::string& file) {
-  if (!std::filesystem::is_regular_file(file))
-    return make_error(errc::user_error, fmt::format("{}: there is no such file", file));
-  // One byte more than allowed is enough to say that it is too large.
-  std::ifstream in{file, std::ios::binary};
-  std::string text(gpu::max_candidate_size + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
+caf::error write_file(const std::string& file, const std::string& text) {
+  std::ofstream out{file, std::ios::binary | std::ios::trunc};
+  out << text << '\n';
+  out.close();
+  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
 }
 
-boost::json::object json_of(const std::string& file, const verdict& x) {
-  boost::json::object result{{"candidate", file},
-                             {"outcome", to_string(x.outcome)},
-                             {"rule", x.rule},
-                             {"evidence", x.evidence},
-                             {"sandbox_missing", x.sandbox}};
-  if (x.timing)
-    result["timing"] = {{"reference_ms", x.timing->reference * 1e3},
-                        {"candidate_ms", x.timing->candidate * 1e3},
-                        {"speedup", x.timing->speedup},
-                        {"low", x.timing->low},
-                        {"high", x.timing->high},
-                        {"tie", x.timing->tie()},
-                        {"samples", x.timing->samples}};
-  if (x.correctness)
-    result["correctness"] = {{"policy", x.correctness->policy},
-                             {"precision_class", x.correctness->precision_class},
-                             {"error_ratio", x.correctness->error_ratio},
-                             {"input_draws", x.correctness->input_draws},
-                             {"weight_draws", x.correctness->weight_draws}};
-  boost::json::array stages;
-  for (auto& stage : x.stages)
-    stages.push_back({{"stage", stage.stage},
-                      {"wall", stage.wall},
-                      {"cpu", stage.cpu},
-                      {"queued", stage.queued}});
-  result["stages"] = std::move(stages);
+// To be told before any time is spent.
+caf::error check_writable(const std::string& file) {
+  if (file.empty() || file == "-")
+    return {};
+  std::ofstream out{file, std::ios::app};
+  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
+}
+
+int worst_of(const std::vector<judging::row>& rows) {
+  int result = done;
+  for (auto& row : rows)
+    for (auto& x : row.judgements)
+      if (x.problem)
+        result = std::max<int>(result, exit_code_of(x.problem));
+  for (auto& row : rows)
+    if (auto* found = row.judgements.front().verdict(); found != nullptr && !found->correct())
+      result = std::max<int>(result, not_better);
   return result;
 }
 
-void print(const std::string& file, const verdict& x) {
-  if (x.correct() && x.timing) {
-    fmt::print("{:<12}  {}  {} -> {}  {}\n", "correct", runtime::format_speedup(*x.timing),
-               runtime::format_ms(x.timing->reference), runtime::format_ms(x.timing->candidate),
-               file);
-    fmt::print("{:<12}  {} class · {} input draws, {} weight draws, worst error {:.2g}x eager's\n",
-               "", x.correctness->precision_class, x.correctness->input_draws,
-               x.correctness->weight_draws, x.correctness->error_ratio);
+// A problem that keeps everything from being judged is told once, and nothing else is.
+const caf::error* problem_of_all(const std::vector<judging::row>& rows) {
+  auto& first = rows.front().judgements.front().problem;
+  for (auto& row : rows)
+    for (auto& x : row.judgements)
+      if (!x.problem || describe(x.problem) != describe(first))
+        return nullptr;
+  return &first;
+}
+
+void say_what_is_left_out(const eval_inputs& x) {
+  if (x.idle_candidates.empty())
     return;
+  constexpr std::size_t most_named = 3;
+  auto named = x.idle_candidates;
+  named.resize(std::min(named.size(), most_named));
+  auto more = x.idle_candidates.size() - named.size();
+  fmt::print(stderr, "not judged, since no task fits: {}{}\n", fmt::join(named, ", "),
+             more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+caf::error write_results(const eval_arguments& x, const eval_inputs& given,
+                         const std::vector<judging::row>& rows, const environment& where) {
+  if (!x.json.empty()) {
+    auto text = judging::json_document(rows, where, given.idle_tasks, given.idle_candidates);
+    if (x.prints_json())
+      fmt::print("{}\n", text);
+    else if (auto error = write_file(x.json, text))
+      return error;
   }
-  auto what = x.rule.empty() ? to_string(x.outcome) : to_string(x.outcome) + " (" + x.rule + ")";
-  auto evidence = x.evidence;
-  for (std::size_t at = 0; (at = evidence.find('\n', at)) != std::string::npos; at += 15)
-    evidence.replace(at, 1, "\n" + std::string(14, ' '));
-  fmt::print("{:<12}  {}\n{:<12}  {}\n", what, file, "", evidence);
+  if (x.kernelbench.empty())
+    return {};
+  auto device = where.device.substr(0, where.device.find(','));
+  return write_file(x.kernelbench, judging::kernelbench_results(rows, where.device, device));
+}
+
+// Each once, in the order they were named.
+std::vector<gpu::judge_rules> judges_for(const eval_arguments& x) {
+  std::vector<gpu::judge_rules> result;
+  for (auto& name : x.judges)
+    if (std::ranges::find(result, name, &gpu::judge_rules::name) == result.end())
+      result.push_back(*gpu::find_judge(name, x.config));
+  return result;
+}
+
+std::size_t jobs_for(const eval_arguments& x) {
+  return x.jobs > 0 ? x.jobs : std::max(1u, std::thread::hardware_concurrency());
 }
 
 int evaluate(const eval_arguments& x) {
-  auto home = find_installation();
-  auto subject = runtime::read_task(x.task);
-  if (!subject)
-    return fail(subject.error());
-  std::vector<std::string> sources;
-  for (auto& file : x.candidates) {
-    auto source = read_candidate(file);
-    if (!source)
-      return fail(source.error());
-    sources.push_back(std::move(*source));
-  }
-  auto site = gpu::evaluation_site::open(home.site, x.config);
+  auto given = x.task.empty() ? read_paired_inputs(x.tasks, x.candidates)
+                              : read_inputs(x.task, x.its_candidates);
+  if (!given)
+    return fail(given.error());
+  if (!x.kernelbench.empty())
+    if (auto error = number_samples(given->work))
+      return fail(error);
+  for (auto* file : {&x.json, &x.kernelbench})
+    if (auto error = check_writable(*file))
+      return fail(error);
+  say_what_is_left_out(*given);
+  auto site = gpu::evaluation_site::open(find_installation().site, x.config);
   if (!site)
     return fail(site.error());
-  auto oracle = gpu::task_oracle::prepare(*subject, **site);
-  if (!oracle)
-    return fail(oracle.error());
-  free_leases leases;
-  if (auto error = gpu::measure_baselines(**oracle, **site, leases, x.config.baselines))
+  given->work.judges = judges_for(x);
+  given->work.repeats = x.repeats;
+  given->work.jobs = jobs_for(x);
+  verdict_table table{given->work, (*site)->describe()};
+  auto tell = [&](const judging::row& row) {
+    if (!x.prints_json())
+      table.show(row);
+  };
+  auto rows = judging::judge_all(given->work, **site, tell);
+  if (auto* problem = problem_of_all(rows); problem != nullptr)
+    return fail(*problem);
+  if (!x.prints_json())
+    table.finish(rows, given->idle_tasks.size());
+  if (auto error = write_results(x, *given, rows, (*site)->describe()))
     return fail(error);
-  auto profile = (*oracle)->profile();
-  if (!x.json)
-    fmt::print("{}: {} · {}\n{}", x.task, profile.where.device, profile.where.judge,
-               profile.degenerate.empty() ? "" : "degenerate task: " + profile.degenerate + "\n");
-  boost::json::array verdicts;
-  bool all_correct = true;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    evaluation_request request{subject->name, i + 1, {x.candidates[i], sources[i], ""}, 0, false};
-    auto found = gpu::evaluation{request, **oracle, **site, leases}.run();
-    if (!found)
-      return fail(found.error());
-    all_correct = all_correct && found->correct();
-    if (x.json)
-      verdicts.push_back(json_of(x.candidates[i], *found));
-    else
-      print(x.candidates[i], *found);
+  return worst_of(rows);
+}
+
+int run(const eval_arguments& x) {
+  auto many = !x.tasks.empty() || !x.candidates.empty();
+  if (!x.audited.empty()) {
+    if (!x.task.empty() || many)
+      return fail(user_mistake, "--audit looks at a task alone: name no other files");
+    return audit_task(x.audited, x.config, x.prints_json());
   }
-  if (x.json) {
-    boost::json::object document{{"task", x.task},
-                                 {"device", profile.where.device},
-                                 {"judge", profile.where.judge},
-                                 {"degenerate", profile.degenerate},
-                                 {"verdicts", std::move(verdicts)}};
-    fmt::print("{}\n", boost::json::serialize(document));
-  }
-  return all_correct ? done : not_better;
+  if (many && !x.task.empty())
+    return fail(user_mistake, fmt::format("{}: name files as TASK CANDIDATE... or with --tasks and "
+                                          "--candidates, not both",
+                                          x.task));
+  if (x.tasks.empty() != x.candidates.empty())
+    return fail(user_mistake, x.tasks.empty() ? "--candidates needs --tasks, too"
+                                              : "--tasks needs --candidates, too");
+  if (!many && x.its_candidates.empty())
+    return fail(user_mistake, x.task.empty()
+                                ? "name a task and its candidates: lathe eval TASK CANDIDATE..."
+                                : "name candidates, too: lathe eval " + x.task + " CANDIDATE...");
+  return evaluate(x);
+}
+
+void add_inputs(CLI::App& command, eval_arguments& x) {
+  command.add_option("task", x.task, "the task: a PyTorch model in KernelBench's format")
+    ->type_name("TASK");
+  command
+    .add_option("candidates", x.its_candidates,
+                "Python files with a class ModelNew, folders of "
+                "them, or patterns")
+    ->type_name("CANDIDATE");
+  command.add_option("--tasks", x.tasks, "many tasks: files, folders or patterns")
+    ->type_name("PLACE");
+  command
+    .add_option("--candidates", x.candidates,
+                "candidates for many tasks: files, folders or "
+                "patterns; paired by their names, see below")
+    ->type_name("PLACE");
+  command.add_option("--audit", x.audited, "tell which trivial answers would pass for this task")
+    ->type_name("TASK");
+}
+
+void add_judging(CLI::App& command, eval_arguments& x) {
+  command
+    .add_option("--judge", x.judges,
+                "whose rules: strict, or kernelbench and pike as "
+                "published; several are shown side by side")
+    ->delimiter(',')
+    ->allow_extra_args(false)
+    ->check(CLI::IsMember(gpu::judge_names()))
+    ->capture_default_str();
+  command.add_option("--device", x.config.device, "auto, cpu, cuda or cuda:N")
+    ->capture_default_str();
+  command.add_option("--tolerance", x.config.tolerance, "strict: how wrong an answer may be")
+    ->check(CLI::IsMember({"fp32", "tf32", "half", "kernelbench", "pike"}))
+    ->capture_default_str();
+  command.add_option("--mode", x.config.mode, "strict: how the models are switched")
+    ->check(CLI::IsMember({"eval", "train"}))
+    ->capture_default_str();
+  command
+    .add_option("--repeat", x.repeats, "judge each candidate so often, and compare the verdicts")
+    ->check(CLI::Range(1, 10'000))
+    ->capture_default_str();
+  command
+    .add_option("--jobs", x.jobs,
+                "candidates that are built and checked at once, as many as "
+                "cores if not given; timing is always alone")
+    ->check(CLI::Range(1, 1'024));
+  command.add_option("--threads", x.config.threads, "torch threads of reference and candidate")
+    ->check(CLI::Range(1, 256))
+    ->capture_default_str();
+  command.add_option("--time-budget", x.config.time_budget, "seconds of measuring at most")
+    ->check(CLI::Range(0.1, 600.0))
+    ->capture_default_str();
+  command.add_option("--build-limit", x.config.build_limit, "seconds that one build may take")
+    ->check(CLI::Range(0.1, 86'400.0))
+    ->capture_default_str();
+  command.add_option("--run-limit", x.config.run_limit, "seconds that one call may take")
+    ->check(CLI::Range(0.1, 86'400.0))
+    ->capture_default_str();
+  command.add_flag("--require-sandbox", x.config.require_sandbox,
+                   "refuse to run where a part of the sandbox is missing");
+}
+
+void add_outputs(CLI::App& command, eval_arguments& x) {
+  // A flag with a value behind "=": whatever follows it without one is a file to judge.
+  command.add_flag("--json{-}", x.json,
+                   "one JSON document on standard output; --json=FILE writes "
+                   "it to a file");
+  command
+    .add_option("--kernelbench", x.kernelbench,
+                "write results as KernelBench's "
+                "eval_results.json")
+    ->type_name("FILE");
 }
 
 } // namespace
@@ -161,36 +265,10 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto x = std::make_shared<eval_arguments>();
   auto* command = app.add_subcommand("eval", "judge candidates: are they correct, and how fast");
   command->footer(footer);
-  command->add_option("task", x->task, "the task: a PyTorch model in KernelBench's format")
-    ->required()
-    ->type_name("TASK");
-  command->add_option("candidates", x->candidates, "Python files with a class ModelNew")
-    ->required()
-    ->type_name("CANDIDATE");
-  command->add_option("--device", x->config.device, "auto, cpu, cuda or cuda:N")
-    ->capture_default_str();
-  command->add_option("--tolerance", x->config.tolerance, "how wrong an answer may be")
-    ->check(CLI::IsMember({"fp32", "tf32", "half", "kernelbench", "pike"}))
-    ->capture_default_str();
-  command->add_option("--mode", x->config.mode, "how the models are switched")
-    ->check(CLI::IsMember({"eval", "train"}))
-    ->capture_default_str();
-  command->add_option("--threads", x->config.threads, "torch threads of reference and candidate")
-    ->check(CLI::Range(1, 256))
-    ->capture_default_str();
-  command->add_option("--time-budget", x->config.time_budget, "seconds of measuring at most")
-    ->check(CLI::Range(0.1, 600.0))
-    ->capture_default_str();
-  command->add_option("--build-limit", x->config.build_limit, "seconds that one build may take")
-    ->check(CLI::Range(0.1, 86'400.0))
-    ->capture_default_str();
-  command->add_option("--run-limit", x->config.run_limit, "seconds that one call may take")
-    ->check(CLI::Range(0.1, 86'400.0))
-    ->capture_default_str();
-  command->add_flag("--require-sandbox", x->config.require_sandbox,
-                    "refuse to run where a part of the sandbox is missing");
-  command->add_flag("--json", x->json, "one JSON document");
-  command->callback([x, &exit_code] { exit_code = evaluate(*x); });
+  add_inputs(*command, *x);
+  add_judging(*command, *x);
+  add_outputs(*command, *x);
+  command->callback([x, &exit_code] { exit_code = run(*x); });
 }
 
 } // namespace lathe::cli

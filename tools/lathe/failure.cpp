@@ -12,10 +12,14 @@ int fail(int code, const std::string& sentence) {
   return code;
 }
 
+int exit_code_of(const caf::error& error) {
+  auto user =
+    error == errc::user_error || error == errc::bad_task || error == errc::provider_refused;
+  return user ? user_mistake : environment_lacks;
+}
+
 int fail(const caf::error& error) {
-  auto user = error == errc::user_error || error == errc::bad_task
-              || error == errc::provider_refused;
-  return fail(user ? user_mistake : environment_lacks, describe(error));
+  return fail(exit_code_of(error), describe(error));
 }
 
 } // namespace lathe::cli

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   int exit_code = lathe::cli::done;
   lathe::cli::add_run(app, exit_code);
   lathe::cli::add_eval(app, exit_code);
+  lathe::cli::add_noise(app, exit_code);
   lathe::cli::add_topology(app, exit_code);
   lathe::cli::add_status(app, exit_code);
   lathe::cli::add_apply(app, exit_code);

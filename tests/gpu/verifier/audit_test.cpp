@@ -84,3 +84,22 @@ TEST(audit, a_task_without_tensors_is_degenerate) {
   std::vector<value> draws{tuple_of(scalar{1.0})};
   EXPECT_EQ(audit(draws, {}), "the reference returns no tensor");
 }
+
+TEST(audit, tells_every_trivial_answer_and_which_pass) {
+  std::vector<value> draws{{noise(1) * 1e-3}, {noise(2) * 1e-3}};
+  auto tried = try_trivial_answers(draws, {policy::pike});
+  ASSERT_EQ(tried.size(), 5u);
+  for (auto& x : tried)
+    EXPECT_EQ(x.passes, true) << x.name;
+  for (auto& x : try_trivial_answers(draws, {policy::fp32}))
+    EXPECT_EQ(x.passes, false) << x.name;
+}
+
+TEST(audit, says_of_which_answers_an_output_is_no_test) {
+  std::vector<value> draws{{at::scalar_tensor(0.7f, at::kFloat)}};
+  auto tried = try_trivial_answers(draws, {policy::fp32});
+  ASSERT_EQ(tried.size(), 5u);
+  EXPECT_EQ(tried[0].passes, false) << "zeros";
+  for (std::size_t i = 1; i < tried.size(); ++i)
+    EXPECT_EQ(tried[i].passes, std::nullopt) << tried[i].name;
+}

@@ -105,6 +105,11 @@ TEST_F(verifier_process_test, audits_name_degenerate_tasks) {
   auto other = file_of(value{answer.square()});
   std::array different{expected.get(), other.get()};
   EXPECT_EQ(*verifier.audit("fp32", different, soon()), "");
+  auto tried = verifier.try_trivial_answers("fp32", same, soon());
+  ASSERT_TRUE(tried);
+  ASSERT_FALSE(tried->empty());
+  EXPECT_EQ(tried->front().name, "zeros");
+  EXPECT_EQ(tried->front().passes, true);
 }
 
 TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {

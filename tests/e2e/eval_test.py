@@ -1,0 +1,167 @@
+"""lathe eval with many tasks and candidates: paired, judged side by side, written in three ways."""
+
+import json
+import re
+import unittest
+
+from candidates_test import REMEMBERS
+from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, LatheCase
+from programs import FASTER, TASK, UNCHANGED
+
+WRONG = FASTER.replace("torch.tanh(x)", "torch.tanh(1.01 * x)")
+BROKEN_TASK = TASK.replace("import torch\n", "import flux_capacitor\n", 1)
+ZEROS = TASK.replace("return torch.tanh(x)", "return 0.0 * torch.tanh(x)")
+QUICK = ["--time-budget", "0.2"]
+
+
+class ManyTasks(LatheCase):
+    def test_candidates_find_their_tasks_and_come_out_in_every_form(self) -> None:
+        for name, text in {"level1/1_sums.py": TASK, "level1/2_broken.py": BROKEN_TASK,
+                           "level1/3_idle.py": TASK, "level1/10_more.py": TASK,
+                           "run/level_1_problem_1_sample_0_kernel.py": FASTER,
+                           "run/level_1_problem_1_sample_1_kernel.py": WRONG,
+                           "run/2.py": FASTER, "run/1_10.py": UNCHANGED,
+                           "run/level_2_problem_1_sample_0_kernel.py": FASTER}.items():
+            self.write(name, text)
+        ended = self.lathe("eval", "--tasks", "level1", "--candidates", "run", "--json=out.json",
+                           "--kernelbench", "eval_results.json", *QUICK)
+        self.assert_sentence(ended, USER_MISTAKE, "no task fits", "level_2_problem_1")
+        self.check_table(ended.out)
+        self.check_json(json.loads((self.folder / "out.json").read_text()))
+        self.check_results(json.loads((self.folder / "eval_results.json").read_text()))
+
+    def check_table(self, text: str) -> None:
+        lines = text.splitlines()
+        head = next(i for i, line in enumerate(lines) if line.startswith("task "))
+        rows = lines[head + 1:head + 5]
+        found = [tuple(line.split()[1:3]) for line in rows]
+        self.assertEqual(found, [("run/level_1_problem_1_sample_0_kernel.py", "correct"),
+                                 ("run/level_1_problem_1_sample_1_kernel.py", "incorrect"),
+                                 ("run/2.py", "no"), ("run/1_10.py", "correct")], text)
+        column = lines[head].index("verdict")
+        for line in rows:
+            self.assertRegex(line[column - 1:], r"^ (correct|incorrect|no verdict)", text)
+        self.assertIn("flux_capacitor", rows[2])
+        self.assertIn("2 correct · 1 incorrect", text)
+        self.assertRegex(text, r"geomean \d+\.\d\dx \[\d+\.\d\d, \d+\.\d\d\] over 2 correct")
+        self.assertRegex(text, r"fast_1 0\.\d\d.* of 4")
+        self.assertIn("1 without a verdict · 1 task without a candidate", text)
+
+    def check_json(self, document: dict) -> None:
+        found = [(x["problem_id"], x["sample_id"], x.get("outcome")) for x in document["verdicts"]]
+        self.assertEqual(found, [(1, 0, "correct"), (1, 1, "incorrect"), (2, 0, None),
+                                 (10, 0, "correct")])
+        self.assertIn("flux_capacitor", document["verdicts"][2]["problem"])
+        self.assertEqual(document["tasks_without_candidate"], ["level1/3_idle.py"])
+        self.assertEqual(document["summary"]["strict"]["fast_1"]["of"], 4)
+
+    def check_results(self, results: dict) -> None:
+        self.assertEqual(list(results), ["1", "2", "10"])
+        first, second = results["1"]
+        self.assertEqual((first["sample_id"], first["compiled"], first["correctness"]),
+                         (0, True, True))
+        self.assertGreater(first["runtime"], 0)
+        self.assertGreater(first["runtime_stats"]["num_trials"], 0)
+        self.assertEqual((second["compiled"], second["correctness"], second["runtime"]),
+                         (True, False, -1.0))
+        self.assertIn("expected", second["metadata"]["correctness_issue"])
+        self.assertFalse(results["2"][0]["compiled"])
+
+
+class OneTask(LatheCase):
+    def test_repeated_verdicts_are_compared(self) -> None:
+        task, right = self.write("t.py", TASK), self.write("c.py", FASTER)
+        ended = self.lathe("eval", task, right, "--repeat", "3", "--json", *QUICK)
+        self.assert_code(ended, DONE)
+        (verdict,) = ended.json["verdicts"]
+        self.assertEqual(len(verdict["runs"]), 3)
+        self.assertTrue(verdict["repetition"]["agree"])
+        medians = {run["timing"]["candidate_ms"] for run in verdict["runs"]}
+        self.assertEqual(len(medians), 3, "a repetition was served from memory")
+
+    def test_an_audit_says_what_was_tried(self) -> None:
+        ended = self.lathe("eval", "--audit", self.write("t.py", TASK))
+        self.assert_code(ended, DONE)
+        self.assertEqual(len(re.findall(r"  fails$", ended.out, re.MULTILINE)), 5, ended.out)
+        ended = self.lathe("eval", "--audit", self.write("zeros.py", ZEROS), "--json")
+        self.assert_code(ended, NOT_BETTER)
+        self.assertEqual(ended.json["degenerate"], "an answer of zeros passes")
+        self.assertIn({"answer": "zeros", "passes": True}, ended.json["tried"])
+
+
+class Judges(LatheCase):
+    def test_several_stand_side_by_side_and_say_why_they_differ(self) -> None:
+        task = self.write("t.py", TASK)
+        # An error between what float32 shows and what 1e-4 allows.
+        rough = FASTER.replace("return torch.tanh(x)", "return torch.tanh(x) * 1.00003")
+        names = [self.write(name, text) for name, text in
+                 {"honest.py": FASTER, "rough.py": rough, "caches.py": REMEMBERS}.items()]
+        ended = self.lathe("eval", task, *names, "--judge", "strict,kernelbench", "--json=j.json",
+                           *QUICK)
+        self.assert_code(ended, NOT_BETTER)
+        document = json.loads((self.folder / "j.json").read_text())
+        found = {x["candidate"]: (x["outcome"], x["other_judges"][0]["outcome"],
+                                  [why.split(":")[0] for why in x["disagreements"]])
+                 for x in document["verdicts"]}
+        self.assertEqual(found["honest.py"][:2], ("correct", "correct"))
+        self.assertEqual(found["rough.py"], ("incorrect", "correct", ["tolerance"]))
+        self.assertEqual(found["caches.py"], ("refused", "correct", ["conduct"]))
+        for x in document["verdicts"]:
+            times = x["other_judges"][0]["timing"]
+            self.assertEqual(times["samples"], 100)
+            self.assertTrue(times["low"] < times["speedup"] < times["high"])
+        self.assertRegex(ended.out, r"rough\.py +incorrect +\d+\.\d\dx .* +tolerance: ")
+        self.assertIn("train mode", document["verdicts"][0]["other_judges"][0]["rules"])
+
+    def test_pike_looks_at_one_draw(self) -> None:
+        wrong = FASTER.replace("return torch.tanh(x)", "return torch.tanh(x) * 1.05")
+        ended = self.lathe("eval", self.write("t.py", TASK), self.write("wrong.py", wrong),
+                           "--judge", "pike", "--json")
+        self.assert_code(ended, NOT_BETTER)
+        (verdict,) = ended.json["verdicts"]
+        self.assertEqual((verdict["outcome"], verdict["degenerate"]), ("incorrect", ""))
+        self.assertIn("1 input draw", verdict["rules"])
+
+
+class Noise(LatheCase):
+    def test_the_hosts_noise_is_told_with_advice(self) -> None:
+        ended = self.lathe("bench-noise", "--seconds", "0.1", "--time-budget", "0.1", "--json")
+        self.assert_code(ended, DONE)
+        self.assertEqual([x["model"] for x in ended.json["models"]], ["launch-bound", "mid-sized"])
+        for x in ended.json["models"]:
+            self.assertGreaterEqual(x["verdicts"] + x["untimed"], 3)
+            self.assertEqual(x["ties"] + x["wins"] + x["losses"], x["verdicts"])
+        self.assertTrue(ended.json["advice"])
+
+
+class Mistakes(LatheCase):
+    """Each is one sentence, before any process is started."""
+
+    def refuse(self, arguments: list[str], *parts: str) -> None:
+        with self.subTest(arguments=arguments):
+            self.assert_sentence(self.lathe("eval", *arguments), USER_MISTAKE, *parts)
+
+    def test_each_is_one_sentence(self) -> None:
+        task, named = self.write("t.py", TASK), self.write("1_x.py", TASK)
+        candidate = self.write("c.py", FASTER)
+        self.write("level1/3.py", TASK)
+        self.write("level2/3.py", TASK)
+        self.write("out/3.py", FASTER)
+        (self.folder / "empty").mkdir()
+        self.refuse([], "lathe eval TASK CANDIDATE")
+        self.refuse([task], "name candidates")
+        self.refuse(["--tasks", task], "--candidates")
+        self.refuse(["--candidates", task], "--tasks")
+        self.refuse([task, candidate, "--tasks", task, "--candidates", candidate], "not both")
+        self.refuse(["--audit", task, task], "--audit")
+        self.refuse([task, "empty"], "empty", "no Python files")
+        self.refuse([task, "x*.py"], "x*.py", "matches")
+        self.refuse(["--tasks", task, "--candidates", candidate], "fits")
+        self.refuse(["--tasks", "level1", "level2", "--candidates", "out/3.py"], "level1/3.py",
+                    "level2/3.py")
+        self.refuse([task, candidate, "--kernelbench", "r.json"], "t.py", "problem number")
+        self.refuse([named, candidate, "--json=no/such/folder.json"], "no/such/folder.json")
+
+
+if __name__ == "__main__":
+    unittest.main()

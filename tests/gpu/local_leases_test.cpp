@@ -1,0 +1,79 @@
+#include "gpu/local_leases.hpp"
+
+#include "messages/error.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+using namespace lathe;
+using gpu::held_lease;
+using gpu::local_leases;
+
+TEST(local_leases, an_exclusive_lease_is_never_held_beside_another) {
+  local_leases leases;
+  std::atomic<int> shared = 0;
+  std::atomic<int> exclusive = 0;
+  std::atomic<int> overlaps = 0;
+  std::atomic<int> granted = 0;
+  auto work = [&](int number) {
+    for (int i = 0; i < 200; ++i) {
+      auto alone = (i + number) % 3 == 0;
+      auto got = leases.acquire(alone ? lease_kind::exclusive : lease_kind::shared, number % 2);
+      if (!got)
+        continue;
+      held_lease held{leases, *got};
+      ++granted;
+      auto& mine = alone ? exclusive : shared;
+      ++mine;
+      if (exclusive > 1 || (exclusive == 1 && shared > 0))
+        ++overlaps;
+      std::this_thread::yield();
+      --mine;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back(work, i);
+  for (auto& x : threads)
+    x.join();
+  EXPECT_EQ(overlaps, 0);
+  EXPECT_EQ(granted, 4 * 200);
+}
+
+TEST(local_leases, shared_leases_are_held_side_by_side) {
+  local_leases leases;
+  auto first = leases.acquire(lease_kind::shared, 0);
+  auto second = leases.acquire(lease_kind::shared, 0);
+  ASSERT_TRUE(first && second);
+  EXPECT_LT(first->fence, second->fence);
+}
+
+TEST(local_leases, a_stale_lease_gives_nothing_back) {
+  local_leases leases;
+  auto first = leases.acquire(lease_kind::exclusive, 0);
+  ASSERT_TRUE(first);
+  leases.release(*first);
+  auto second = leases.acquire(lease_kind::exclusive, 0);
+  ASSERT_TRUE(second);
+  leases.release(*first);
+  std::atomic<bool> granted = false;
+  std::thread waiting{[&] {
+    auto third = leases.acquire(lease_kind::exclusive, 0);
+    granted = true;
+    leases.release(*third);
+  }};
+  EXPECT_FALSE(granted);
+  leases.release(*second);
+  waiting.join();
+  EXPECT_TRUE(granted);
+}
+
+TEST(local_leases, more_than_the_bound_are_not_kept_waiting) {
+  local_leases none{0};
+  auto refused = none.acquire(lease_kind::shared, 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), errc::overloaded);
+}
