@@ -20,6 +20,9 @@ constexpr double block_seconds = 0.01;
 constexpr double fewest_calls = 6;
 constexpr double most_calls = 10;
 
+// Blocks that begin with inputs seen before.
+constexpr std::size_t fewest_repeats = 12;
+
 // Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
 // is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
 // race of four thousand.
@@ -111,7 +114,7 @@ bool race::warm_up() {
 
 bool race::pair_of_blocks() {
   auto x = next_plan();
-  if (x.fresh && !give(*x.sequence[*x.fresh]))
+  if (x.fresh && !give(*x.sequence.front()))
     return false;
   // The side that goes first changes, so that neither always meets a cold cache.
   std::optional<lap> reference;
@@ -126,15 +129,20 @@ bool race::pair_of_blocks() {
   return keep(x, candidate);
 }
 
-// Just before its block: what a candidate does not have, it cannot work on ahead of the clock.
+// Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
+// reference, which has it, is given it again, so that the block finds both in the same state.
 bool race::give(const input_draw& draw) {
   int fds[] = {draw.inputs.fd()};
-  auto taken = candidate_.call({{"op", "inputs"}, {"name", draw.name}}, fds,
-                               milliseconds(site_.config().run_limit));
-  asked_ += taken.wall;
-  if (!taken.ok())
-    result_.failed = taken.problem();
-  return taken.ok();
+  boost::json::object request{{"op", "inputs"}, {"name", draw.name}};
+  auto limit = milliseconds(site_.config().run_limit);
+  auto ours = oracle_.process().call(request, fds, limit);
+  auto theirs = candidate_.call(std::move(request), fds, limit);
+  asked_ += theirs.wall;
+  if (!theirs.ok())
+    result_.failed = theirs.problem();
+  else if (!ours.ok())
+    result_.broken = ours.problem().message;
+  return ours.ok() && theirs.ok();
 }
 
 // Each block comes with one output; which blocks count is drawn by lot, too, and afterwards.
@@ -168,7 +176,7 @@ race::plan race::next_plan() {
     result.sequence.push_back(seen_[random_() % seen_.size()]);
   // First in its block, for the same reason that it is handed over only then.
   if (!unseen_.empty()) {
-    result.fresh = 0;
+    result.fresh = true;
     result.sequence.front() = unseen_.back();
     seen_.push_back(unseen_.back());
     unseen_.pop_back();
@@ -216,9 +224,11 @@ bool race::accept(const lap& reference, const lap& candidate) {
 void race::record(const plan& x, const lap& reference, const lap& candidate) {
   ++pairs_;
   for (std::size_t i = 0; i < x.sequence.size(); ++i) {
-    candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
-    reference_calls_.push_back({reference.seconds[i], x.fresh == i});
+    candidate_calls_.push_back({candidate.seconds[i], x.fresh && i == 0});
+    reference_calls_.push_back({reference.seconds[i], x.fresh && i == 0});
   }
+  candidate_leads_.push_back({candidate.seconds.front(), x.fresh});
+  reference_leads_.push_back({reference.seconds.front(), x.fresh});
   candidate_clocks_.push_back(candidate.clocks);
   reference_clocks_.push_back(reference.clocks);
   rule_.add(reference.seconds, candidate.seconds, since(began_));
@@ -229,13 +239,16 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  // The test for cached answers needs all unseen inputs. A hopeless candidate needs no test, nor
-  // does one for which there is no time at all.
-  return unseen_.empty() || rule_.reason() == stop_reason::hopeless || since(began_) > 3 * budget_;
+  // The test for cached answers needs all unseen inputs, and blocks without to compare them with. A
+  // hopeless candidate needs no test, nor does one for which there is no time at all.
+  return pairs_ >= oracle_.timed().size() + fewest_repeats
+         || rule_.reason() == stop_reason::hopeless || since(began_) > 3 * budget_;
 }
 
 void race::judge(double cpu) {
   result_.refused = check_cached_output(candidate_calls_, reference_calls_);
+  if (!result_.refused)
+    result_.refused = check_leading_calls(candidate_leads_, reference_leads_);
   if (!result_.refused)
     result_.refused = check_clocks(candidate_clocks_, reference_clocks_);
   if (!result_.refused)

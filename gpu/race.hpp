@@ -47,7 +47,7 @@ private:
   /// The calls of one block.
   struct plan {
     std::vector<const input_draw*> sequence;
-    std::optional<std::size_t> fresh; ///< the call whose inputs are new to the candidate
+    bool fresh = false; ///< the first one's inputs are new to the candidate
   };
 
   /// One side's answer to a block.
@@ -79,6 +79,8 @@ private:
   std::vector<const input_draw*> seen_;
   std::vector<timed_call> candidate_calls_;
   std::vector<timed_call> reference_calls_;
+  std::vector<timed_call> candidate_leads_; // the first call of each block
+  std::vector<timed_call> reference_leads_;
   std::vector<block_clocks> candidate_clocks_;
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;

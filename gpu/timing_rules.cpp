@@ -17,11 +17,13 @@ namespace {
 constexpr double cached_factor = 1.5;
 constexpr double cached_gap = 20e-6; // [seconds] a difference below this is nobody's advantage
 constexpr double cached_sigmas = 3;
+constexpr double lead_factor = 1.1;
+constexpr double lead_sigmas = 3;
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
 constexpr std::size_t fewest_paired_blocks = 12;
-constexpr double paired_share = 0.1; // of what the reference's block reports
+constexpr double paired_share = 0.1;   // of what the reference's block reports
 constexpr double paired_slack = 50e-6; // [seconds] a block
 constexpr double paired_sigmas = 4;
 constexpr double background_share = 0.1;
@@ -99,8 +101,8 @@ double reported_part(std::span<const block_clocks> blocks) {
   return median(std::move(result));
 }
 
-// Both sides hide the same chores, block by block. What the candidate hides beyond the reference may
-// be small against noise in a block, and still be plain over many of them.
+// Both sides hide the same chores, block by block. What the candidate hides beyond the reference
+// may be small against noise in a block, and still be plain over many of them.
 bool hides_steadily(std::span<const block_clocks> candidate,
                     std::span<const block_clocks> reference) {
   auto pairs = std::min(candidate.size(), reference.size());
@@ -131,6 +133,25 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
   return refusal{"cached-output",
                  fmt::format("the answer for never-seen inputs took {:.1f} times as long as for "
                              "repeated ones ({} against {}; the reference: {:.1f} times)",
+                             theirs.ratio(), milliseconds(median(theirs.first)),
+                             milliseconds(median(theirs.repeated)), ours.ratio())};
+}
+
+std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
+                                           std::span<const timed_call> reference) {
+  auto theirs = visits{candidate};
+  auto ours = visits{reference};
+  if (theirs.empty() || ours.empty())
+    return std::nullopt;
+  auto innocent_gap =
+    lead_sigmas * std::hypot(theirs.gap_error(), ours.gap_error()) + 2 * std::max(0.0, ours.gap());
+  if (theirs.ratio() <= lead_factor * std::max(1.0, ours.ratio()) || theirs.gap() <= innocent_gap
+      || rank_excess(theirs.first, theirs.repeated) < lead_sigmas)
+    return std::nullopt;
+  return refusal{"cached-output",
+                 fmt::format("at the beginning of a block the answer for never-seen inputs took "
+                             "{:.2f} times as long as for repeated ones ({} against {}; the "
+                             "reference: {:.2f} times)",
                              theirs.ratio(), milliseconds(median(theirs.first)),
                              milliseconds(median(theirs.repeated)), ours.ratio())};
 }
