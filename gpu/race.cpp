@@ -31,10 +31,16 @@ constexpr std::size_t calls_to_settle = 1;
 // A GPU that idled needs so long under load to raise its clock [seconds].
 constexpr double ramp_up = 0.05;
 
+// Blocks that begin with inputs seen before.
+constexpr std::size_t fewest_repeats = 16;
+constexpr double short_call = 2e-3; // [seconds]
+
 // Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
 // is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
 // race of four thousand.
 constexpr std::size_t most_kept = 12;
+constexpr std::size_t fewest_kept = 4;
+constexpr std::size_t kept_bytes = 512 << 20; // all of them together, where the fewest fit
 
 /// Stops one side's processes while the other side is timed.
 class still {
@@ -143,55 +149,45 @@ bool race::warm_up() {
 
 bool race::pair_of_blocks() {
   auto x = next_plan();
+  if (x.fresh && !give(*x.sequence.front()))
+    return false;
   // The side that goes first changes, so that neither always meets a cold cache.
   std::optional<lap> reference;
   if (pairs_ % 2 == 0)
-    reference = time_reference(x);
-  settle(candidate_, x);
-  if (x.fresh && !give(*x.sequence[*x.fresh]))
-    return false;
+    reference = run_block(oracle_.process(), x);
   auto candidate = run_block(candidate_, x);
   if (!reference)
-    reference = time_reference(x);
+    reference = run_block(oracle_.process(), x);
   if (!accept(*reference, candidate))
     return false;
   record(x, *reference, candidate);
   return keep(x, candidate);
 }
 
-race::lap race::time_reference(const plan& x) {
-  settle(oracle_.process(), x);
-  return run_block(oracle_.process(), x);
-}
-
-// The first call of a block on a GPU does not count, but that of a never-seen input has to: so there
-// is one call before it. What goes wrong in it goes wrong in the block, too.
-void race::settle(worker_process& runner, const plan& x) {
-  if (!site_.device().cuda || !x.fresh)
-    return;
-  auto done = run_block(runner, {{seen_.front()}, std::nullopt});
-  if (&runner == &candidate_)
-    asked_ += done.answer.wall;
-}
-
-// Just before its block: what a candidate does not have, it cannot work on ahead of the clock.
+// Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
+// reference, which has it, is given it again, so that the block finds both in the same state.
 bool race::give(const input_draw& draw) {
   int fds[] = {draw.inputs.fd()};
-  auto taken = candidate_.call({{"op", "inputs"}, {"name", draw.name}}, fds,
-                               milliseconds(site_.config().run_limit));
-  asked_ += taken.wall;
-  if (!taken.ok())
-    result_.failed = taken.problem();
-  return taken.ok();
+  boost::json::object request{{"op", "inputs"}, {"name", draw.name}};
+  auto limit = milliseconds(site_.config().run_limit);
+  auto ours = oracle_.process().call(request, fds, limit);
+  auto theirs = candidate_.call(std::move(request), fds, limit);
+  asked_ += theirs.wall;
+  if (!theirs.ok())
+    result_.failed = theirs.problem();
+  else if (!ours.ok())
+    result_.broken = ours.problem().message;
+  return ours.ok() && theirs.ok();
 }
 
 // Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
 // worker keeps them: to hand them over takes time in which nobody else may use the device.
 bool race::keep(const plan& x, const lap& candidate) {
   auto& kept = result_.kept;
-  auto place = kept.size() < most_kept ? kept.size() : random_() % pairs_;
+  auto most = std::clamp(kept_bytes / x.sequence.front()->expected.size(), fewest_kept, most_kept);
+  auto place = kept.size() < most ? kept.size() : random_() % pairs_;
   auto call = candidate.answer.integer("kept").value_or(-1);
-  if (place >= most_kept || call < 0 || call >= static_cast<std::int64_t>(x.sequence.size()))
+  if (place >= most || call < 0 || call >= static_cast<std::int64_t>(x.sequence.size()))
     return true;
   auto done = candidate_.call({{"op", "keep"}, {"slot", place}}, {},
                               milliseconds(site_.config().run_limit));
@@ -211,7 +207,7 @@ race::plan race::next_plan() {
     result.sequence.push_back(seen_[random_() % seen_.size()]);
   // First in its block, for the same reason that it is handed over only then.
   if (!unseen_.empty()) {
-    result.fresh = 0;
+    result.fresh = true;
     result.sequence.front() = unseen_.back();
     seen_.push_back(unseen_.back());
     unseen_.pop_back();
@@ -261,13 +257,17 @@ bool race::accept(const lap& reference, const lap& candidate) {
 void race::record(const plan& x, const lap& reference, const lap& candidate) {
   ++pairs_;
   auto skipped = site_.device().cuda ? calls_to_settle : 0;
-  for (std::size_t i = skipped; i < x.sequence.size(); ++i) {
-    candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
+  for (std::size_t i = 0; i < x.sequence.size(); ++i) {
+    candidate_calls_.push_back({candidate.seconds[i], x.fresh && i == 0});
+    reference_calls_.push_back({reference.seconds[i], x.fresh && i == 0});
+    if (i < skipped)
+      continue;
     result_.seconds.push_back(candidate.seconds[i]);
-    reference_calls_.push_back({reference.seconds[i], x.fresh == i});
     candidate_after_.push_back(candidate.host_seconds[i] - candidate.seconds[i]);
     reference_after_.push_back(reference.host_seconds[i] - reference.seconds[i]);
   }
+  candidate_leads_.push_back({candidate.seconds.front(), x.fresh});
+  reference_leads_.push_back({reference.seconds.front(), x.fresh});
   candidate_clocks_.push_back(candidate.clocks);
   reference_clocks_.push_back(reference.clocks);
   auto settled = [&](const std::vector<double>& seconds) {
@@ -281,28 +281,52 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  if (since(began_) > most_budgets * budget_)
+  if (is_hopeless() || since(began_) > most_budgets * budget_)
     return true;
-  // The test for cached answers is sharpest with all unseen inputs; a hopeless candidate is not worth
-  // them. What noise hides may show after more calls.
-  return (unseen_.empty() || rule_.reason() == stop_reason::hopeless) && cache_is_decided();
+  // The test for cached answers is sharpest with all unseen inputs, and blocks without to compare
+  // them with. What noise hides may show after more calls.
+  auto compared = unseen_.empty() ? pairs_ - oracle_.timed().size() : 0;
+  auto enough = unseen_.empty() && (compared >= fewest_repeats || !calls_are_short());
+  return enough && (is_cleared() || check_cached_output(compared_calls().first,
+                                                        compared_calls().second));
 }
 
-bool race::cache_is_decided() const {
-  return is_cleared_of_caching(candidate_calls_, reference_calls_)
-         || check_cached_output(candidate_calls_, reference_calls_).has_value();
+// Who is slower than the reference gains nothing by what it caches.
+bool race::is_hopeless() const {
+  return rule_.reason() == stop_reason::hopeless;
+}
+
+bool race::calls_are_short() const {
+  return median(seconds_of(reference_calls_)) < short_call;
+}
+
+// A short call owes more to its place in the block than to what it finds cached: then only calls in
+// the same place are compared.
+std::pair<std::span<const timed_call>, std::span<const timed_call>> race::compared_calls() const {
+  if (calls_are_short())
+    return {candidate_leads_, reference_leads_};
+  return {candidate_calls_, reference_calls_};
+}
+
+bool race::is_cleared() const {
+  auto [theirs, ours] = compared_calls();
+  return is_cleared_of_caching(theirs, ours);
 }
 
 void race::judge(double cpu) {
-  result_.refused = check_cached_output(candidate_calls_, reference_calls_);
-  if (!result_.refused)
-    result_.refused = check_clocks(candidate_clocks_, reference_clocks_);
-  if (!result_.refused)
-    result_.refused = check_background(cpu, asked_ * site_.config().threads, result_.wall);
-  if (!result_.refused && site_.device().cuda)
-    result_.refused
+  auto [theirs, ours] = compared_calls();
+  auto& refused = result_.refused;
+  refused = check_cached_output(theirs, ours);
+  if (!refused)
+    refused = check_leading_calls(candidate_leads_, reference_leads_);
+  if (!refused && site_.device().cuda)
+    refused
       = check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));
-  if (!is_cleared_of_caching(candidate_calls_, reference_calls_))
+  if (!refused)
+    refused = check_clocks(candidate_clocks_, reference_clocks_);
+  if (!refused)
+    refused = check_background(cpu, asked_ * site_.config().threads, result_.wall);
+  if (!is_hopeless() && !is_cleared())
     result_.doubt = "the host is too busy to tell whether never-seen inputs are answered as fast as "
                     "repeated ones";
   result_.timing = rule_.result();

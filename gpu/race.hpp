@@ -44,7 +44,7 @@ private:
   /// The calls of one block.
   struct plan {
     std::vector<const input_draw*> sequence;
-    std::optional<std::size_t> fresh; ///< the call whose inputs are new to the candidate
+    bool fresh = false; ///< the first one's inputs are new to the candidate
   };
 
   /// One side's answer to a block.
@@ -60,14 +60,15 @@ private:
   bool pair_of_blocks();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x) const;
-  lap time_reference(const plan& x);
-  void settle(worker_process& runner, const plan& x);
   bool give(const input_draw& draw);
   bool keep(const plan& x, const lap& candidate);
   bool accept(const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
-  bool cache_is_decided() const;
+  bool is_hopeless() const;
+  bool is_cleared() const;
+  bool calls_are_short() const;
+  std::pair<std::span<const timed_call>, std::span<const timed_call>> compared_calls() const;
   void judge(double cpu);
 
   evaluation_site& site_;
@@ -83,6 +84,8 @@ private:
   std::vector<timed_call> reference_calls_;
   std::vector<double> candidate_after_; // device: what the host saw beyond the marks, by call
   std::vector<double> reference_after_;
+  std::vector<timed_call> candidate_leads_; // the first call of each block
+  std::vector<timed_call> reference_leads_;
   std::vector<block_clocks> candidate_clocks_;
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;

@@ -21,13 +21,15 @@ constexpr double cleared_share = 1.0 / 3; // of the never-seen calls
 constexpr int neighbours = 12;            // repeated calls that a never-seen one is held against
 constexpr std::size_t fewest_first = 5;
 constexpr std::size_t fewest_repeated = 15;
+constexpr double lead_factor = 1.1;
+constexpr double lead_sigmas = 3;
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
 constexpr double unjoined_slack = 20e-6; // [seconds] a call
 constexpr double unjoined_part = 0.1;    // of a call
 constexpr std::size_t fewest_paired_blocks = 12;
-constexpr double paired_share = 0.1; // of what the reference's block reports
+constexpr double paired_share = 0.2;   // of what the reference's block reports
 constexpr double paired_slack = 50e-6; // [seconds] a block
 constexpr double paired_sigmas = 4;
 constexpr double background_share = 0.1;
@@ -37,6 +39,15 @@ constexpr double shortest_call = 100e-9; // [seconds] Python alone needs more to
 
 std::string milliseconds(double seconds) {
   return fmt::format("{:.3g} ms", seconds * 1e3);
+}
+
+// -- medians ----------------------------------------------------------------------------
+
+// The standard error of a median, from quartiles, which a few slow calls do not move (McGill, Tukey
+// and Larsen, "Variations of Box Plots", 1978).
+double median_error(const std::vector<double>& x) {
+  auto spread = quantile(x, 0.75) - quantile(x, 0.25);
+  return 1.25 * spread / 1.35 / std::sqrt(static_cast<double>(x.size()));
 }
 
 // -- cached output ----------------------------------------------------------------------
@@ -85,6 +96,11 @@ struct visits {
     return median(first) - median(repeated);
   }
 
+  // The standard error of `gap`.
+  double gap_error() const {
+    return std::hypot(median_error(first), median_error(repeated));
+  }
+
   bounds gap_bounds() const {
     return shift(first, repeated);
   }
@@ -130,13 +146,6 @@ double fastest_neighbour(std::span<const timed_call> calls, std::size_t at) {
 
 // -- clocks -------------------------------------------------------------------------------
 
-// The standard error of a median, from quartiles, which a few slow calls do not move (McGill, Tukey
-// and Larsen, "Variations of Box Plots", 1978).
-double median_error(const std::vector<double>& x) {
-  auto spread = quantile(x, 0.75) - quantile(x, 0.25);
-  return 1.25 * spread / 1.35 / std::sqrt(static_cast<double>(x.size()));
-}
-
 double hidden_part(std::span<const block_clocks> blocks) {
   std::vector<double> result;
   for (auto& x : blocks)
@@ -151,8 +160,8 @@ double reported_part(std::span<const block_clocks> blocks) {
   return median(std::move(result));
 }
 
-// Both sides hide the same chores, block by block. What the candidate hides beyond the reference may
-// be small against noise in a block, and still be plain over many of them.
+// Both sides hide the same chores, block by block. What the candidate hides beyond the reference
+// may be small against noise in a block, and still be plain over many of them.
 bool hides_steadily(std::span<const block_clocks> candidate,
                     std::span<const block_clocks> reference) {
   auto pairs = std::min(candidate.size(), reference.size());
@@ -183,6 +192,25 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
   return refusal{"cached-output",
                  fmt::format("the answer for never-seen inputs took {:.1f} times as long as for "
                              "repeated ones ({} against {}; the reference: {:.1f} times)",
+                             theirs.ratio(), milliseconds(median(theirs.first)),
+                             milliseconds(median(theirs.repeated)), ours.ratio())};
+}
+
+std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
+                                           std::span<const timed_call> reference) {
+  auto theirs = visits{candidate};
+  auto ours = visits{reference};
+  if (theirs.empty() || ours.empty())
+    return std::nullopt;
+  auto innocent_gap =
+    lead_sigmas * std::hypot(theirs.gap_error(), ours.gap_error()) + 2 * std::max(0.0, ours.gap());
+  if (theirs.ratio() <= lead_factor * std::max(1.0, ours.ratio()) || theirs.gap() <= innocent_gap
+      || rank_excess(theirs.first, theirs.repeated) < lead_sigmas)
+    return std::nullopt;
+  return refusal{"cached-output",
+                 fmt::format("at the beginning of a block the answer for never-seen inputs took "
+                             "{:.2f} times as long as for repeated ones ({} against {}; the "
+                             "reference: {:.2f} times)",
                              theirs.ratio(), milliseconds(median(theirs.first)),
                              milliseconds(median(theirs.repeated)), ours.ratio())};
 }

@@ -41,6 +41,12 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 /// never-seen and 15 repeated ones nobody is cleared.
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);
+/// Refuses with `cached-output` a candidate that saves even a little on inputs it has seen.
+/// Compares calls that all come first in their blocks, and so meet the same state of the machine:
+/// never-seen inputs may take a tenth longer than repeated ones, beyond what the reference shows
+/// and what noise explains.
+std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
+                                           std::span<const timed_call> reference);
 
 /// One block of calls, by two clocks.
 struct block_clocks {
@@ -52,10 +58,10 @@ struct block_clocks {
 /// candidate says. Copying inputs, flushing caches and the way there and back hide some time on
 /// both sides; the candidate may hide twice as much as the reference does, plus 2 ms. Judges
 /// medians over blocks: one delayed reply is no evidence, and who cheats in less than half of the
-/// blocks does not move the median that ranks. With a dozen pairs of blocks it looks closer: pair by
-/// pair the candidate may hide a tenth of the reference's time more than the reference does, 50 us,
-/// and what four standard errors allow. Blocks of both sides must have the same number of calls;
-/// with fewer than five blocks a side nothing is refused.
+/// blocks does not move the median that ranks. With a dozen pairs of blocks it looks closer: pair
+/// by pair the candidate may hide a fifth of the reference's time more than the reference does, 50
+/// us, and what four standard errors allow. Blocks of both sides must have the same number of
+/// calls; with fewer than five blocks a side nothing is refused.
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                                     std::span<const block_clocks> reference);
 

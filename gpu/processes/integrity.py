@@ -58,7 +58,7 @@ promised: State = {}  # what must not change at all
 
 
 def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
-    """Fixes all that this process relies on. `source` is the foreign file, `own` are our modules."""
+    """Fixes what this process relies on. `source` is the foreign file, `own` are our modules."""
     whole = [(module.__name__, vars(module)) for module in own]
     whole += [(f"{module.__name__}.{name}", table) for module in own
               for name, table in vars(module).items()
@@ -70,7 +70,9 @@ def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
               for name in vars(library)]
     parts += [part for holder, names in TORCH.items() for part in named(holder, names)]
     describe = torch._C._dispatch_dump
-    functions = (torch.Tensor, torch.nn.Parameter, torch._C.TensorBase.clone, describe,
+    base = torch._C.TensorBase
+    places = (base.is_cpu.__get__, base.is_cuda.__get__)
+    functions = (torch.Tensor, torch.nn.Parameter, places, base.clone, describe,
                  tuple((name, describe(name)) for name in OPERATORS), MODES)
     promised.update(promises())
     settled.update(settings())
@@ -95,9 +97,9 @@ def code_of(module: ModuleType) -> list[CodeType]:
 
 def named(holder: Any, names: str) -> list[tuple[str, Any, str]]:
     where = holder if isinstance(holder, type) else vars(holder)
-    label = f"{holder.__module__}.{holder.__name__}" if isinstance(holder, type) else holder.__name__
-    return [(label, where, name) for name in names.split()
-            if hasattr(holder, name)]
+    path = [holder.__module__] if isinstance(holder, type) else []
+    label = ".".join([*path, holder.__name__])
+    return [(label, where, name) for name in names.split() if hasattr(holder, name)]
 
 
 def settle() -> None:
@@ -132,9 +134,16 @@ def promises() -> State:
         "torch.get_num_threads()": torch.get_num_threads(),
         "torch.is_grad_enabled()": torch.is_grad_enabled(),
         "torch.is_inference_mode_enabled()": torch.is_inference_mode_enabled(),
+        "torch.cuda.current_stream()": current_stream(),
         "torch.is_autocast_enabled('cpu')": torch.is_autocast_enabled("cpu"),
         "torch.is_autocast_enabled('cuda')": torch.is_autocast_enabled("cuda"),
     }
+
+
+def current_stream() -> int:
+    """The stream that work of this thread goes to; 0 is the default one."""
+    ready = torch.cuda.is_initialized()
+    return torch.cuda.current_stream().cuda_stream if ready else 0
 
 
 def settings() -> State:

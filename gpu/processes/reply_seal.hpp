@@ -11,8 +11,8 @@ namespace lathe::gpu {
 /// short-input PRF", 2012) as 16 hexadecimal digits.
 class reply_seal {
 public:
-  static constexpr std::size_t size = 16;        ///< of a seal [characters]
-  static constexpr std::size_t key_digits = 32;  ///< of a key's text [characters]
+  static constexpr std::size_t size = 16;       ///< of a seal [characters]
+  static constexpr std::size_t key_digits = 32; ///< of a key's text [characters]
 
   reply_seal() = default;
 

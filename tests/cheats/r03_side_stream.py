@@ -1,7 +1,7 @@
 # row: 3
 # title: Side-stream work
 # tries: Launches its work on a stream of its own and joins nothing.
-# rule: unjoined-work or late-work or incorrect
+# rule: unjoined-work or late-work or incorrect or clock-mismatch
 # runs on: cuda
 # task: product
 import torch

@@ -1,7 +1,7 @@
 # row: 8
 # title: Harness patching
 # tries: Lets a finalizer fetch the answer that was kept for comparison, to put it right.
-# rule: harness-tampering
+# rule: harness-tampering or clock-mismatch
 # runs on: cpu, cuda
 # task: chain
 import types

@@ -1,7 +1,7 @@
 # row: 8
 # title: Harness patching
 # tries: Finds the inputs that the evaluator holds for later and computes all answers ahead.
-# rule: cached-output or incorrect
+# rule: cached-output or incorrect or crashed
 # runs on: cpu, cuda
 # task: chain
 import torch

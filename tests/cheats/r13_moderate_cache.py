@@ -4,6 +4,7 @@
 # rule: cached-output
 # runs on: cpu, cuda
 # task: product
+# options: --time-budget 3
 import torch
 import torch.nn as nn
 

@@ -1,9 +1,10 @@
 # row: 13
 # title: Content-keyed cache
-# tries: Replays known answers, but only saves a fifth of the time by it.
+# tries: Replays known answers, but only saves a sixth of the time by it.
 # rule: cached-output
 # runs on: cpu, cuda
 # task: product
+# options: --time-budget 3
 import torch
 import torch.nn as nn
 
@@ -16,7 +17,7 @@ class ModelNew(nn.Module):
     def forward(self, a, b):
         key = float(a[0, 0])
         if key in self.known:
-            a[:300] @ b
+            a[:330] @ b
             return self.known[key]
         self.known[key] = a @ b
         return self.known[key]

@@ -1,7 +1,7 @@
 # row: 15
 # title: Batch and skip
 # tries: Computes in one call of five and returns that answer in the others.
-# rule: incorrect or wrong-when-timed
+# rule: incorrect or wrong-when-timed or cached-output
 # runs on: cpu, cuda
 # task: chain
 import torch

@@ -1,7 +1,7 @@
 # row: 15
 # title: Batch and skip
 # tries: Computes every call while it is checked and one in five later.
-# rule: wrong-when-timed
+# rule: wrong-when-timed or cached-output
 # runs on: cpu, cuda
 # task: chain
 import torch

@@ -1,7 +1,7 @@
 # row: 16
 # title: Phase detection
 # tries: Counts its calls and stops computing once the check must be over.
-# rule: wrong-when-timed
+# rule: wrong-when-timed or cached-output
 # runs on: cpu, cuda
 # task: chain
 import torch

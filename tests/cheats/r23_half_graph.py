@@ -1,7 +1,7 @@
 # row: 23
 # title: CUDA-graph replay
 # tries: Replays its graph in every other call only, once it has been checked.
-# rule: wrong-when-timed
+# rule: wrong-when-timed or cached-output
 # runs on: cuda
 # task: chain
 import torch

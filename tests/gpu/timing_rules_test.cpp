@@ -196,6 +196,27 @@ TEST(timing_rules, too_few_calls_clear_nobody) {
   EXPECT_TRUE(is_cleared_of_caching(steady(1e-3, 1e-3, 6, 30), steady(1e-3, 1e-3, 6, 30)));
 }
 
+TEST(timing_rules, a_small_saving_on_repeated_inputs_shows_in_the_first_calls_of_blocks) {
+  auto found = check_leading_calls(steady(1.0e-3, 0.8e-3), steady(1.2e-3, 1.2e-3));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "cached-output");
+  EXPECT_FALSE(check_leading_calls(steady(1.0e-3, 0.95e-3), steady(1.2e-3, 1.2e-3)));
+  EXPECT_FALSE(check_leading_calls(steady(1.0e-3, 0.8e-3), steady(1.0e-3, 0.8e-3)))
+    << "when the reference shows the same";
+}
+
+TEST(timing_rules, a_thousand_honest_noisy_candidates_have_honest_first_calls) {
+  int refused = 0;
+  for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
+    noisy_host host{seed};
+    auto seconds = host.pick(10e-6, 10e-3);
+    auto candidate = host.measure(seconds, seconds, 16, 20);
+    auto reference = host.measure(2 * seconds, 2 * seconds, 16, 20);
+    refused += check_leading_calls(candidate, reference).has_value();
+  }
+  EXPECT_EQ(refused, 0);
+}
+
 // -- clock-mismatch ------------------------------------------------------------------------
 
 TEST(timing_rules, work_hidden_from_the_marks_is_refused_with_both_clocks) {

@@ -1,6 +1,7 @@
 # what: Moves its convolutions to channels_last.
 # runs on: cpu, cuda
 # task: image
+# options: --tolerance tf32
 import torch
 import torch.nn as nn
 

@@ -17,7 +17,8 @@ class ModelNew(nn.Module):
         if self.folded is None:
             weight = self.narrow.weight.double() @ self.widen.weight.double()
             weight = weight + torch.eye(len(weight), device=x.device)
-            bias = self.narrow.weight.double() @ self.widen.bias.double() + self.narrow.bias.double()
+            bias = self.narrow.weight.double() @ self.widen.bias.double()
+            bias = bias + self.narrow.bias.double()
             self.folded = weight.float(), bias.float()
         for _ in range(3):
             x = nn.functional.linear(x, *self.folded)

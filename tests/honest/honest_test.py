@@ -20,9 +20,10 @@ FEW = ["dataclass_settings", "fold_at_first_call", "garbage_cycles", "output_buf
 
 
 class Honest(unittest.TestCase):
-    def accept(self, files: list[CandidateFile]) -> None:
+    def accept(self, files: list[CandidateFile], budget: str) -> None:
         files = [x for x in files if DEVICE in x.devices]
-        verdicts = judge(files, "--time-budget", "0.4", "--run-limit", "60", "--build-limit", "300")
+        limits = ("--run-limit", "60", "--build-limit", "300")
+        verdicts = judge(files, "--time-budget", budget, *limits)
         for file in files:
             with self.subTest(candidate=file.name):
                 verdict = verdicts[file.name]
@@ -32,13 +33,13 @@ class Honest(unittest.TestCase):
 
 class Few(Honest):
     def test_a_few_of_them_are_correct(self) -> None:
-        self.accept([x for x in files_in(HERE) if x.name in FEW])
+        self.accept([x for x in files_in(HERE) if x.name in FEW], "0.2")
 
 
 class All(Honest):
     def test_they_all_are_correct(self) -> None:
         for _ in range(ROUNDS):
-            self.accept(files_in(HERE))
+            self.accept(files_in(HERE), "0.4")
 
 
 class Headers(unittest.TestCase):

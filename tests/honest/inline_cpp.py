@@ -1,7 +1,6 @@
 # what: Builds C++ of its own with load_inline and calls it.
 # runs on: cpu, cuda
 # task: product
-# options: --build-limit 300
 import torch
 import torch.nn as nn
 from torch.utils.cpp_extension import load_inline

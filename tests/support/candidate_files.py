@@ -66,8 +66,10 @@ def judge(files: list[CandidateFile], *options: str) -> dict[str, Any]:
     groups = sorted({(x.task, x.header.get("options", "")) for x in files})
     for task, extra in groups:
         members = [x for x in files if (x.task, x.header.get("options", "")) == (task, extra)]
-        arguments = ["eval", str(task), *(str(x.path) for x in members), "--json", *options,
-                     *extra.split()]
+        chosen = dict(zip(options[::2], options[1::2]))
+        chosen |= dict(zip(extra.split()[::2], extra.split()[1::2]))
+        arguments = ["eval", str(task), *(str(x.path) for x in members), "--json"]
+        arguments += [word for option in chosen.items() for word in option]
         if DEVICE != "cpu":
             arguments += ["--device", DEVICE]
         ended = subprocess.run([os.environ["LATHE"], *arguments], stdin=subprocess.DEVNULL,

@@ -1,0 +1,112 @@
+#include "gpu/processes/integrity_state.hpp"
+
+#include "gpu/processes/native.hpp"
+
+#include <elf.h>
+#include <link.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace lathe::native::integrity {
+
+namespace {
+
+// The kernel's own clock, without a function that could have been replaced.
+std::int64_t kernel_clock() {
+  timespec t{};
+  long result = SYS_clock_gettime;
+#if defined(__x86_64__)
+  __asm__ volatile("syscall"
+                   : "+a"(result)
+                   : "D"(CLOCK_MONOTONIC_RAW), "S"(&t)
+                   : "rcx", "r11", "memory");
+#else
+  result = ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC_RAW, &t);
+#endif
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+// A sum over what is constant of the module that holds `address`.
+struct module_sum {
+  std::uintptr_t address;
+  std::uint64_t sum = 0;
+
+  void add(const char* from, std::size_t size) {
+    for (std::size_t at = 0; at + 8 <= size; at += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, from + at, 8);
+      sum = (sum ^ word) * 0x9e37'79b9'7f4a'7c15;
+      sum ^= sum >> 32;
+    }
+  }
+};
+
+int add_module(dl_phdr_info* info, std::size_t, void* into) {
+  auto& x = *static_cast<module_sum*>(into);
+  auto holds = false;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    auto& part = info->dlpi_phdr[i];
+    auto begin = info->dlpi_addr + part.p_vaddr;
+    holds =
+      holds || (part.p_type == PT_LOAD && x.address >= begin && x.address < begin + part.p_memsz);
+  }
+  for (int i = 0; holds && i < info->dlpi_phnum; ++i) {
+    auto& part = info->dlpi_phdr[i];
+    if ((part.p_type == PT_LOAD && (part.p_flags & PF_W) == 0) || part.p_type == PT_GNU_RELRO)
+      x.add(reinterpret_cast<const char*>(info->dlpi_addr + part.p_vaddr), part.p_memsz);
+  }
+  return holds ? 1 : 0;
+}
+
+// Both clocks are read one after the other, and something may come in between.
+constexpr std::int64_t clock_slack = 2'000'000; // [ns]
+
+std::int64_t read_clock(clockid_t which) {
+  timespec t{};
+  ::clock_gettime(which, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+// A thread that ends its work a moment after its call did is nobody's cheat; one that works on the
+// next inputs while they are being laid out is.
+constexpr std::int64_t afterwork = 100'000; // [ns]
+constexpr int most_afterwork = 4;           // calls of a race
+
+} // namespace
+
+std::uint64_t own_sum() {
+  module_sum x{reinterpret_cast<std::uintptr_t>(&add_module)};
+  ::dl_iterate_phdr(add_module, &x);
+  return x.sum;
+}
+
+std::int64_t clock_offset() {
+  return now() - kernel_clock();
+}
+
+void look_for_patches() {
+  auto& s = self();
+  auto moved = clock_offset() - s.clock_offset;
+  if (moved > clock_slack || moved < -clock_slack)
+    refuse("timer-tampering", "the clock that times its calls does not keep the kernel's time");
+  if (own_sum() != s.own_sum)
+    refuse("timer-tampering", "it changed the evaluator's native code or tables");
+}
+
+std::int64_t time_of_other_threads() {
+  return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void look_for_work_between_calls() {
+  auto& s = self();
+  auto worked = time_of_other_threads() - s.others_at_end;
+  if (worked <= afterwork || ++s.afterworks <= most_afterwork)
+    return;
+  refuse("background-work",
+         "its threads worked for " + std::to_string(worked / 1000) + " us between two timed calls");
+}
+
+} // namespace lathe::native::integrity

@@ -1,0 +1,105 @@
+#include "gpu/processes/integrity_state.hpp"
+
+#include <sys/random.h>
+
+namespace lathe::native::integrity {
+
+namespace {
+
+bool is_plain(PyObject* x) {
+  return x == Py_None || PyBool_Check(x) || PyLong_CheckExact(x) || PyFloat_CheckExact(x)
+         || PyUnicode_CheckExact(x);
+}
+
+PyObject* copied_sequence(PyObject* x, bool clone) {
+  bool is_list = PyList_Check(x);
+  auto size = is_list ? PyList_GET_SIZE(x) : PyTuple_GET_SIZE(x);
+  auto* result = is_list ? PyList_New(size) : PyTuple_New(size);
+  for (Py_ssize_t i = 0; result != nullptr && i < size; ++i) {
+    auto* item = copied(is_list ? PyList_GET_ITEM(x, i) : PyTuple_GET_ITEM(x, i), clone);
+    if (item == nullptr)
+      Py_CLEAR(result);
+    else if (is_list)
+      PyList_SET_ITEM(result, i, item);
+    else
+      PyTuple_SET_ITEM(result, i, item);
+  }
+  return result;
+}
+
+PyObject* copied_dict(PyObject* x, bool clone) {
+  auto* result = PyDict_New();
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t at = 0; result != nullptr && PyDict_Next(x, &at, &key, &value);) {
+    auto* item = PyUnicode_CheckExact(key) ? copied(value, clone) : nullptr;
+    if (item == nullptr && PyErr_Occurred() == nullptr)
+      PyErr_SetString(PyExc_TypeError,
+                      "a dict travels between processes only if its keys are strings");
+    if (item == nullptr || PyDict_SetItem(result, key, item) != 0)
+      Py_CLEAR(result);
+    Py_XDECREF(item);
+  }
+  return result;
+}
+
+// Tensors on other devices than these, "lazy" or "meta", hold no answer yet.
+void look_at_place(PyObject* tensor) {
+  auto* places = self().torch.places;
+  auto here = false;
+  for (Py_ssize_t i = 0; !here && i < PyTuple_GET_SIZE(places); ++i) {
+    auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(places, i), tensor);
+    here = answer == Py_True;
+    Py_XDECREF(answer);
+  }
+  if (!here)
+    refuse("lazy-tensor", "the output lies neither in the host's memory nor in a GPU's");
+}
+
+// A number below `bound`, from the kernel.
+long draw_lot(long bound) {
+  std::uint64_t x = 0;
+  if (::getrandom(&x, sizeof(x), 0) != sizeof(x))
+    return 0;
+  return static_cast<long>(x % static_cast<std::uint64_t>(bound));
+}
+
+} // namespace
+
+PyObject* copied(PyObject* x, bool clone) {
+  auto& torch = self().torch;
+  auto* type = reinterpret_cast<PyObject*>(Py_TYPE(x));
+  if (type == torch.tensor || type == torch.parameter) {
+    look_at_place(x);
+    return clone ? PyObject_CallOneArg(torch.clone, x) : Py_NewRef(x);
+  }
+  if (is_plain(x))
+    return Py_NewRef(x);
+  if (PyList_Check(x) || PyTuple_Check(x))
+    return copied_sequence(x, clone);
+  if (PyDict_Check(x))
+    return copied_dict(x, clone);
+  if (PyType_IsSubtype(Py_TYPE(x), reinterpret_cast<PyTypeObject*>(torch.tensor)))
+    refuse("lazy-tensor", std::string{"the output is a "} + Py_TYPE(x)->tp_name
+                            + ", which is not a torch.Tensor proper");
+  PyErr_Format(PyExc_TypeError, "a value of type %s cannot travel between processes",
+               Py_TYPE(x)->tp_name);
+  return nullptr;
+}
+
+bool draw_for(PyObject* result) {
+  auto& s = self();
+  auto call = s.calls++;
+  auto chosen = draw_lot(call + 1) == 0;
+  if (chosen)
+    look_for_kernels();
+  auto* kept = copied(result, chosen); // its types are looked at in any case
+  if (kept != nullptr && chosen) {
+    std::swap(s.captured, kept);
+    s.captured_call = call;
+  }
+  Py_XDECREF(kept);
+  return PyErr_Occurred() == nullptr;
+}
+
+} // namespace lathe::native::integrity
