@@ -62,6 +62,12 @@ std::string printed(std::string bytes) {
   return bytes;
 }
 
+caf::error untimed(const failure& why) {
+  return make_error(errc::evaluator_failed,
+                    "the reference could not be timed: "
+                      + (why.summary.empty() ? why.message : why.summary));
+}
+
 } // namespace
 
 evaluation::evaluation(const evaluation_request& request, task_oracle& oracle,
@@ -371,6 +377,8 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   for (auto& name : all) {
     auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
                                         {}, limit);
+    if (!chosen.ok() && name == "eager")
+      return untimed(chosen.problem());
     if (!chosen.ok())
       continue; // a model that torch.compile cannot take has no such baseline
     auto lease = leases.acquire(lease_kind::exclusive, 0);
@@ -382,15 +390,18 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
     auto timed = oracle.process().call(
       {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
     auto times = timed.integers("ns");
+    if (!timed.ok() && name == "eager")
+      return untimed(timed.problem());
     if (!timed.ok() || !times || times->empty())
       continue;
     std::vector<double> seconds(times->begin(), times->end());
     result.push_back({name, median(std::move(seconds)) * 1e-9});
   }
   auto eager = oracle.process().call({{"op", "baseline"}, {"name", "eager"}}, {}, limit);
-  if (!eager.ok() || result.empty() || result.front().name != "eager")
-    return make_error(errc::evaluator_failed, "the reference could not be timed: "
-                                                + (eager.ok() ? "no times" : eager.problem().message));
+  if (!eager.ok())
+    return untimed(eager.problem());
+  if (result.empty() || result.front().name != "eager")
+    return make_error(errc::evaluator_failed, "the reference could not be timed: no times");
   oracle.set_baselines(std::move(result));
   return {};
 }

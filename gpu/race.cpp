@@ -21,8 +21,9 @@ constexpr double fewest_calls = 6;
 constexpr double most_calls = 10;
 constexpr double most_device_calls = 20; // asking takes as long as many a call
 
-// A decision that is still open after so many time budgets stays open.
+// A decision that is still open after so many time budgets, and so many seconds, stays open.
 constexpr double most_budgets = 3;
+constexpr double least_patience = 3;
 
 // The first call after the other side had the device finds neither its code nor its page tables in
 // the device's caches.
@@ -282,7 +283,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  if (is_hopeless() || since(began_) > most_budgets * budget_)
+  if (is_hopeless() || since(began_) > std::max(least_patience, most_budgets * budget_))
     return true;
   // The test for cached answers is sharpest with all unseen inputs, and blocks without to compare
   // them with. What noise hides may show after more calls.

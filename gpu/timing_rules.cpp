@@ -30,6 +30,7 @@ constexpr double unjoined_slack = 20e-6; // [seconds] a call
 constexpr double unjoined_part = 0.1;    // of a call
 constexpr std::size_t fewest_paired_blocks = 12;
 constexpr double paired_share = 0.2;   // of what the reference's block reports
+constexpr double paired_chores = 0.5;  // of what the reference's block hides
 constexpr double paired_slack = 50e-6; // [seconds] a block
 constexpr double paired_sigmas = 4;
 constexpr double background_share = 0.1;
@@ -73,11 +74,6 @@ bounds shift(const std::vector<double>& x, const std::vector<double>& y) {
   return {quantile(differences, 0.5 - width), quantile(differences, 0.5 + width)};
 }
 
-std::vector<double> logarithms(std::vector<double> x) {
-  std::transform(x.begin(), x.end(), x.begin(), [](double y) { return std::log(y); });
-  return x;
-}
-
 struct visits {
   explicit visits(std::span<const timed_call> calls) {
     for (auto& x : calls)
@@ -103,10 +99,6 @@ struct visits {
 
   bounds gap_bounds() const {
     return shift(first, repeated);
-  }
-
-  bounds log_ratio_bounds() const {
-    return shift(logarithms(first), logarithms(repeated));
   }
 
   std::vector<double> first;
@@ -172,7 +164,8 @@ bool hides_steadily(std::span<const block_clocks> candidate,
     more.push_back(candidate[i].wall - candidate[i].reported
                    - (reference[i].wall - reference[i].reported));
   return quantile(more, 0.2) > 0
-         && median(more) > paired_share * reported_part(reference) + paired_slack
+         && median(more) > paired_share * reported_part(reference)
+                             + paired_chores * hidden_part(reference) + paired_slack
                              + paired_sigmas * median_error(more);
 }
 
@@ -232,9 +225,8 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
   if (theirs.first.size() < fewest_first || theirs.repeated.size() < fewest_repeated
       || ours.empty())
     return false;
-  // What fresh inputs cost the reference for certain.
-  auto extra = std::max(0.0, ours.gap_bounds().low);
-  auto factor = std::max(1.0, std::exp(ours.log_ratio_bounds().low));
+  auto extra = std::max(0.0, ours.gap());
+  auto factor = std::max(1.0, ours.ratio());
   std::size_t fast = 0;
   for (std::size_t i = 0; i < candidate.size(); ++i) {
     auto fastest = fastest_neighbour(candidate, i);

@@ -39,7 +39,8 @@ struct call {
 struct endpoint {
   model_config config; // without its key, which the provider alone holds
   std::unique_ptr<provider> asks;
-  std::string fatal; // why no question can be answered any more
+  bool reached = false; // by any question, whatever came back
+  caf::error fatal;     // why no question can be answered any more
 };
 
 using question_key = std::tuple<session_id, request_id, std::string>;
@@ -70,7 +71,7 @@ struct gateway_state {
     if (auto made = providers(model))
       x.asks = std::move(*made);
     else
-      x.fatal = describe(made.error());
+      x.fatal = make_error(errc::provider_refused, describe(made.error()));
     model.api_key.clear();
     queue->add_model(model.name, model.in_flight);
     auto model_name = model.name;
@@ -89,8 +90,8 @@ struct gateway_state {
     auto prompt_hash = content_hash(prompt_text(request));
     if (auto known = book->find(request.session, request.request, prompt_hash))
       return *known;
-    if (!at->second.fatal.empty())
-      return make_error(errc::provider_refused, at->second.fatal);
+    if (at->second.fatal)
+      return at->second.fatal;
     question_key key{request.session, request.request, prompt_hash};
     if (auto twin = by_question.find(key); twin != by_question.end())
       return calls.at(twin->second).askers.emplace_back(promise());
@@ -155,11 +156,14 @@ struct gateway_state {
   void take(call_id id, reply x) {
     if (calls.count(id) == 0)
       return;
+    auto why = std::get_if<failure>(&x);
+    if (why == nullptr || !why->unreached)
+      endpoints.at(calls.at(id).request.model).reached = true;
     if (auto answer = std::get_if<llm_answer>(&x)) {
       queue->settle(id, answer->cost);
       write(id, std::move(*answer));
     } else {
-      take_failure(id, std::get<failure>(x));
+      take_failure(id, *why);
     }
     send_waiting();
   }
@@ -192,7 +196,7 @@ struct gateway_state {
       case failure_kind::refuse:
         return give_up(id, make_error(errc::provider_failed, why.sentence));
       case failure_kind::fail:
-        return close_model(id, why.sentence);
+        return close_model(id, make_error(errc::provider_refused, why.sentence));
     }
   }
 
@@ -218,10 +222,13 @@ struct gateway_state {
     auto& x = calls.at(id);
     auto chance = std::uniform_real_distribution<>{}(random);
     auto wait = next_wait(retry, ++x.failed, why.retry_after, chance);
-    if (!wait)
-      return give_up(
-        id, make_error(errc::provider_failed, fmt::format("{}; gave up after attempt {} of {}",
-                                                          why.sentence, x.failed, retry.attempts)));
+    if (!wait) {
+      auto sentence = fmt::format("{}; gave up after attempt {} of {}", why.sentence, x.failed,
+                                  retry.attempts);
+      if (!endpoints.at(x.request.model).reached)
+        return close_model(id, make_error(errc::provider_unreachable, std::move(sentence)));
+      return give_up(id, make_error(errc::provider_failed, std::move(sentence)));
+    }
     log()->warn("{}; attempt {} of {} in {} ms", why.sentence, x.failed + 1, retry.attempts,
                 wait->count());
     self->run_delayed(*wait, [this, id] { queue_again(id); });
@@ -230,20 +237,20 @@ struct gateway_state {
   void queue_again(call_id id) {
     const auto& x = calls.at(id);
     const auto& fatal = endpoints.at(x.request.model).fatal;
-    if (!fatal.empty())
-      return give_up(id, make_error(errc::provider_refused, fatal));
+    if (fatal)
+      return give_up(id, fatal);
     queue->push_again(job_of(id, x));
     send_waiting();
   }
 
-  void close_model(call_id id, const std::string& sentence) {
+  void close_model(call_id id, const caf::error& why) {
     auto model = calls.at(id).request.model;
-    log()->error("{}", sentence);
-    endpoints.at(model).fatal = sentence;
+    log()->error("{}", describe(why));
+    endpoints.at(model).fatal = why;
     auto closed = queue->drop_waiting(model);
     closed.push_back(id);
     for (auto each : closed)
-      give_up(each, make_error(errc::provider_refused, sentence));
+      give_up(each, why);
   }
 
   void give_up(call_id id, const caf::error& why) {

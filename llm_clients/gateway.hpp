@@ -31,7 +31,8 @@ struct gateway_options {
 /// - else a new one, which is in the journal before it is delivered;
 /// - or an error: `budget_exhausted`, `overloaded`, `provider_refused` (nothing this model is asked
 ///   will work; the same sentence for every later question), `provider_failed` (this question got
-///   no answer), `journal_failed`, `cancelled` (the gateway stops), `user_error` (no such model).
+///   no answer), `provider_unreachable` (as `provider_refused`: the first question used up its
+///   retries and nobody was there), `journal_failed`, `cancelled` (the gateway stops), `user_error` (no such model).
 ///
 /// Send it an exit message to stop it: questions under way are answered with `cancelled`, then its
 /// providers, their connections and their thread end, in this order, before the actor is gone.

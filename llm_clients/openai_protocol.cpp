@@ -36,13 +36,21 @@ std::string_view output_limit_key(const model_config& model) {
   return server && server->host == "api.openai.com" ? "max_completion_tokens" : "max_tokens";
 }
 
-std::string_view quote(std::string_view text) {
-  if (text.size() <= longest_quote)
-    return text;
-  auto end = longest_quote;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end; // not in the middle of a character
-  return text.substr(0, end);
+// One line, and not too long a one.
+std::string quote(std::string_view text) {
+  if (text.size() > longest_quote) {
+    auto end = longest_quote;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end; // not in the middle of a character
+    text = text.substr(0, end);
+  }
+  std::string result;
+  for (auto c : text)
+    if (static_cast<unsigned char>(c) > ' ')
+      result += c;
+    else if (!result.empty() && result.back() != ' ')
+      result += ' ';
+  return result;
 }
 
 std::string text_of(dom::element object, const char* key) {

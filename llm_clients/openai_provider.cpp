@@ -19,7 +19,8 @@ reply without_response(const model_config& model, const http_failure& x) {
   return failure{x.permanent ? failure_kind::fail : failure_kind::retry,
                  fmt::format("model '{}' ({}): {}", model.name, model.model, x.sentence),
                  {},
-                 x.sent};
+                 x.sent,
+                 !x.sent};
 }
 
 reply with_response(const model_config& model, const llm_request& question, const secret& key,

@@ -23,6 +23,7 @@ struct failure {
   std::string sentence;
   std::chrono::milliseconds retry_after{0}; ///< as the server asked; 0: it did not
   bool may_be_charged = false; ///< the question went out whole, so its tokens may be on the bill
+  bool unreached = false;      ///< no server was found that takes questions
 };
 
 using reply = std::variant<llm_answer, failure>;

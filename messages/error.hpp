@@ -31,7 +31,7 @@ enum class errc : std::uint8_t {
   dead_letter,
   /// A provider refused in a way that no retry mends: wrong key, unknown model.
   provider_refused,
-  /// A provider could not be reached, or answered nonsense, and the retries are used up.
+  /// A provider fell silent, or answered nonsense, and the retries are used up.
   provider_failed,
   /// The evaluator could not judge; says nothing about the candidate.
   evaluator_failed,
@@ -39,14 +39,17 @@ enum class errc : std::uint8_t {
   journal_failed,
   /// The work was cancelled because the run stops.
   cancelled,
+  /// A provider could never be reached, and the retries are used up.
+  provider_unreachable,
 };
 
 template <>
 struct enum_names<errc> {
-  static constexpr std::array<std::string_view, 14> value = {
+  static constexpr std::array<std::string_view, 15> value = {
     "none",          "user_error",       "environment_error", "bad_task",        "bad_answer",
     "overloaded",    "budget_exhausted", "timed_out",         "dead_letter",     "provider_refused",
-    "provider_failed", "evaluator_failed", "journal_failed",  "cancelled"};
+    "provider_failed", "evaluator_failed", "journal_failed",  "cancelled",
+    "provider_unreachable"};
 };
 
 /// Makes an error with a sentence for people.

@@ -69,6 +69,17 @@ std::optional<std::string> line_for(const session_state& state, const verdict_re
   return line(elapsed, state, fmt::format("{}: {}: {}", who, what, one_line(x.answer.evidence)));
 }
 
+std::optional<std::string> line_for(const session_state& state, const drafts_received& x,
+                                    double elapsed) {
+  auto unusable = [](const received_draft& draft) { return !draft.problem.empty(); };
+  auto found = std::find_if(x.drafts.begin(), x.drafts.end(), unusable);
+  if (found == x.drafts.end())
+    return std::nullopt;
+  auto* entry = state.find(found->id);
+  return line(elapsed, state, fmt::format("{}: {}", entry == nullptr ? found->id : entry->origin,
+                                          one_line(found->problem)));
+}
+
 std::optional<std::string> line_for(const session_state& state, const task_prepared& x,
                                     double elapsed) {
   std::vector<std::string> times;

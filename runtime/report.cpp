@@ -16,7 +16,10 @@ std::string first_line(const std::string& text) {
 }
 
 std::string plural(std::int64_t count, const std::string& noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  if (count == 1)
+    return "1 " + noun;
+  return noun.ends_with('y') ? fmt::format("{} {}ies", count, noun.substr(0, noun.size() - 1))
+                             : fmt::format("{} {}s", count, noun);
 }
 
 // "eager 3.41x · torch.compile 1.87x · best recipe (compile) 1.52x"

@@ -18,6 +18,8 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -218,6 +220,11 @@ private:
   void lost(const session_id& name, const caf::error& reason) {
     if (!reason || reason == caf::exit_reason::kill || reason == caf::exit_reason::unreachable)
       return;
+    if (reason == errc::provider_unreachable)
+      return give_up(make_error(errc::provider_unreachable,
+                                fmt::format("{}; when it can be reached, go on with: "
+                                            "lathe run --resume {}",
+                                            describe(reason), directory_.paths().root.string())));
     give_up(reason.category() == caf::type_id_v<errc>
               ? reason
               : make_error(errc::journal_failed,

@@ -11,6 +11,7 @@ import torch
 from values import ValueTooLarge
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGES = os.path.dirname(os.path.dirname(torch.__file__)) + os.sep
 LINE_COUNT = 40  # at most so many lines of a message
 LINE_LENGTH = 400
 MEMORY_SIGNS = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc",
@@ -109,5 +110,5 @@ def shorten(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """What JSON can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """What JSON can carry, with files of packages as torch/nn/functional.py, wherever they are."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace(PACKAGES, "")

@@ -145,6 +145,18 @@ TEST_F(session_actor_test, an_evaluator_that_fails_on_one_candidate_does_not_sto
   EXPECT_EQ(last.cost.queries, 20);
 }
 
+TEST_F(session_actor_test, a_model_that_nobody_serves_ends_the_session_and_stays_in_flight) {
+  world.plan_error = make_error(errc::provider_unreachable, "nobody listens at :9");
+  auto session = spawn(fresh_options(test::small_topology()));
+  self->monitor(session);
+  self->send(session, start_atom_v);
+  caf::error reason;
+  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
+  EXPECT_EQ(reason, errc::provider_unreachable);
+  EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
+  EXPECT_EQ(count("session_ended"), 0u);
+}
+
 TEST_F(session_actor_test, an_overloaded_peer_is_asked_again_and_nothing_is_lost) {
   std::atomic<int> refusals{3};
   world.judge = [&](const evaluation_request&) -> caf::result<verdict> {

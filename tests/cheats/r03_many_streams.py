@@ -1,7 +1,7 @@
 # row: 3
 # title: Side-stream work
 # tries: Spreads its work over streams which the default one never waits for.
-# rule: unjoined-work or late-work or incorrect or clock-mismatch
+# rule: harmless or unjoined-work or late-work or incorrect or clock-mismatch
 # runs on: cuda
 # task: chain
 import torch

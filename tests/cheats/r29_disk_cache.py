@@ -1,7 +1,7 @@
 # row: 29
 # title: Files and persistence
 # tries: Writes its answers to files, for later calls or later runs to read.
-# rule: file-activity or cached-output
+# rule: file-activity or cached-output or no-device-work
 # runs on: cpu, cuda
 # task: product
 import os

@@ -9,7 +9,15 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, Ended, Journal, LatheCase
+from lathe_case import (
+    DONE,
+    ENVIRONMENT_LACKS,
+    NOT_BETTER,
+    USER_MISTAKE,
+    Ended,
+    Journal,
+    LatheCase,
+)
 from programs import FASTER, TASK
 from topologies import EVALUATOR
 
@@ -40,7 +48,7 @@ KEY = "sk-e2e-very-secret"
 class Server:
     """A local HTTP server whose answers are a function of the request's body."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, port: int = 0) -> None:
         self.requests: list[Any] = []
         server = self
 
@@ -53,7 +61,7 @@ class Server:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
@@ -96,10 +104,10 @@ def answers(handler: BaseHTTPRequestHandler) -> None:
 
 
 class Provider(LatheCase):
-    def ask(self, port: int) -> Ended:
+    def ask(self, port: int, *options: str) -> Ended:
         topology = self.write("t.yaml", TOPOLOGY.replace("PORT", str(port)))
         ended = self.lathe("run", topology, "--task", self.write("sums.py", TASK), "--name", "r",
-                           "--json", env={**os.environ, "LATHE_E2E_KEY": KEY})
+                           *(options or ["--json"]), env={**os.environ, "LATHE_E2E_KEY": KEY})
         self.assertNotIn(KEY, ended.out + ended.err)
         for file in (self.folder / "runs/r").iterdir():
             if file.is_file():
@@ -159,11 +167,22 @@ class Retrying(Provider):
         self.check(self.ask(server.port))
         self.assertGreater(len(server.requests), 1)
 
-    def test_a_server_that_is_not_there_is_named(self) -> None:
+    def test_a_server_that_is_not_there_ends_the_run_until_it_is(self) -> None:
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
             port = closed.getsockname()[1]
-        self.check(self.ask(port), f"127.0.0.1:{port}")
+        ended = self.ask(port, "--quiet")
+        self.assert_sentence(ended, ENVIRONMENT_LACKS, "model 'strong' (m-1)", f"127.0.0.1:{port}",
+                             "gave up after attempt", "lathe run --resume runs/r")
+        self.assertEqual(Journal(self.folder / "runs/r").count("session_ended"), 0)
+        server = Server(answers, port)
+        self.addCleanup(server.close)
+        resumed = self.lathe("run", "--resume", "runs/r", "--json",
+                             env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.assert_code(resumed, DONE)
+        (session,) = resumed.json["sessions"]
+        self.assertEqual(session["queries"], 1)
+        self.assertIn("coder", session["how"], session)
 
 
 if __name__ == "__main__":

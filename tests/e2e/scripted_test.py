@@ -131,6 +131,7 @@ class Live(Scripted):
         ended = self.lathe("apply", "runs/r", broken, "--yes")
         self.assert_code(ended, USER_MISTAKE)
         self.assertIn("broken.yaml:7", ended.err)
+        self.assertEqual(ended.err, ended.err.strip() + "\n")
         self.assertEqual(self.journal.count("topology_changed"), 1)
 
     def test_an_interrupt_after_a_stop_ends_it_at_once(self) -> None:

@@ -74,6 +74,11 @@ class BrokenTask(LatheCase):
         "inputs": (TASK.replace("return [torch.randn(64, 64)]", "return torch.randn(64, 64)"),
                    ["get_inputs", "not a list"]),
         "arguments": (TASK.replace("return [64]", "return [64, 'extra']"), ["argument"]),
+        "tires": (TASK.replace("return torch.tanh(x)", "self.calls += 1\n"
+                               "        if self.calls > 30: raise ValueError('too often')\n"
+                               "        return torch.tanh(x)")
+                      .replace("self.widen =", "self.calls = 0\n        self.widen =", 1),
+                  ["tires.py:18", "too often"]),
         "quits": (TASK.replace("import torch\n", "import torch\nraise SystemExit(0)\n", 1),
                   ["quits.py"]),
     }

@@ -312,6 +312,41 @@ TEST_F(gateway, retries_end) {
   EXPECT_THAT(text(x), HasSubstr("the server is busy; gave up after attempt 3 of 3"));
 }
 
+TEST_F(gateway, a_server_that_was_never_there_closes_its_model_when_the_retries_end) {
+  start();
+  auto first = ask(1);
+  auto second = ask(2);
+  auto nobody = failed(failure_kind::retry, "nobody listens at :9");
+  nobody.unreached = true;
+  for (std::size_t i = 0; i < 6; ++i) {
+    give(i, nobody);
+    wait(4s);
+  }
+  auto later = ask(3);
+  for (const auto& x : {first, second, later}) {
+    EXPECT_EQ(error(x), errc::provider_unreachable);
+    EXPECT_THAT(text(x), HasSubstr("nobody listens at :9; gave up after attempt 3 of 3"));
+  }
+  EXPECT_EQ(asked.size(), 6u);
+}
+
+TEST_F(gateway, a_server_that_was_there_before_may_come_back) {
+  start();
+  auto early = ask(1);
+  give(0, failed(failure_kind::refuse, "too long"));
+  auto first = ask(2);
+  auto nobody = failed(failure_kind::retry, "nobody listens at :9");
+  nobody.unreached = true;
+  for (std::size_t i = 1; i < 4; ++i) {
+    give(i, nobody);
+    wait(4s);
+  }
+  EXPECT_EQ(error(first), errc::provider_failed);
+  auto later = ask(3);
+  give(4, answer("back"));
+  EXPECT_EQ(text(later), "back");
+}
+
 TEST_F(gateway, what_a_server_asks_to_wait_is_waited) {
   start();
   ask(1);

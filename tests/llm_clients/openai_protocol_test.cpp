@@ -6,6 +6,7 @@
 using namespace std::chrono_literals;
 using namespace lathe;
 using namespace lathe::llm_clients;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -161,6 +162,11 @@ TEST(openai_protocol, a_long_complaint_is_cut_between_characters) {
   auto x = failure_to(400, "a" + std::string(1'000, 'b') + std::string("ääääääääääääääääääääää"));
   EXPECT_LT(x.sentence.size(), 1'200u);
   EXPECT_TRUE(simdjson::validate_utf8(x.sentence));
+}
+
+TEST(openai_protocol, a_complaint_is_one_line) {
+  auto x = failure_to(500, R"({"error":{"message":"\n no\n\n\tconnection "}})");
+  EXPECT_THAT(x.sentence, EndsWith("(HTTP 500): no connection "));
 }
 
 TEST(openai_protocol, html_is_called_html) {

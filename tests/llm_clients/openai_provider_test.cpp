@@ -131,6 +131,14 @@ TEST(openai_provider, a_connection_that_breaks_may_have_cost_something) {
   EXPECT_EQ(x.kind, failure_kind::retry);
   EXPECT_TRUE(x.may_be_charged);
   EXPECT_THAT(x.sentence, HasSubstr("broke off"));
+  EXPECT_FALSE(x.unreached);
+}
+
+TEST(openai_provider, a_server_that_is_not_there_was_not_reached) {
+  auto nowhere = model(http_server{});
+  auto x = std::get<failure>(ask(nowhere));
+  EXPECT_EQ(x.kind, failure_kind::retry);
+  EXPECT_TRUE(x.unreached);
 }
 
 TEST(openai_provider, a_certificate_that_does_not_hold_fails_for_good) {

@@ -52,6 +52,15 @@ TEST(progress, time_left_follows_the_share_of_the_budget) {
   EXPECT_FALSE(time_left(view));
 }
 
+TEST(progress, an_answer_without_code_is_told) {
+  actors::session_state state;
+  actors::drafts_received x{1, {{"coder#1", "", "", "the answer holds no Python code"}}, {}, {}};
+  EXPECT_EQ(format_event(state, x, 61).value(),
+            "01:01  : coder#1: the answer holds no Python code");
+  x.drafts.front().problem.clear();
+  EXPECT_FALSE(format_event(state, x, 61));
+}
+
 TEST(progress, events_that_people_need_not_see_make_no_line) {
   actors::session_state state;
   EXPECT_FALSE(format_event(state, actors::request_issued{}, 1));

@@ -39,6 +39,7 @@ session_result finished(verdict best) {
   x.best = "coder#2";
   x.best_source = "class ModelNew: pass\n";
   x.reason = "the budget of 20 queries is used up";
+  x.status.cost.queries = 20;
   return x;
 }
 
@@ -87,6 +88,7 @@ TEST(report, the_markdown_shows_every_candidate_and_keeps_its_table_whole) {
   auto text = format_report("demo", "pike-b", {finished(won(3.41, 3.38, 3.45))});
   EXPECT_THAT(text, HasSubstr("| coder#3 <- planner idea 1 | refused: cached-output |"));
   EXPECT_THAT(text, HasSubstr("| SyntaxError \\| line 3 |"));
+  EXPECT_THAT(text, HasSubstr("; 20 queries, $"));
   EXPECT_THAT(text, HasSubstr("measured again after the search"));
 }
 

@@ -72,7 +72,11 @@ fake_world::fake_world(caf::actor_system& sys)
     return draft{fmt::format("source {} of {}", ++coded, from), "", "", {1, 10, 0, 5, 0.01}};
   };
   peers_.agents["planner"] = generic(spawn_fake<planner_actor>(
-    sys, [](plan_request&) { return idea_list{{"fuse", "tile"}, "", {1, 10, 0, 5, 0.01}}; }));
+    sys, [this](plan_request&) -> caf::result<idea_list> {
+      if (plan_error)
+        return plan_error;
+      return idea_list{{"fuse", "tile"}, "", {1, 10, 0, 5, 0.01}};
+    }));
   peers_.agents["coder"]
     = generic(spawn_fake<coder_actor>(sys, [code](assignment& x) { return code(x.idea); }));
   peers_.agents["fixer"]

@@ -31,6 +31,9 @@ public:
   /// Decides on a candidate; the default finds everything correct and twice as fast.
   std::function<caf::result<verdict>(const evaluation_request&)> judge;
 
+  /// What planners answer instead of ideas, when set before a session starts.
+  caf::error plan_error;
+
   /// Makes the journal fail from now on.
   std::atomic<bool> disk_full{false};
 

@@ -122,6 +122,8 @@ std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
   options.llm_override = llm;
   auto reading = runtime::read_topology(request.substr(space + 1), options);
   auto flat = [](std::string text) {
+    while (text.ends_with('\n'))
+      text.pop_back();
     std::replace(text.begin(), text.end(), '\n', '\t');
     return text;
   };

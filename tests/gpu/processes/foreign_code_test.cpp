@@ -82,6 +82,14 @@ TEST_F(foreign_code, an_exception_shows_the_authors_lines_and_none_of_ours) {
   EXPECT_TRUE(worker->alive());
 }
 
+TEST_F(foreign_code, an_exception_within_torch_names_no_folder_of_this_machine) {
+  auto worker = spawn();
+  prepare(*worker, "return torch.nn.functional.cross_entropy(x, 7)");
+  auto message = run(*worker).problem().message;
+  EXPECT_THAT(message, HasSubstr("File \"torch/nn/functional.py\", line "));
+  EXPECT_THAT(message, Not(HasSubstr("site-packages")));
+}
+
 TEST_F(foreign_code, changed_inputs_are_reported_and_restored) {
   auto worker = spawn();
   prepare(*worker, "seen = x.clone(); x.zero_(); print(seen.tolist()); return seen");
