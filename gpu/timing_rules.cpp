@@ -18,6 +18,7 @@ constexpr double cached_factor = 1.5;
 constexpr double cached_gap = 20e-6; // [seconds] a difference below this is nobody's advantage
 constexpr double cached_sigmas = 3;
 constexpr double cleared_share = 1.0 / 3; // of the never-seen calls
+constexpr double cleared_sigmas = 2;
 constexpr int neighbours = 12;            // repeated calls that a never-seen one is held against
 constexpr std::size_t fewest_first = 5;
 constexpr std::size_t fewest_repeated = 15;
@@ -29,8 +30,7 @@ constexpr std::size_t fewest_clocked_blocks = 5;
 constexpr double unjoined_slack = 20e-6; // [seconds] a call
 constexpr double unjoined_part = 0.1;    // of a call
 constexpr std::size_t fewest_paired_blocks = 12;
-constexpr double paired_share = 0.2;   // of what the reference's block reports
-constexpr double paired_chores = 0.5;  // of what the reference's block hides
+constexpr double paired_share = 0.1;   // of what the reference's block reports
 constexpr double paired_slack = 50e-6; // [seconds] a block
 constexpr double paired_sigmas = 4;
 constexpr double background_share = 0.1;
@@ -60,10 +60,10 @@ struct bounds {
 
 // Bounds of what separates x from y: the shifts that the rank test below would not reject (Hodges and
 // Lehmann, "Estimates of Location Based on Rank Tests", 1963). The odd slow call does not move them.
-bounds shift(const std::vector<double>& x, const std::vector<double>& y) {
+bounds shift(const std::vector<double>& x, const std::vector<double>& y, double sigmas) {
   auto n = static_cast<double>(x.size());
   auto m = static_cast<double>(y.size());
-  auto width = cached_sigmas * std::sqrt((n + m + 1) / (12 * n * m)); // a share of all differences
+  auto width = sigmas * std::sqrt((n + m + 1) / (12 * n * m)); // a share of all differences
   if (width >= 0.5)
     return {-HUGE_VAL, HUGE_VAL};
   std::vector<double> differences;
@@ -72,6 +72,11 @@ bounds shift(const std::vector<double>& x, const std::vector<double>& y) {
     for (auto b : y)
       differences.push_back(a - b);
   return {quantile(differences, 0.5 - width), quantile(differences, 0.5 + width)};
+}
+
+std::vector<double> logarithms(std::vector<double> x) {
+  std::transform(x.begin(), x.end(), x.begin(), [](double y) { return std::log(y); });
+  return x;
 }
 
 struct visits {
@@ -97,9 +102,14 @@ struct visits {
     return std::hypot(median_error(first), median_error(repeated));
   }
 
-  bounds gap_bounds() const {
-    return shift(first, repeated);
+  bounds gap_bounds(double sigmas) const {
+    return shift(first, repeated, sigmas);
   }
+
+  bounds log_ratio_bounds(double sigmas) const {
+    return shift(logarithms(first), logarithms(repeated), sigmas);
+  }
+
 
   std::vector<double> first;
   std::vector<double> repeated;
@@ -155,7 +165,7 @@ double reported_part(std::span<const block_clocks> blocks) {
 // Both sides hide the same chores, block by block. What the candidate hides beyond the reference
 // may be small against noise in a block, and still be plain over many of them.
 bool hides_steadily(std::span<const block_clocks> candidate,
-                    std::span<const block_clocks> reference) {
+                    std::span<const block_clocks> reference, double chores) {
   auto pairs = std::min(candidate.size(), reference.size());
   if (pairs < fewest_paired_blocks)
     return false;
@@ -165,7 +175,7 @@ bool hides_steadily(std::span<const block_clocks> candidate,
                    - (reference[i].wall - reference[i].reported));
   return quantile(more, 0.2) > 0
          && median(more) > paired_share * reported_part(reference)
-                             + paired_chores * hidden_part(reference) + paired_slack
+                             + chores * hidden_part(reference) + paired_slack
                              + paired_sigmas * median_error(more);
 }
 
@@ -177,7 +187,7 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
   auto ours = visits{reference};
   if (theirs.empty() || ours.empty())
     return std::nullopt;
-  auto innocent_gap = cached_gap + 2 * std::max(0.0, ours.gap_bounds().high);
+  auto innocent_gap = cached_gap + 2 * std::max(0.0, ours.gap_bounds(cached_sigmas).high);
   auto innocent_ratio = cached_factor * std::max(1.0, ours.ratio());
   if (theirs.gap() <= innocent_gap || theirs.ratio() <= innocent_ratio
       || rank_excess(theirs.first, theirs.repeated) < cached_sigmas)
@@ -225,8 +235,9 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
   if (theirs.first.size() < fewest_first || theirs.repeated.size() < fewest_repeated
       || ours.empty())
     return false;
-  auto extra = std::max(0.0, ours.gap());
-  auto factor = std::max(1.0, ours.ratio());
+  // What fresh inputs cost the reference, at least.
+  auto extra = std::max(0.0, ours.gap_bounds(cleared_sigmas).low);
+  auto factor = std::max(1.0, std::exp(ours.log_ratio_bounds(cleared_sigmas).low));
   std::size_t fast = 0;
   for (std::size_t i = 0; i < candidate.size(); ++i) {
     auto fastest = fastest_neighbour(candidate, i);
@@ -237,12 +248,12 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
 }
 
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
-                                    std::span<const block_clocks> reference) {
+                                    std::span<const block_clocks> reference, double chores) {
   if (std::min(candidate.size(), reference.size()) < fewest_clocked_blocks)
     return std::nullopt;
   auto theirs = hidden_part(candidate);
   auto ours = std::max(0.0, hidden_part(reference));
-  if (theirs <= hidden_factor * ours + hidden_slack && !hides_steadily(candidate, reference))
+  if (theirs <= hidden_factor * ours + hidden_slack && !hides_steadily(candidate, reference, chores))
     return std::nullopt;
   auto reported = reported_part(candidate);
   return refusal{"clock-mismatch",

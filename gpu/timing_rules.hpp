@@ -59,11 +59,13 @@ struct block_clocks {
 /// both sides; the candidate may hide twice as much as the reference does, plus 2 ms. Judges
 /// medians over blocks: one delayed reply is no evidence, and who cheats in less than half of the
 /// blocks does not move the median that ranks. With a dozen pairs of blocks it looks closer: pair
-/// by pair the candidate may hide half as much again as the reference hides, a fifth of the
-/// reference's time, 50 us, and what four standard errors allow. Blocks of both sides must have the same number of
+/// by pair the candidate may hide a tenth of the reference's time more than the reference does, 50
+/// us, and what four standard errors allow. Blocks of both sides must have the same number of
 /// calls; with fewer than five blocks a side nothing is refused.
+/// @param chores share of what the reference hides that honest candidates may need more: what
+///   becomes of outputs and graphs after a call differs on a GPU
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
-                                    std::span<const block_clocks> reference);
+                                    std::span<const block_clocks> reference, double chores = 0);
 
 /// Refuses with `unjoined-work` a candidate whose device work goes on after its last mark: on a
 /// stream that nothing waits for, or launched by another thread. The marks are on the stream that

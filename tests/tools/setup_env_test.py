@@ -125,11 +125,14 @@ class Cuda(SetupEnvCase):
     def test_headers_beside_torch_come_before_the_toolkit(self) -> None:
         toolkit = self.folder / "toolkit"
         self.write("toolkit/include/cuda.h", "")
+        self.write("toolkit/include/crt/host_defines.h", "")
         cupti = self.write("toolkit/extras/CUPTI/include/cupti.h", "").parent
         self.assertEqual(self.headers(CUDA_HOME=str(toolkit)),
                          sorted([str(toolkit / "include"), str(cupti)]))
         beside = self.write("site/nvidia/cu13/include/cuda.h", "").parent
         self.write("site/nvidia/cu13/include/cupti.h", "")
+        self.assertNotIn(str(beside), self.headers(CUDA_HOME=str(toolkit)), "incomplete")
+        self.write("site/nvidia/cu13/include/crt/host_defines.h", "")
         self.assertEqual(self.headers(CUDA_HOME=str(toolkit)), [str(beside)])
 
     def test_sources_that_need_cuda_give_way_to_those_that_stand_in(self) -> None:
