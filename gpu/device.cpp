@@ -16,9 +16,8 @@ std::string device::name() const {
 std::vector<std::string> device::files() const {
   if (!cuda)
     return {};
-  std::vector<std::string> result
-    = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
-       fmt::format("/dev/nvidia{}", driver->cards()[card].minor)};
+  std::vector<std::string> result = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
+                                     fmt::format("/dev/nvidia{}", driver->cards()[card].minor)};
   std::erase_if(result, [](const std::string& x) { return !std::filesystem::exists(x); });
   return result;
 }
@@ -40,13 +39,11 @@ caf::expected<device> find_device(std::string_view name) {
   if (wanted->what == kind::automatic && cards == 0)
     return device{};
   if (!driver)
-    return make_error(errc::environment_error,
-                      fmt::format("device {}: {}; lathe doctor says more", name,
-                                  describe(driver.error())));
+    return make_error(errc::environment_error, fmt::format("device {}: {}; lathe doctor says more",
+                                                           name, describe(driver.error())));
   if (wanted->card >= cards)
-    return make_error(errc::environment_error,
-                      fmt::format("device {}: the driver knows {} GPU{}", name, cards,
-                                  cards == 1 ? "" : "s"));
+    return make_error(errc::environment_error, fmt::format("device {}: the driver knows {} GPU{}",
+                                                           name, cards, cards == 1 ? "" : "s"));
   return device{true, wanted->card, std::move(*driver)};
 }
 

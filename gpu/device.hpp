@@ -14,8 +14,8 @@ namespace lathe::gpu {
 /// What candidates run on.
 struct device {
   bool cuda = false;
-  std::size_t card = 0;          ///< cuda: index into the driver's list
-  std::shared_ptr<nvml> driver;  ///< cuda: never null
+  std::size_t card = 0;         ///< cuda: index into the driver's list
+  std::shared_ptr<nvml> driver; ///< cuda: never null
 
   /// "cpu", "cuda:1"
   std::string name() const;
@@ -27,8 +27,8 @@ struct device {
   std::string visible() const;
 };
 
-/// Returns the device that a topology names. `auto` is the first GPU where there is one, and the CPU
-/// elsewhere; `cuda` is the first GPU. Fails with `environment_error` when it is not there.
+/// Returns the device that a topology names. `auto` is the first GPU where there is one, and the
+/// CPU elsewhere; `cuda` is the first GPU. Fails with `environment_error` when it is not there.
 caf::expected<device> find_device(std::string_view name);
 
 } // namespace lathe::gpu

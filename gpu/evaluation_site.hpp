@@ -31,8 +31,8 @@ struct site_paths {
   std::filesystem::path recipes;   ///< the folder of recipe passes
 };
 
-/// A worker, and what the site knows it by. Members go in the opposite order: while others may freeze
-/// or kill the process, it still exists.
+/// A worker, and what the site knows it by. Members go in the opposite order: while others may
+/// freeze or kill the process, it still exists.
 struct site_worker {
   std::unique_ptr<worker_process> process;
   std::shared_ptr<void> listing; ///< takes it off the site's list

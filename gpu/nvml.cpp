@@ -42,15 +42,14 @@ public:
       return make_error(errc::environment_error, "there is no NVIDIA driver (libnvidia-ml.so.1)");
     int (*start)() = nullptr;
     int (*count_devices)(unsigned*) = nullptr;
-    bool complete = find("nvmlInit_v2", start) && find("nvmlShutdown", shut_down_)
-                    && find("nvmlDeviceGetCount_v2", count_devices)
-                    && find("nvmlDeviceGetHandleByIndex_v2", device_)
-                    && find("nvmlDeviceGetName", name_) && find("nvmlDeviceGetUUID", uuid_)
-                    && find("nvmlDeviceGetMinorNumber", minor_)
-                    && find("nvmlDeviceGetClockInfo", clock_)
-                    && find("nvmlDeviceGetMaxClockInfo", highest_clock_)
-                    && find("nvmlDeviceGetCurrentClocksThrottleReasons", slowdowns_)
-                    && find("nvmlDeviceGetMemoryInfo", memory_);
+    bool complete =
+      find("nvmlInit_v2", start) && find("nvmlShutdown", shut_down_)
+      && find("nvmlDeviceGetCount_v2", count_devices)
+      && find("nvmlDeviceGetHandleByIndex_v2", device_) && find("nvmlDeviceGetName", name_)
+      && find("nvmlDeviceGetUUID", uuid_) && find("nvmlDeviceGetMinorNumber", minor_)
+      && find("nvmlDeviceGetClockInfo", clock_) && find("nvmlDeviceGetMaxClockInfo", highest_clock_)
+      && find("nvmlDeviceGetCurrentClocksThrottleReasons", slowdowns_)
+      && find("nvmlDeviceGetMemoryInfo", memory_);
     if (!complete)
       return make_error(errc::environment_error, "the NVIDIA driver is too old");
     unsigned count = 0;

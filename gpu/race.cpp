@@ -14,8 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-// A block should be long enough that asking for it does not matter, and short enough that both sides
-// meet the same weather.
+// A block should be long enough that asking for it does not matter, and short enough that both
+// sides meet the same weather.
 constexpr double block_seconds = 0.01;
 constexpr double fewest_calls = 6;
 constexpr double most_calls = 10;
@@ -95,12 +95,8 @@ std::chrono::milliseconds milliseconds(double seconds) {
 } // namespace
 
 race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, double budget)
-  : site_(site),
-    oracle_(oracle),
-    candidate_(candidate),
-    rule_(options_for(budget)),
-    budget_(budget),
-    random_(static_cast<std::uint64_t>(site.secret_seed())),
+  : site_(site), oracle_(oracle), candidate_(candidate), rule_(options_for(budget)),
+    budget_(budget), random_(static_cast<std::uint64_t>(site.secret_seed())),
     calls_(calls_for(oracle.eager_seconds())) {
   for (auto& draw : oracle.timed())
     unseen_.push_back(&draw);
@@ -193,8 +189,8 @@ bool race::keep(const plan& x, const lap& candidate) {
   auto call = candidate.answer.integer("kept").value_or(-1);
   if (place >= most || call < 0 || call >= static_cast<std::int64_t>(x.sequence.size()))
     return true;
-  auto done = candidate_.call({{"op", "keep"}, {"slot", place}}, {},
-                              milliseconds(site_.config().run_limit));
+  auto done =
+    candidate_.call({{"op", "keep"}, {"slot", place}}, {}, milliseconds(site_.config().run_limit));
   asked_ += done.wall;
   if (!done.ok()) {
     result_.failed = done.problem();
@@ -209,8 +205,8 @@ race::plan race::next_plan() {
   plan result;
   for (std::size_t i = 0; i < calls_; ++i)
     result.sequence.push_back(seen_[random_() % seen_.size()]);
-  // First in its block, for the same reason that it is handed over only then. Blocks that begin with
-  // inputs seen before lie between, where they are needed: the weather changes.
+  // First in its block, for the same reason that it is handed over only then. Blocks that begin
+  // with inputs seen before lie between, where they are needed: the weather changes.
   if (!unseen_.empty() && (!calls_are_short() || random_() % 2 == 0)) {
     result.fresh = true;
     result.sequence.front() = unseen_.back();
@@ -292,8 +288,8 @@ bool race::is_finished() const {
   // them with. What noise hides may show after more calls.
   auto compared = unseen_.empty() ? pairs_ - oracle_.timed().size() : 0;
   auto enough = unseen_.empty() && (compared >= fewest_repeats || !calls_are_short());
-  return enough && (is_cleared() || check_cached_output(compared_calls().first,
-                                                        compared_calls().second));
+  return enough
+         && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
 }
 
 // Who is slower than the reference gains nothing by what it caches.
@@ -325,16 +321,17 @@ void race::judge(double cpu) {
   if (!refused)
     refused = check_leading_calls(candidate_leads_, reference_leads_);
   if (!refused && site_.device().cuda)
-    refused
-      = check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));
+    refused =
+      check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));
   if (!refused)
-    refused = check_clocks(candidate_clocks_, reference_clocks_,
-                           site_.device().cuda ? device_chores : 0);
+    refused =
+      check_clocks(candidate_clocks_, reference_clocks_, site_.device().cuda ? device_chores : 0);
   if (!refused)
     refused = check_background(cpu, asked_ * site_.config().threads, result_.wall);
   if (!is_hopeless() && !is_cleared())
-    result_.doubt = "the host is too busy to tell whether never-seen inputs are answered as fast as "
-                    "repeated ones";
+    result_.doubt =
+      "the host is too busy to tell whether never-seen inputs are answered as fast as "
+      "repeated ones";
   result_.timing = rule_.result();
 }
 

@@ -14,17 +14,16 @@
 
 namespace lathe::gpu {
 
-
 /// What a race found.
 struct race_result {
-  std::optional<lathe::timing> timing;  ///< none: no interval could be had
+  std::optional<lathe::timing> timing; ///< none: no interval could be had
   std::optional<refusal> refused;
-  std::optional<failure> failed;        ///< the candidate broke while it was timed
-  std::string doubt;                    ///< why its times are not to be believed
-  std::string broken;                   ///< the reference broke: nobody's verdict
-  std::vector<const input_draw*> kept;  ///< by slot: the draws whose outputs the candidate has kept
-  std::vector<double> seconds;          ///< the candidate's calls
-  double wall = 0;                      ///< [seconds] of the exclusive lease
+  std::optional<failure> failed;       ///< the candidate broke while it was timed
+  std::string doubt;                   ///< why its times are not to be believed
+  std::string broken;                  ///< the reference broke: nobody's verdict
+  std::vector<const input_draw*> kept; ///< by slot: the draws whose outputs the candidate has kept
+  std::vector<double> seconds;         ///< the candidate's calls
+  double wall = 0;                     ///< [seconds] of the exclusive lease
 };
 
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
@@ -77,7 +76,7 @@ private:
   stopping_rule rule_;
   double budget_;
   std::mt19937_64 random_;
-  std::size_t calls_;                       // a block
+  std::size_t calls_; // a block
   std::vector<const input_draw*> unseen_;
   std::vector<const input_draw*> seen_;
   std::vector<timed_call> candidate_calls_;

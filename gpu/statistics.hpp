@@ -40,8 +40,8 @@ inline constexpr std::size_t fewest_blocks = 6;
 std::optional<timing> ratio_interval(const std::vector<block>& reference,
                                      const std::vector<block>& candidate);
 
-/// Widens the interval by what two processes that do the same differ in, as a share of the speed-up:
-/// more samples of the same two processes cannot show it.
+/// Widens the interval by what two processes that do the same differ in, as a share of the
+/// speed-up: more samples of the same two processes cannot show it.
 timing widened(timing x, double share);
 
 /// Returns half the width of the speed-up's interval as a share of the speed-up.

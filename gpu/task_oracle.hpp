@@ -19,11 +19,11 @@ struct weight_draw {
 
 /// One draw of a task's inputs, with what the reference answers.
 struct input_draw {
-  std::string name;                    ///< as both workers call it
-  std::size_t weights = 0;             ///< index of the weight draw that the answers belong to
+  std::string name;        ///< as both workers call it
+  std::size_t weights = 0; ///< index of the weight draw that the answers belong to
   shared_memory inputs;
-  shared_memory expected;              ///< of the float32 run
-  std::optional<shared_memory> exact;  ///< of the float64 run; none where the model cannot do it
+  shared_memory expected;             ///< of the float32 run
+  std::optional<shared_memory> exact; ///< of the float64 run; none where the model cannot do it
 };
 
 /// Makes a file for a candidate's answer to a draw: room for the right answer, and for the longer

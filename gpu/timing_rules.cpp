@@ -19,7 +19,7 @@ constexpr double cached_gap = 20e-6; // [seconds] a difference below this is nob
 constexpr double cached_sigmas = 3;
 constexpr double cleared_share = 1.0 / 3; // of the never-seen calls
 constexpr double cleared_sigmas = 3;
-constexpr int neighbours = 12;            // repeated calls that a never-seen one is held against
+constexpr int neighbours = 12; // repeated calls that a never-seen one is held against
 constexpr std::size_t fewest_first = 5;
 constexpr std::size_t fewest_repeated = 15;
 constexpr double lead_factor = 1.1;
@@ -58,8 +58,9 @@ struct bounds {
   double high;
 };
 
-// Bounds of what separates x from y: the shifts that the rank test below would not reject (Hodges and
-// Lehmann, "Estimates of Location Based on Rank Tests", 1963). The odd slow call does not move them.
+// Bounds of what separates x from y: the shifts that the rank test below would not reject (Hodges
+// and Lehmann, "Estimates of Location Based on Rank Tests", 1963). The odd slow call does not move
+// them.
 bounds shift(const std::vector<double>& x, const std::vector<double>& y, double sigmas) {
   auto n = static_cast<double>(x.size());
   auto m = static_cast<double>(y.size());
@@ -109,7 +110,6 @@ struct visits {
   bounds log_ratio_bounds(double sigmas) const {
     return shift(logarithms(first), logarithms(repeated), sigmas);
   }
-
 
   std::vector<double> first;
   std::vector<double> repeated;
@@ -174,9 +174,8 @@ bool hides_steadily(std::span<const block_clocks> candidate,
     more.push_back(candidate[i].wall - candidate[i].reported
                    - (reference[i].wall - reference[i].reported));
   return quantile(more, 0.2) > 0
-         && median(more) > paired_share * reported_part(reference)
-                             + chores * hidden_part(reference) + paired_slack
-                             + paired_sigmas * median_error(more);
+         && median(more) > paired_share * reported_part(reference) + chores * hidden_part(reference)
+                             + paired_slack + paired_sigmas * median_error(more);
 }
 
 } // namespace
@@ -253,7 +252,8 @@ std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
     return std::nullopt;
   auto theirs = hidden_part(candidate);
   auto ours = std::max(0.0, hidden_part(reference));
-  if (theirs <= hidden_factor * ours + hidden_slack && !hides_steadily(candidate, reference, chores))
+  if (theirs <= hidden_factor * ours + hidden_slack
+      && !hides_steadily(candidate, reference, chores))
     return std::nullopt;
   auto reported = reported_part(candidate);
   return refusal{"clock-mismatch",
@@ -278,15 +278,14 @@ std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<d
                              milliseconds(call), milliseconds(theirs), milliseconds(ours))};
 }
 
-std::optional<refusal> check_trace(const device_trace& candidate,
-                                   std::int64_t reference_kernels) {
+std::optional<refusal> check_trace(const device_trace& candidate, std::int64_t reference_kernels) {
   if (candidate.late > 0)
     return refusal{"late-work", fmt::format("the device worked on for {} after the call had ended",
                                             milliseconds(candidate.late))};
   if (candidate.kernels == 0 && reference_kernels > 0)
-    return refusal{"no-device-work",
-                   fmt::format("the call launched no kernel; the reference launches {}",
-                               reference_kernels)};
+    return refusal{
+      "no-device-work",
+      fmt::format("the call launched no kernel; the reference launches {}", reference_kernels)};
   return std::nullopt;
 }
 

@@ -36,8 +36,8 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 /// Tells whether the calls show that the candidate is fast on never-seen inputs, too: a third of
 /// them are within what `check_cached_output` allows over the fastest repeated calls around them.
 /// Noise makes calls slower and never faster, so it does not clear who remembers some answers and
-/// has to compute the others. Who is neither refused nor cleared is hidden by noise, and nothing may
-/// be believed of its times. Calls stand in the order in which they were made; with less than 5
+/// has to compute the others. Who is neither refused nor cleared is hidden by noise, and nothing
+/// may be believed of its times. Calls stand in the order in which they were made; with less than 5
 /// never-seen and 15 repeated ones nobody is cleared.
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);

@@ -207,12 +207,10 @@ PyObject* to_python(const native::device_trace& trace) {
     }
     Py_DECREF(item);
   }
-  return Py_BuildValue("{s:N,s:L,s:L,s:L,s:L,s:L}", "work", work, "kernels",
-                       static_cast<long long>(trace.kernels), "streams",
-                       static_cast<long long>(trace.streams), "span_ns",
-                       static_cast<long long>(trace.span), "busy_ns",
-                       static_cast<long long>(trace.busy), "late_ns",
-                       static_cast<long long>(trace.late));
+  return Py_BuildValue(
+    "{s:N,s:L,s:L,s:L,s:L,s:L}", "work", work, "kernels", static_cast<long long>(trace.kernels),
+    "streams", static_cast<long long>(trace.streams), "span_ns", static_cast<long long>(trace.span),
+    "busy_ns", static_cast<long long>(trace.busy), "late_ns", static_cast<long long>(trace.late));
 }
 
 PyObject* traced_call(PyObject*, PyObject* args) {
@@ -257,8 +255,7 @@ constexpr PyMethodDef methods[] = {
    "filter_system_calls() -> False where the host does not allow it"},
   {"keep_house", keep_house, METH_VARARGS,
    "keep_house(worker) -> its wait status, having reaped everything else"},
-  {"timed_call", timed_call, METH_VARARGS,
-   "timed_call(callable, args) -> nanoseconds of the call"},
+  {"timed_call", timed_call, METH_VARARGS, "timed_call(callable, args) -> nanoseconds of the call"},
   {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"timed_device_call", timed_device_call, METH_VARARGS,

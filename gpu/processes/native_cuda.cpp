@@ -29,7 +29,8 @@ struct driver {
   }
 
   template <class Function>
-  static void find(void* library, const char* name, Function*& result, const char* older = nullptr) {
+  static void find(void* library, const char* name, Function*& result,
+                   const char* older = nullptr) {
     auto* symbol = ::dlsym(library, name);
     if (symbol == nullptr && older != nullptr)
       symbol = ::dlsym(library, older);

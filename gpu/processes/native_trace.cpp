@@ -186,8 +186,9 @@ device_trace end_device_trace(std::int64_t patience) {
   if (all.intervals.empty())
     return result;
   result.busy = static_cast<std::int64_t>(covered(all.intervals));
-  auto last = std::max_element(all.intervals.begin(), all.intervals.end(),
-                               [](auto& a, auto& b) { return a.end < b.end; })->end;
+  auto last = std::max_element(all.intervals.begin(), all.intervals.end(), [](auto& a, auto& b) {
+                return a.end < b.end;
+              })->end;
   result.span = static_cast<std::int64_t>(last - all.intervals.front().start);
   result.late = last > called ? static_cast<std::int64_t>(last - called) : 0;
   return result;

@@ -122,9 +122,9 @@ caf::expected<std::string> verifier_process::audit(const std::string& policy,
 caf::expected<std::vector<trivial_answer>>
 verifier_process::try_trivial_answers(const std::string& policy, std::span<const int> expected_fds,
                                       time_point deadline) {
-  auto reply = ask(
-    {{"op", "audit"}, {"policy", policy}, {"expected", positions(expected_fds)}, {"all", true}},
-    expected_fds, deadline);
+  auto reply =
+    ask({{"op", "audit"}, {"policy", policy}, {"expected", positions(expected_fds)}, {"all", true}},
+        expected_fds, deadline);
   if (!reply)
     return std::move(reply.error());
   return read_reply(*reply, [](const json::object& x) {

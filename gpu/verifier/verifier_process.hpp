@@ -44,9 +44,9 @@ public:
                                    time_point deadline);
 
   /// Returns every trivial answer and whether it would pass. Errors as above.
-  caf::expected<std::vector<trivial_answer>>
-  try_trivial_answers(const std::string& policy, std::span<const int> expected_fds,
-                      time_point deadline);
+  caf::expected<std::vector<trivial_answer>> try_trivial_answers(const std::string& policy,
+                                                                 std::span<const int> expected_fds,
+                                                                 time_point deadline);
 
 private:
   caf::expected<boost::json::object> ask(const boost::json::object& request,
