@@ -55,6 +55,18 @@ std::string shortened(std::string text) {
   return text.substr(0, head) + "\n[...]\n" + text.substr(tail);
 }
 
+// The kernels of a GPU cannot be frozen: who launches some while others may be timed needs a shared
+// lease. Null on the CPU, where work of the host is frozen.
+caf::expected<std::unique_ptr<held_lease>> share_gpu(evaluation_site& site, lease_source& leases,
+                                                     std::int32_t priority) {
+  if (!site.device().cuda)
+    return std::unique_ptr<held_lease>{};
+  auto lease = leases.acquire(lease_kind::shared, priority);
+  if (!lease)
+    return std::move(lease.error());
+  return std::make_unique<held_lease>(leases, *lease);
+}
+
 // A candidate prints whatever it likes; evidence is text.
 std::string printed(std::string bytes) {
   if (!simdjson::validate_utf8(bytes))
@@ -127,13 +139,9 @@ bool evaluation::build() {
 // and is frozen while others are timed. Kernels on a GPU cannot be frozen, so there it needs one.
 bool evaluation::warm() {
   enter("warm");
-  std::optional<held_lease> held;
-  if (site_.device().cuda) {
-    auto lease = leases_.acquire(lease_kind::shared, request_.priority);
-    if (!lease)
-      return give_up(std::move(lease.error()));
-    held.emplace(leases_, *lease);
-  }
+  auto held = share_gpu(site_, leases_, request_.priority);
+  if (!held)
+    return give_up(std::move(held.error()));
   auto& first = oracle_.checked().front();
   return construct(first.weights) && give(first) && call_model(first).has_value();
 }
@@ -176,6 +184,9 @@ bool evaluation::time() {
                      : race{site_, oracle_, *worker_.process, budget}.run();
   }
   verdict_.stages.back().wall = found.wall;
+  auto cpu = worker_.process->cpu_seconds();
+  verdict_.stages.back().cpu = std::max(0.0, cpu - cpu_before_);
+  cpu_before_ = cpu;
   seconds_ = std::move(found.seconds);
   if (!found.broken.empty())
     return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
@@ -216,16 +227,20 @@ bool evaluation::audit(const race_result& found) {
     return false;
   }
   verdict_.timing = found.timing;
-  if (site_.device().cuda)
-    return trace();
-  allow_for_processes(1);
-  return true;
+  if (!oracle_.rules().watches_conduct)
+    return true; // judges of papers publish what they measured
+  if (!site_.device().cuda) {
+    allow_for_processes(1);
+    return true;
+  }
+  if (trace())
+    return true;
+  verdict_.timing.reset();
+  return false;
 }
 
-// Judges of papers publish what they measured.
 void evaluation::allow_for_processes(double host_share) {
-  if (!oracle_.rules().timing)
-    verdict_.timing = widened(*verdict_.timing, process_spread * host_share);
+  verdict_.timing = widened(*verdict_.timing, process_spread * host_share);
 }
 
 // Records one more call: what the device did for it, on which streams, and whether all of it was
@@ -246,6 +261,9 @@ bool evaluation::trace() {
 }
 
 void evaluation::profile() {
+  auto held = share_gpu(site_, leases_, request_.priority);
+  if (!held)
+    return;
   enter("profile");
   auto& draw = oracle_.checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
@@ -361,13 +379,19 @@ bool evaluation::give_up(caf::error why) {
 caf::expected<std::shared_ptr<task_oracle>>
 prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules,
                lease_source& leases) {
-  if (!site.device().cuda)
-    return task_oracle::prepare(subject, site, std::move(rules));
-  auto lease = leases.acquire(lease_kind::shared, 0);
-  if (!lease)
-    return std::move(lease.error());
-  held_lease held{leases, *lease};
+  auto held = share_gpu(site, leases, 0);
+  if (!held)
+    return std::move(held.error());
   return task_oracle::prepare(subject, site, std::move(rules));
+}
+
+caf::expected<std::shared_ptr<task_oracle>>
+prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases) {
+  auto rules = find_judge(site.config().judge, site.config());
+  if (!rules)
+    return make_error(errc::user_error,
+                      fmt::format("there is no judge '{}'", site.config().judge));
+  return prepare_oracle(subject, site, std::move(*rules), leases);
 }
 
 // -- baselines ----------------------------------------------------------------------------
@@ -383,8 +407,12 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   std::copy_if(names.begin(), names.end(), std::back_inserter(all),
                [](const std::string& name) { return name != "eager"; });
   for (auto& name : all) {
+    auto shared = share_gpu(site, leases, 0);
+    if (!shared)
+      return std::move(shared.error());
     auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
                                         {}, limit);
+    shared->reset(); // or it would wait for itself
     if (!chosen.ok() && name == "eager")
       return untimed(chosen.problem());
     if (!chosen.ok())

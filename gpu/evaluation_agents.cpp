@@ -50,10 +50,7 @@ preparer_actor spawn_preparer(caf::actor_system& sys, std::shared_ptr<evaluation
     return {
       [self, site, owner](prepare_request& x) -> caf::result<task_profile> {
         owner_leases leases{self->system(), owner, x.subject.name};
-        auto rules = find_judge(site->config().judge, site->config());
-        if (!rules)
-          return make_error(errc::user_error, "there is no judge '" + site->config().judge + "'");
-        auto oracle = prepare_oracle(x.subject, *site, std::move(*rules), leases);
+        auto oracle = prepare_oracle(x.subject, *site, leases);
         if (!oracle)
           return std::move(oracle.error());
         if (auto error = measure_baselines(**oracle, *site, leases, site->config().baselines))

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 #include <sched.h>
 #include <unistd.h>
 
@@ -27,6 +28,9 @@ std::size_t flush_size() {
 // A process that moves between cores launches kernels at another speed on each: measured on an H200,
 // two processes with the same model differed by up to a third, and by 2 % on one core.
 constexpr std::int32_t gpu_timing_cpus = 1;
+
+// Each evaluation under way keeps a context and its tensors on the GPU.
+constexpr std::size_t most_on_gpu = 8;
 
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
 constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
@@ -191,6 +195,11 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 }
 
 // -- properties ---------------------------------------------------------------------------
+
+std::size_t evaluation_site::usual_workers() const {
+  auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  return device_.cuda ? std::min(cores, most_on_gpu) : cores;
+}
 
 environment evaluation_site::describe() const {
   environment result;

@@ -96,6 +96,9 @@ public:
     return device_;
   }
 
+  /// Evaluations at once where nobody says how many.
+  std::size_t usual_workers() const;
+
   /// Where candidates run and how they are judged, in words.
   environment describe() const;
 

@@ -16,15 +16,6 @@ struct gpu_card {
   std::uint32_t minor = 0; ///< its device file is /dev/nvidiaMINOR
 };
 
-/// What a GPU is doing at the moment.
-struct gpu_reading {
-  std::uint32_t clock = 0;         ///< [MHz] of the multiprocessors
-  std::uint32_t highest_clock = 0; ///< [MHz] that they may reach
-  bool throttled = false;          ///< slowed down by heat or power
-  std::uint64_t used = 0;          ///< [bytes] of its memory
-  std::uint64_t memory = 0;        ///< [bytes] in all
-};
-
 /// NVIDIA's management library, found at run time. It asks the driver and makes no CUDA context, so
 /// it may live in this process.
 class nvml {
@@ -35,9 +26,6 @@ public:
   virtual ~nvml() = default;
 
   virtual const std::vector<gpu_card>& cards() const = 0;
-
-  /// @param card index into `cards()`
-  virtual caf::expected<gpu_reading> read(std::size_t card) const = 0;
 };
 
 } // namespace lathe::gpu

@@ -1,7 +1,6 @@
 #include "gpu/race.hpp"
 
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +10,6 @@ namespace lathe::gpu {
 
 namespace {
 
-using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
 // A block should be long enough that asking for it does not matter, and short enough that both
@@ -96,8 +94,7 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, double budget)
   : site_(site), oracle_(oracle), candidate_(candidate), rule_(options_for(budget)),
-    budget_(budget), random_(static_cast<std::uint64_t>(site.secret_seed())),
-    calls_(calls_for(oracle.eager_seconds())) {
+    budget_(budget), random_(static_cast<std::uint64_t>(site.secret_seed())) {
   for (auto& draw : oracle.timed())
     unseen_.push_back(&draw);
   auto last = oracle.weights().size() - 1;
@@ -133,12 +130,12 @@ bool race::warm_up() {
   x.sequence.assign(2 + random_() % 5, seen_.front());
   auto reference = run_block(oracle_.process(), x);
   auto candidate = run_block(candidate_, x);
-  if (!accept(reference, candidate))
+  if (!accept(x, reference, candidate))
     return false;
   while (site_.device().cuda && since(began_) < ramp_up) {
     reference = run_block(oracle_.process(), x);
     candidate = run_block(candidate_, x);
-    if (!accept(reference, candidate))
+    if (!accept(x, reference, candidate))
       return false;
   }
   // The candidate may be much slower than the reference: then blocks get shorter.
@@ -158,7 +155,7 @@ bool race::pair_of_blocks() {
   auto candidate = run_block(candidate_, x);
   if (!reference)
     reference = run_block(oracle_.process(), x);
-  if (!accept(*reference, candidate))
+  if (!accept(x, *reference, candidate))
     return false;
   record(x, *reference, candidate);
   return keep(x, candidate);
@@ -186,9 +183,13 @@ bool race::keep(const plan& x, const lap& candidate) {
   auto& kept = result_.kept;
   auto most = std::clamp(kept_bytes / x.sequence.front()->expected.size(), fewest_kept, most_kept);
   auto place = kept.size() < most ? kept.size() : random_() % pairs_;
-  auto call = candidate.answer.integer("kept").value_or(-1);
-  if (place >= most || call < 0 || call >= static_cast<std::int64_t>(x.sequence.size()))
+  if (place >= most)
     return true;
+  auto call = candidate.answer.integer("kept").value_or(-1);
+  if (call < 0 || call >= static_cast<std::int64_t>(x.sequence.size())) {
+    result_.refused = refusal{"forged-reply", "a block came back without the output that was drawn"};
+    return false;
+  }
   auto done =
     candidate_.call({{"op", "keep"}, {"slot", place}}, {}, milliseconds(site_.config().run_limit));
   asked_ += done.wall;
@@ -233,19 +234,23 @@ race::lap race::run_block(worker_process& runner, const plan& x) const {
   return result;
 }
 
-bool race::accept(const lap& reference, const lap& candidate) {
+bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
   asked_ += candidate.answer.wall;
-  if (!reference.answer.ok() || reference.seconds.empty()) {
-    result_.broken = reference.answer.ok() ? "the reference reported no times"
-                                           : reference.answer.problem().message;
+  auto calls = x.sequence.size();
+  auto complete = [&](const lap& side) {
+    return side.seconds.size() == calls && side.host_seconds.size() == calls;
+  };
+  if (!reference.answer.ok() || !complete(reference)) {
+    result_.broken = reference.answer.ok()
+                       ? "it reported times for another number of calls than were asked for"
+                       : reference.answer.problem().message;
     return false;
   }
   if (!candidate.answer.ok()) {
     result_.failed = candidate.answer.problem();
     return false;
   }
-  if (candidate.seconds.size() != reference.seconds.size()
-      || candidate.host_seconds.size() != candidate.seconds.size())
+  if (!complete(candidate))
     result_.refused = refusal{"implausible-time", "the process reported times for another number "
                                                   "of calls than were asked for"};
   else if (candidate.answer.flag("inputs_changed").value_or(true))

@@ -6,10 +6,12 @@
 #include "gpu/task_oracle.hpp"
 #include "gpu/timing_rules.hpp"
 
+#include <chrono>
 #include <optional>
 #include <random>
-#include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lathe::gpu {
@@ -61,7 +63,7 @@ private:
   lap run_block(worker_process& runner, const plan& x) const;
   bool give(const input_draw& draw);
   bool keep(const plan& x, const lap& candidate);
-  bool accept(const lap& reference, const lap& candidate);
+  bool accept(const plan& x, const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
   bool is_finished() const;
   bool is_hopeless() const;
@@ -76,7 +78,7 @@ private:
   stopping_rule rule_;
   double budget_;
   std::mt19937_64 random_;
-  std::size_t calls_; // a block
+  std::size_t calls_ = 0; // a block
   std::vector<const input_draw*> unseen_;
   std::vector<const input_draw*> seen_;
   std::vector<timed_call> candidate_calls_;

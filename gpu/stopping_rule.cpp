@@ -16,7 +16,7 @@ void stopping_rule::add(block reference, block candidate, double elapsed) {
   candidate_.push_back(std::move(candidate));
   auto pairs = reference_.size();
   auto out_of_time = elapsed >= options_.budget && pairs >= fewest_blocks;
-  if (pairs < next_look_ && !out_of_time && !is_finished())
+  if (pairs < next_look_ && (is_finished() || !out_of_time))
     return;
   next_look_ = pairs + std::max<std::size_t>(1, pairs / 8);
   result_ = ratio_interval(reference_, candidate_);

@@ -46,7 +46,7 @@ public:
     return reason_;
   }
 
-  /// What the pairs up to the latest look say: all of them, once it is finished. Nothing when they
+  /// What the pairs up to the latest look say, which is when it finished, or later. Nothing when they
   /// allow no interval.
   const std::optional<timing>& result() const {
     return result_;

@@ -37,10 +37,6 @@ class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
   /// line where there is one.
-  static caf::expected<std::shared_ptr<task_oracle>> prepare(const task& subject,
-                                                             evaluation_site& site);
-
-  /// The same under the rules of another judge than the site's.
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules);
 
@@ -85,11 +81,6 @@ public:
   // -- what is known about the task -----------------------------------------------------------
 
   task_profile profile() const;
-
-  /// Median of one eager call [seconds], roughly: measured before any candidate came.
-  double eager_seconds() const {
-    return baselines_.empty() ? 0 : baselines_.front().seconds;
-  }
 
   /// Kernels that one eager call launches; 0 on the CPU.
   std::int64_t kernels() const {

@@ -239,9 +239,11 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
   auto factor = std::max(1.0, std::exp(ours.log_ratio_bounds(cleared_sigmas).low));
   std::size_t fast = 0;
   for (std::size_t i = 0; i < candidate.size(); ++i) {
+    if (!candidate[i].first_visit)
+      continue;
     auto fastest = fastest_neighbour(candidate, i);
     auto allowed = std::max(fastest + cached_gap + 2 * extra, fastest * cached_factor * factor);
-    fast += candidate[i].first_visit && candidate[i].seconds <= allowed;
+    fast += candidate[i].seconds <= allowed;
   }
   return static_cast<double>(fast) >= cleared_share * static_cast<double>(theirs.first.size());
 }

@@ -16,7 +16,7 @@ enum class outcome : std::uint8_t {
   crashed,       ///< an exception or a signal while it was constructed or called
   timed_out,     ///< a stage took longer than its limit
   out_of_memory,
-  unstable,      ///< correct, but no time could be measured
+  unstable,      ///< correct, but its times are not to be believed
 };
 
 template <>
@@ -31,7 +31,7 @@ struct stage_cost {
   std::string stage;  ///< screen, build, warm, check, time, audit
   double wall = 0;    ///< [seconds] without the time spent frozen or queueing
   double cpu = 0;     ///< [seconds]
-  double queued = 0;  ///< [seconds] waiting for a lease or frozen
+  double queued = 0;  ///< [seconds] frozen while others were timed
 };
 
 template <class Inspector>

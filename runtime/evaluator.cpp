@@ -30,15 +30,12 @@ std::int32_t cores() {
   return std::max(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
 }
 
-// Each evaluation under way keeps a context and its tensors on the GPU.
-constexpr std::int32_t most_on_gpu = 8;
-
 } // namespace
 
 evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site) {
   auto owner = gpu::spawn_gpu_owner(sys, {});
   auto configured = site->config().workers;
-  auto usual = site->device().cuda ? std::min(cores(), most_on_gpu) : cores();
+  auto usual = static_cast<std::int32_t>(site->usual_workers());
   auto judges = actors::spawn_agent_pool<evaluation_request, verdict>(
     sys, workers("evaluator", configured > 0 ? configured : usual),
     [site, owner](caf::actor_system& home, const agent_config&) {

@@ -87,7 +87,8 @@ class Worker:
             operation = OPERATIONS.get(request["op"])
             if operation is None:
                 raise BadRequest(f"unknown request '{request['op']}'")
-            if self.device.name != self.device_name:  # on first use: it takes a while
+            # On first use: it takes a while, and recipes only rewrite text.
+            if self.device.name != self.device_name and request["op"] != "recipes":
                 self.device = DEVICES[self.device_name]()
             return {"ok": True, **operation(self, request, fds)}, self.made
         except BaseException as error:  # SystemExit in foreign code is a failure like any other
@@ -156,11 +157,6 @@ class Worker:
 
     def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.inputs[request["name"]] = values.read(fds[0], self.device.place)
-        return {}
-
-    def forget(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        for name in request["names"]:
-            self.inputs.pop(name, None)
         return {}
 
     def pristine(self, name: str) -> Any:
@@ -287,7 +283,7 @@ class Worker:
         with torch.no_grad(), recording as profiler:
             model(*arguments)
         averages = profiler.key_averages(group_by_input_shape=True)
-        text = averages.table(sort_by="self_cpu_time_total", row_limit=20)
+        text = averages.table(sort_by="self_device_time_total" if device else "self_cpu_time_total", row_limit=20)
         return {"text": text[: MESSAGE_SIZE // 4]}
 
     def recipes(self, request: dict[str, Any], fds: list[int]) -> Reply:
@@ -314,7 +310,6 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "arguments": Worker.give_arguments,
     "construct": Worker.construct,
     "inputs": Worker.keep_inputs,
-    "forget": Worker.forget,
     "run": Worker.run,
     "time": Worker.time,
     "keep": Worker.keep,

@@ -17,10 +17,6 @@ public:
     return cards_;
   }
 
-  caf::expected<gpu_reading> read(std::size_t) const override {
-    return gpu_reading{};
-  }
-
 private:
   std::vector<gpu_card> cards_ = {{"first", "GPU-a", 0}, {"second", "GPU-b", 7}};
 };

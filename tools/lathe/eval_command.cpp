@@ -78,8 +78,9 @@ int worst_of(const std::vector<judging::row>& rows) {
       if (x.problem)
         result = std::max<int>(result, exit_code_of(x.problem));
   for (auto& row : rows)
-    if (auto* found = row.judgements.front().verdict(); found != nullptr && !found->correct())
-      result = std::max<int>(result, not_better);
+    for (auto& run : row.judgements.front().runs)
+      if (!row.judgements.front().problem && !run.verdict.correct())
+        result = std::max<int>(result, not_better);
   return result;
 }
 
@@ -128,10 +129,6 @@ std::vector<gpu::judge_rules> judges_for(const eval_arguments& x) {
   return result;
 }
 
-std::size_t jobs_for(const eval_arguments& x) {
-  return x.jobs > 0 ? x.jobs : std::max(1u, std::thread::hardware_concurrency());
-}
-
 int evaluate(const eval_arguments& x) {
   auto given = x.task.empty() ? read_paired_inputs(x.tasks, x.candidates)
                               : read_inputs(x.task, x.its_candidates);
@@ -149,7 +146,7 @@ int evaluate(const eval_arguments& x) {
     return fail(site.error());
   given->work.judges = judges_for(x);
   given->work.repeats = x.repeats;
-  given->work.jobs = jobs_for(x);
+  given->work.jobs = x.jobs > 0 ? x.jobs : (*site)->usual_workers();
   verdict_table table{given->work, (*site)->describe()};
   auto tell = [&](const judging::row& row) {
     if (!x.prints_json())
@@ -229,7 +226,7 @@ void add_judging(CLI::App& command, eval_arguments& x) {
   command
     .add_option("--jobs", x.jobs,
                 "candidates that are built and checked at once, as many as "
-                "cores if not given; timing is always alone")
+                "cores if not given, on a GPU at most 8; timing is always alone")
     ->check(CLI::Range(1, 1'024));
   command.add_option("--threads", x.config.threads, "torch threads of reference and candidate")
     ->check(CLI::Range(1, 256))

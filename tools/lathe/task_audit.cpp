@@ -1,6 +1,7 @@
 #include "tools/lathe/task_audit.hpp"
 
-#include "gpu/task_oracle.hpp"
+#include "gpu/evaluation.hpp"
+#include "gpu/local_leases.hpp"
 #include "messages/error.hpp"
 #include "runtime/task_file.hpp"
 #include "tools/lathe/commands.hpp"
@@ -59,7 +60,8 @@ int audit_task(const std::string& file, const evaluator_config& config, bool jso
   auto site = gpu::evaluation_site::open(find_installation().site, config);
   if (!site)
     return fail(site.error());
-  auto oracle = gpu::task_oracle::prepare(*subject, **site);
+  gpu::local_leases leases;
+  auto oracle = gpu::prepare_oracle(*subject, **site, leases);
   if (!oracle)
     return fail(oracle.error());
   std::vector<int> outputs;

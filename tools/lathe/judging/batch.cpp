@@ -65,7 +65,7 @@ private:
       profile_ = oracle_->profile();
   }
 
-  // Only a race has to know beforehand how long a call takes.
+  // A reference that cannot be timed is told of before any candidate is built.
   caf::error measure(gpu::task_oracle& made, gpu::evaluation_site& site,
                      gpu::lease_source& leases) {
     if (rules_.timing)

@@ -17,8 +17,8 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::size_t fewest_verdicts = 3;
 
-// A difference that small is nobody's noise.
-constexpr double quiet = 0.01;
+// A difference that small is nobody's noise: intervals allow for 2.5 % that two processes differ in.
+constexpr double quiet = 0.035;
 
 constexpr auto program = R"(import torch
 import torch.nn as nn
@@ -63,7 +63,7 @@ std::string as_candidate(std::string source) {
 caf::expected<std::vector<verdict>> judge_often(const noise_program& x, gpu::evaluation_site& site,
                                                 double seconds) {
   gpu::local_leases leases;
-  auto oracle = gpu::task_oracle::prepare({x.name, x.name + ".py", x.source}, site);
+  auto oracle = gpu::prepare_oracle({x.name, x.name + ".py", x.source}, site, leases);
   if (!oracle)
     return std::move(oracle.error());
   if (auto error = gpu::measure_baselines(**oracle, site, leases, {}))
@@ -141,7 +141,7 @@ std::string advice(const std::vector<noise_figures>& x) {
                        wrong, verdicts, farthest * 100, 1 + 2 * farthest);
   if (farthest <= quiet)
     return fmt::format("This host is quiet: speed-ups from {:.2f}x on can be told from noise.",
-                       1 + quiet);
+                       1 + std::ceil(quiet * 100) / 100);
   return fmt::format("Speed-ups under {:.2f}x cannot be told from noise on this host; less other "
                      "work or a larger --time-budget brings that down.",
                      1 + std::ceil(farthest * 100) / 100);
