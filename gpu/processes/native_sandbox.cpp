@@ -197,12 +197,13 @@ std::vector<std::string> build_root(const root_config& config) {
       bind_read_only(folder);
     for (const auto& path : system_files)
       bind_read_only(path);
+    // First /tmp, then what is shown: an environment or a checkout may lie in it.
+    mount_tmpfs(base + "/tmp", "mode=1777,nr_inodes=200k,size=" + size);
     for (const auto& path : read_only)
       bind_read_only(path);
     make_up_files();
     make_devices(devices);
     mount_tmpfs(base + "/dev/shm", "mode=1777,nr_inodes=10k,size=" + size);
-    mount_tmpfs(base + "/tmp", "mode=1777,nr_inodes=200k,size=" + size);
     if (!mount_proc(old_proc))
       missing.emplace_back("proc");
     move_into(base);
