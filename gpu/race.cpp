@@ -141,6 +141,7 @@ bool race::warm_up() {
   // The candidate may be much slower than the reference: then blocks get shorter.
   auto slowest = std::max(median(reference.seconds), median(candidate.seconds));
   calls_ = calls_for(slowest);
+  calls_are_short_ = median(reference.seconds) < short_call;
   return true;
 }
 
@@ -208,7 +209,7 @@ race::plan race::next_plan() {
     result.sequence.push_back(seen_[random_() % seen_.size()]);
   // First in its block, for the same reason that it is handed over only then. Blocks that begin
   // with inputs seen before lie between, where they are needed: the weather changes.
-  if (!unseen_.empty() && (!calls_are_short() || random_() % 2 == 0)) {
+  if (!unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0)) {
     result.fresh = true;
     result.sequence.front() = unseen_.back();
     seen_.push_back(unseen_.back());
@@ -292,7 +293,7 @@ bool race::is_finished() const {
   // The test for cached answers is sharpest with all unseen inputs, and blocks without to compare
   // them with. What noise hides may show after more calls.
   auto compared = unseen_.empty() ? pairs_ - oracle_.timed().size() : 0;
-  auto enough = unseen_.empty() && (compared >= fewest_repeats || !calls_are_short());
+  auto enough = unseen_.empty() && (compared >= fewest_repeats || !calls_are_short_);
   return enough
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
 }
@@ -302,14 +303,10 @@ bool race::is_hopeless() const {
   return rule_.reason() == stop_reason::hopeless;
 }
 
-bool race::calls_are_short() const {
-  return reference_calls_.empty() || median(seconds_of(reference_calls_)) < short_call;
-}
-
 // A short call owes more to its place in the block than to what it finds cached: then only calls in
 // the same place are compared.
 std::pair<std::span<const timed_call>, std::span<const timed_call>> race::compared_calls() const {
-  if (calls_are_short())
+  if (calls_are_short_)
     return {candidate_leads_, reference_leads_};
   return {candidate_calls_, reference_calls_};
 }

@@ -68,7 +68,6 @@ private:
   bool is_finished() const;
   bool is_hopeless() const;
   bool is_cleared() const;
-  bool calls_are_short() const;
   std::pair<std::span<const timed_call>, std::span<const timed_call>> compared_calls() const;
   void judge(double cpu);
 
@@ -79,6 +78,7 @@ private:
   double budget_;
   std::mt19937_64 random_;
   std::size_t calls_ = 0; // a block
+  bool calls_are_short_ = false;
   std::vector<const input_draw*> unseen_;
   std::vector<const input_draw*> seen_;
   std::vector<timed_call> candidate_calls_;
