@@ -55,29 +55,11 @@ std::string shortened(std::string text) {
   return text.substr(0, head) + "\n[...]\n" + text.substr(tail);
 }
 
-// The kernels of a GPU cannot be frozen: who launches some while others may be timed needs a shared
-// lease. Null on the CPU, where work of the host is frozen.
-caf::expected<std::unique_ptr<held_lease>> share_gpu(evaluation_site& site, lease_source& leases,
-                                                     std::int32_t priority) {
-  if (!site.device().cuda)
-    return std::unique_ptr<held_lease>{};
-  auto lease = leases.acquire(lease_kind::shared, priority);
-  if (!lease)
-    return std::move(lease.error());
-  return std::make_unique<held_lease>(leases, *lease);
-}
-
 // A candidate prints whatever it likes; evidence is text.
 std::string printed(std::string bytes) {
   if (!simdjson::validate_utf8(bytes))
     std::replace_if(bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) != 0; }, '?');
   return bytes;
-}
-
-caf::error untimed(const failure& why) {
-  return make_error(errc::evaluator_failed,
-                    "the reference could not be timed: "
-                      + (why.summary.empty() ? why.message : why.summary));
 }
 
 } // namespace
@@ -136,10 +118,10 @@ bool evaluation::build() {
 }
 
 // First calls compile and tune. On the CPU that is work of the host, like a build: it needs no lease,
-// and is frozen while others are timed. Kernels on a GPU cannot be frozen, so there it needs one.
+// and is frozen while others are timed.
 bool evaluation::warm() {
   enter("warm");
-  auto held = share_gpu(site_, leases_, request_.priority);
+  auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
   auto& first = oracle_.checked().front();
@@ -147,10 +129,9 @@ bool evaluation::warm() {
 }
 
 bool evaluation::check() {
-  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
-  if (!lease)
-    return give_up(std::move(lease.error()));
-  held_lease held{leases_, *lease};
+  auto held = hold(leases_, lease_kind::shared, request_.priority);
+  if (!held)
+    return give_up(std::move(held.error()));
   enter("check");
   verdict_.correctness.emplace();
   verdict_.correctness->policy = oracle_.rules().tolerance;
@@ -169,10 +150,9 @@ bool evaluation::check() {
 bool evaluation::time() {
   race_result found;
   {
-    auto lease = leases_.acquire(lease_kind::exclusive, request_.priority);
-    if (!lease)
-      return give_up(std::move(lease.error()));
-    held_lease held{leases_, *lease};
+    auto held = hold(leases_, lease_kind::exclusive, request_.priority);
+    if (!held)
+      return give_up(std::move(held.error()));
     std::lock_guard guard{oracle_.mutex()};
     auto quiet = site_.freezer().freeze_all_but({tag_, oracle_.tag()});
     enter("time");
@@ -199,10 +179,9 @@ bool evaluation::time() {
 }
 
 bool evaluation::audit(const race_result& found) {
-  auto lease = leases_.acquire(lease_kind::shared, request_.priority);
-  if (!lease)
-    return give_up(std::move(lease.error()));
-  held_lease held{leases_, *lease};
+  auto held = hold(leases_, lease_kind::shared, request_.priority);
+  if (!held)
+    return give_up(std::move(held.error()));
   enter("audit");
   for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
     auto* draw = found.kept[slot];
@@ -261,7 +240,7 @@ bool evaluation::trace() {
 }
 
 void evaluation::profile() {
-  auto held = share_gpu(site_, leases_, request_.priority);
+  auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
   if (!held)
     return;
   enter("profile");
@@ -372,74 +351,6 @@ bool evaluation::refuse(std::string rule, std::string evidence) {
 bool evaluation::give_up(caf::error why) {
   broken_ = std::move(why);
   return false;
-}
-
-// -- the task -----------------------------------------------------------------------------
-
-caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules,
-               lease_source& leases) {
-  auto held = share_gpu(site, leases, 0);
-  if (!held)
-    return std::move(held.error());
-  return task_oracle::prepare(subject, site, std::move(rules));
-}
-
-caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases) {
-  auto rules = find_judge(site.config().judge, site.config());
-  if (!rules)
-    return make_error(errc::user_error,
-                      fmt::format("there is no judge '{}'", site.config().judge));
-  return prepare_oracle(subject, site, std::move(*rules), leases);
-}
-
-// -- baselines ----------------------------------------------------------------------------
-
-caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
-                             const std::vector<std::string>& names) {
-  std::vector<baseline> result;
-  auto& draw = oracle.timed().back();
-  auto limit = std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
-  boost::json::array sequence(20, boost::json::value(draw.name));
-  // Eager is always measured, and first: the other times are told in terms of it.
-  std::vector<std::string> all = {"eager"};
-  std::copy_if(names.begin(), names.end(), std::back_inserter(all),
-               [](const std::string& name) { return name != "eager"; });
-  for (auto& name : all) {
-    auto shared = share_gpu(site, leases, 0);
-    if (!shared)
-      return std::move(shared.error());
-    auto chosen = oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}},
-                                        {}, limit);
-    shared->reset(); // or it would wait for itself
-    if (!chosen.ok() && name == "eager")
-      return untimed(chosen.problem());
-    if (!chosen.ok())
-      continue; // a model that torch.compile cannot take has no such baseline
-    auto lease = leases.acquire(lease_kind::exclusive, 0);
-    if (!lease)
-      return std::move(lease.error());
-    held_lease held{leases, *lease};
-    auto quiet = site.freezer().freeze_all_but({oracle.tag()});
-    pin_group(oracle.process().group(), site.timing_cpus());
-    auto timed = oracle.process().call(
-      {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
-    auto times = timed.integers("ns");
-    if (!timed.ok() && name == "eager")
-      return untimed(timed.problem());
-    if (!timed.ok() || !times || times->empty())
-      continue;
-    std::vector<double> seconds(times->begin(), times->end());
-    result.push_back({name, median(std::move(seconds)) * 1e-9});
-  }
-  auto eager = oracle.process().call({{"op", "baseline"}, {"name", "eager"}}, {}, limit);
-  if (!eager.ok())
-    return untimed(eager.problem());
-  if (result.empty() || result.front().name != "eager")
-    return make_error(errc::evaluator_failed, "the reference could not be timed: no times");
-  oracle.set_baselines(std::move(result));
-  return {};
 }
 
 } // namespace lathe::gpu

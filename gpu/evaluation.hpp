@@ -75,17 +75,4 @@ private:
   double cpu_before_ = 0;
 };
 
-/// Prepares a task's oracle, under a shared lease where that keeps a GPU busy.
-caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
-
-/// The same, under the rules that the site's configuration names.
-caf::expected<std::shared_ptr<task_oracle>>
-prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases);
-
-/// Measures the reference alone, as it is ("eager") and in the other ways that `names` lists
-/// ("compile"): the baselines of a task. The caller holds no lease.
-caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
-                             const std::vector<std::string>& names);
-
 } // namespace lathe::gpu

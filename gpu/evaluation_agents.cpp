@@ -3,6 +3,7 @@
 #include "gpu/evaluation.hpp"
 #include "gpu/gpu_owner.hpp"
 #include "gpu/recipe_runner.hpp"
+#include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
 
 #include <caf/actor_system.hpp>

@@ -41,15 +41,17 @@ enum class errc : std::uint8_t {
   cancelled,
   /// A provider could never be reached, and the retries are used up.
   provider_unreachable,
+  /// A GPU did not recover from what ran on it, and is out of use.
+  device_lost,
 };
 
 template <>
 struct enum_names<errc> {
-  static constexpr std::array<std::string_view, 15> value = {
+  static constexpr std::array<std::string_view, 16> value = {
     "none",          "user_error",       "environment_error", "bad_task",        "bad_answer",
     "overloaded",    "budget_exhausted", "timed_out",         "dead_letter",     "provider_refused",
     "provider_failed", "evaluator_failed", "journal_failed",  "cancelled",
-    "provider_unreachable"};
+    "provider_unreachable", "device_lost"};
 };
 
 /// Makes an error with a sentence for people.

@@ -21,8 +21,8 @@ struct enum_names<lease_kind> {
 struct lease_request {
   session_id session;
   lease_kind kind = lease_kind::shared;
-  std::int32_t priority = 0;   ///< higher goes first
-  std::int64_t timeout_ms = 0; ///< the asker gives up after this long; never granted later. 0: waits for ever
+  std::int32_t priority = 0; ///< higher goes first
+  std::int64_t timeout_ms = 0; ///< then the asker gives up, and is never granted; 0: waits for ever
 };
 
 template <class Inspector>
@@ -46,11 +46,32 @@ bool inspect(Inspector& f, lease& x) {
 /// Gives a lease back.
 struct lease_release {
   std::uint64_t fence = 0;
+  bool suspect = false; ///< the holder's processes left the device in doubt: probe it first
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, lease_release& x) {
-  return f.object(x).fields(f.field("fence", x.fence));
+  return f.object(x).fields(f.field("fence", x.fence), f.field("suspect", x.suspect));
+}
+
+/// One lease's life, as the journal keeps it. Times are in seconds since the epoch.
+struct lease_span {
+  std::string device; ///< "cuda:0"
+  std::uint64_t fence = 0;
+  lease_kind kind = lease_kind::shared;
+  std::int32_t priority = 0;
+  double asked = 0;
+  double granted = 0;
+  double released = 0;
+  bool reclaimed = false; ///< its holder died
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, lease_span& x) {
+  return f.object(x).fields(f.field("device", x.device), f.field("fence", x.fence),
+                            f.field("kind", x.kind), f.field("priority", x.priority),
+                            f.field("asked", x.asked), f.field("granted", x.granted),
+                            f.field("released", x.released), f.field("reclaimed", x.reclaimed));
 }
 
 } // namespace lathe

@@ -36,11 +36,26 @@ bool inspect(Inspector& f, environment& x) {
 struct baseline {
   std::string name;   ///< "eager", "compile"
   double seconds = 0; ///< median of one call
+
+  friend bool operator==(const baseline&, const baseline&) = default;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, baseline& x) {
   return f.object(x).fields(f.field("name", x.name), f.field("seconds", x.seconds));
+}
+
+/// What the task's arithmetic and data ask of the device at least, counted from the reference.
+struct roofline {
+  double bytes = 0;      ///< inputs, parameters and outputs, each moved once
+  double operations = 0; ///< of matrix products, convolutions and attention; a multiply-add is two
+  double floor = 0;      ///< [seconds] the larger of the two over the device's measured peaks
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, roofline& x) {
+  return f.object(x).fields(f.field("bytes", x.bytes), f.field("operations", x.operations),
+                            f.field("floor", x.floor));
 }
 
 /// What the oracle learned about a task before any candidate was tried.
@@ -49,12 +64,14 @@ struct task_profile {
   std::vector<baseline> baselines; ///< eager first
   std::string shapes;              ///< inputs, outputs and parameters in a few words
   std::string degenerate;          ///< why a trivial answer would pass; empty for a sound task
+  std::optional<roofline> limit;   ///< none: it could not be counted
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, task_profile& x) {
   return f.object(x).fields(f.field("where", x.where), f.field("baselines", x.baselines),
-                            f.field("shapes", x.shapes), f.field("degenerate", x.degenerate));
+                            f.field("shapes", x.shapes), f.field("degenerate", x.degenerate),
+                            f.field("limit", x.limit));
 }
 
 /// Asks the evaluator to load a task: the reference runs, its outputs are kept, it is timed.

@@ -67,13 +67,14 @@ struct search_config {
 
 /// How candidates are judged.
 struct evaluator_config {
-  std::string device = "auto";      ///< auto, cpu, cuda, cuda:N
+  std::string device = "auto";      ///< auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all
   std::string judge = "strict";     ///< strict, kernelbench, pike
   std::string tolerance = "fp32";   ///< fp32, tf32, half, kernelbench, pike
   std::string mode = "eval";        ///< eval, train
   std::int32_t threads = 1;         ///< cpu: torch threads of reference and candidate
   std::int32_t workers = 0;         ///< evaluations at once; 0: as many as cores, on a GPU at most 8
-  std::vector<std::string> baselines = {"eager"}; ///< eager, compile
+  std::vector<std::string> baselines = {"eager"}; ///< eager, compile, compile:MODE
+  std::vector<std::string> forbid;  ///< matters of taste: graphs, libraries, fallback, folding
   double build_limit = 300;         ///< [seconds] for a build, and for each call that may compile
   double run_limit = 60;            ///< [seconds] for a block of timed calls
   double time_budget = 2;           ///< [seconds] of measuring at most
@@ -150,7 +151,8 @@ bool inspect(Inspector& f, evaluator_config& x) {
     f.field("mode", x.mode), f.field("threads", x.threads), f.field("workers", x.workers),
     f.field("baselines", x.baselines), f.field("build_limit", x.build_limit),
     f.field("run_limit", x.run_limit), f.field("time_budget", x.time_budget),
-    f.field("memory", x.memory), f.field("require_sandbox", x.require_sandbox));
+    f.field("memory", x.memory), f.field("require_sandbox", x.require_sandbox),
+    f.field("forbid", x.forbid).fallback(std::vector<std::string>{}));
 }
 
 template <class Inspector>

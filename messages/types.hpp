@@ -43,6 +43,7 @@ struct baseline;
 struct budget_config;
 struct candidate;
 struct correctness;
+struct device_work;
 struct draft;
 struct environment;
 struct evaluation_request;
@@ -56,6 +57,7 @@ struct journal_record;
 struct lease;
 struct lease_release;
 struct lease_request;
+struct lease_span;
 struct llm_answer;
 struct llm_request;
 struct model_config;
@@ -67,6 +69,7 @@ struct prepare_request;
 struct profile_request;
 struct recipe_book;
 struct recipe_request;
+struct roofline;
 struct route;
 struct search_config;
 struct session_status;
@@ -148,6 +151,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_ATOM(lathe, lathe, start_atom)
   CAF_ADD_ATOM(lathe, lathe, status_atom)
   CAF_ADD_ATOM(lathe, lathe, stop_atom)
+
+  CAF_ADD_TYPE_ID(lathe, (lathe::device_work))
+  CAF_ADD_TYPE_ID(lathe, (lathe::lease_span))
+  CAF_ADD_TYPE_ID(lathe, (lathe::roofline))
 
 CAF_END_TYPE_ID_BLOCK(lathe)
 // clang-format on

@@ -1,7 +1,7 @@
 #include "tools/lathe/task_audit.hpp"
 
-#include "gpu/evaluation.hpp"
 #include "gpu/local_leases.hpp"
+#include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
 #include "runtime/task_file.hpp"
 #include "tools/lathe/commands.hpp"

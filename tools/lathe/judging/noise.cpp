@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation.hpp"
 #include "gpu/local_leases.hpp"
+#include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
