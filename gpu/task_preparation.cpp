@@ -1,6 +1,6 @@
 #include "gpu/task_preparation.hpp"
 
-#include "gpu/processes/process_group.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "gpu/statistics.hpp"
 #include "messages/error.hpp"
 
@@ -24,10 +24,7 @@ caf::error untimed(const failure& why) {
 caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
                                                            evaluation_site& site, judge_rules rules,
                                                            lease_source& leases) {
-  auto held = hold_for_kernels(site.device(), leases, 0);
-  if (!held)
-    return std::move(held.error());
-  return task_oracle::prepare(subject, site, std::move(rules));
+  return task_oracle::prepare(subject, site, std::move(rules), leases);
 }
 
 caf::expected<std::shared_ptr<task_oracle>>
@@ -50,21 +47,15 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   std::copy_if(names.begin(), names.end(), std::back_inserter(all),
                [](const std::string& name) { return name != "eager"; });
   for (auto& name : all) {
-    auto shared = hold_for_kernels(site.device(), leases, 0);
-    if (!shared)
-      return std::move(shared.error());
     auto chosen =
       oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}}, {}, limit);
-    shared->reset(); // or it would wait for itself
     if (!chosen.ok() && name == "eager")
       return untimed(chosen.problem());
     if (!chosen.ok())
       continue; // a model that torch.compile cannot take has no such baseline
-    auto held = hold(leases, lease_kind::exclusive, 0);
-    if (!held)
-      return std::move(held.error());
-    auto quiet = site.freezer().freeze_all_but({oracle.tag()});
-    pin_group(oracle.process().group(), site.timing_cpus());
+    auto quiet = quiet_hold::take(site, leases, oracle, 0);
+    if (!quiet)
+      return std::move(quiet.error());
     auto timed = oracle.process().call(
       {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
     auto times = timed.integers("ns");

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "gpu/lease_source.hpp"
+#include "gpu/task_oracle.hpp"
+
+#include <caf/expected.hpp>
+
+#include <memory>
+#include <mutex>
+
+namespace lathe::gpu {
+
+/// What timing needs, as long as it lives: an exclusive lease, the oracle to oneself, every other
+/// evaluation process frozen, the kernels that they launched before gone from the device, and the
+/// timed processes bound to the site's processors.
+class quiet_hold {
+public:
+  /// Waits for all of it. Where others have given a GPU work that goes on and on they are woken
+  /// again and again, until they are done or killed for it.
+  /// @param candidate who is timed beside the oracle; nullptr: nobody
+  /// @param tag the candidate's among those that may be frozen
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, task_oracle& oracle, std::int32_t priority,
+       const worker_process* candidate = nullptr, const std::string& tag = {});
+
+private:
+  quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle, const std::string& tag);
+
+  held_lease lease_;
+  std::unique_lock<std::mutex> oracle_;
+  std::unique_ptr<freezer::hold> frozen_;
+};
+
+} // namespace lathe::gpu
