@@ -271,7 +271,8 @@ class Worker:
         arguments = copy_of(self.pristine(request["inputs"]))
         with torch.no_grad():
             found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
-        return {name: found[name] for name in ("kernels", "busy_ns", "late_ns")}
+        return {name: found[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
+                                               "library_ns", "framework_ns", "graphs")}
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
