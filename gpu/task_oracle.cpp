@@ -54,8 +54,10 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
   return shared_memory::make(draw.expected.size() + header_slack);
 }
 
-caf::expected<std::shared_ptr<task_oracle>>
-task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rules) {
+caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
+                                                                 evaluation_site& site,
+                                                                 judge_rules rules,
+                                                                 lease_source& leases) {
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, std::move(rules))};
   auto worker = site.spawn("oracle", result->tag_);
   if (!worker)
@@ -67,7 +69,7 @@ task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rul
     return error;
   if (auto error = result->draw_timed())
     return error;
-  if (auto error = result->audit())
+  if (auto error = result->audit(leases))
     return error;
   if (site.device().cuda && result->rules_.watches_conduct)
     if (auto error = result->count_kernels(subject))
@@ -200,7 +202,7 @@ caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exac
   return shared_memory::adopt(std::move(answer.fds.front()), max_values);
 }
 
-caf::error task_oracle::audit() {
+caf::error task_oracle::audit(lease_source& leases) {
   std::vector<input_draw> own; // published draws may all be the same one
   while (rules_.seeds && own.size() < own_audited) {
     auto x = draw(fmt::format("a{}", own.size()), weights_.size() - 1, site_.secret_seed());
@@ -212,6 +214,13 @@ caf::error task_oracle::audit() {
   for (auto& x : own.empty() ? timed_ : own)
     if (outputs.size() < most_audited)
       outputs.push_back(x.expected.fd());
+  std::optional<held_lease> untimed;
+  if (!site_.device().cuda) {
+    auto held = hold(leases, lease_kind::shared, 0);
+    if (!held)
+      return std::move(held.error());
+    untimed.emplace(std::move(*held));
+  }
   auto reason = site_.verifier().audit(rules_.tolerance, outputs,
                                        std::chrono::steady_clock::now() + call_limit);
   if (!reason)

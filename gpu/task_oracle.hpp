@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/judge_rules.hpp"
+#include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
 #include "messages/task.hpp"
 
@@ -36,9 +37,10 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw);
 class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
-  /// line where there is one.
+  /// line where there is one. On a GPU the caller holds a shared lease; on the CPU one is taken for
+  /// what the verifier does, which is not frozen while others are timed.
   static caf::expected<std::shared_ptr<task_oracle>>
-  prepare(const task& subject, evaluation_site& site, judge_rules rules);
+  prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
   const judge_rules& rules() const {
     return rules_;
@@ -102,7 +104,7 @@ private:
   caf::expected<std::vector<std::int64_t>> trial_seeds();
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
-  caf::error audit();
+  caf::error audit(lease_source& leases);
   caf::error count_kernels(const task& subject);
 
   evaluation_site& site_;

@@ -27,7 +27,7 @@ caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
   auto held = hold_for_kernels(site.device(), leases, 0);
   if (!held)
     return std::move(held.error());
-  return task_oracle::prepare(subject, site, std::move(rules));
+  return task_oracle::prepare(subject, site, std::move(rules), leases);
 }
 
 caf::expected<std::shared_ptr<task_oracle>>
