@@ -43,6 +43,7 @@ private:
   bool trace();
   void allow_for_processes(double host_share);
   void profile();
+  bool fold();
 
   bool construct(std::size_t weights);
   bool give(const input_draw& draw);
@@ -52,6 +53,9 @@ private:
   std::optional<model_call> call_model(const input_draw& draw);
 
   bool compare(const input_draw& draw, const shared_memory& output);
+
+  /// Returns whether a correct candidate does nothing that is forbidden.
+  bool obeys();
 
   // -- endings: all return false -------------------------------------------------------------
 

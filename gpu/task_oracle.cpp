@@ -254,6 +254,22 @@ caf::error task_oracle::count_kernels(const task& subject) {
   return {};
 }
 
+// The process has the last weights; the first draw was answered under the first ones.
+bool task_oracle::depends_on_weights() {
+  std::lock_guard guard{mutex_};
+  if (depends_on_weights_ || weights_.size() < 2)
+    return depends_on_weights_.value_or(true);
+  auto& draw = checked_.front();
+  auto other = run(draw.name, false);
+  if (!other)
+    return true;
+  auto unmoved = site_.verifier().compare(rules_.tolerance, 1, draw.expected.fd(),
+                                          draw.exact ? draw.exact->fd() : -1, other->fd(),
+                                          std::chrono::steady_clock::now() + call_limit);
+  depends_on_weights_ = !unmoved || !unmoved->agrees;
+  return *depends_on_weights_;
+}
+
 task_profile task_oracle::profile() const {
   task_profile result;
   result.where = site_.describe();

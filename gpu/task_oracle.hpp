@@ -89,6 +89,10 @@ public:
     return kernels_;
   }
 
+  /// Returns whether the reference answers the same inputs otherwise under other weights: found out
+  /// when somebody asks first. Its user holds a shared lease, and not `mutex()`.
+  bool depends_on_weights();
+
   void set_baselines(std::vector<baseline> x) {
     baselines_ = std::move(x);
   }
@@ -117,6 +121,7 @@ private:
   std::vector<input_draw> timed_;
   std::vector<baseline> baselines_;
   std::string degenerate_;
+  std::optional<bool> depends_on_weights_;
   std::int64_t parameters_ = 0;
   std::int64_t kernels_ = 0;
   std::size_t input_bytes_ = 0;
