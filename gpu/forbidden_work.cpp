@@ -69,9 +69,10 @@ std::optional<refusal> check_forbidden(const std::vector<std::string>& forbid,
     return refusal{"forbidden-fallback",
                    shares(*work) + ": it falls back on torch, which is forbidden here"};
   if (folds.value_or(false) && holds(forbid, "folding"))
-    return refusal{"forbidden-folding",
-                   "its answer stayed the same when all of its weights had been changed: it comes "
-                   "from copies of them, and folding is forbidden here"};
+    return refusal{
+      "forbidden-folding",
+      "its answer was still that of the old weights when all of them had been changed: it "
+      "comes from copies, and folding is forbidden here"};
   return std::nullopt;
 }
 
