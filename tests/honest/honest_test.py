@@ -56,6 +56,13 @@ class Few(Honest):
         self.accept([x for x in files_in(HERE) if x.name in FEW], "0.2")
 
 
+    def test_one_that_does_what_is_forbidden_is_refused_without_figures(self) -> None:
+        files = [x for x in files_in(HERE) if x.name == "fold_at_first_call"]
+        verdict = judge(files, "--forbid", "folding")["fold_at_first_call"]
+        self.assertEqual(verdict["rule"], "forbidden-folding", told(verdict))
+        self.assertNotIn("timing", verdict)
+
+
 class All(Honest):
     def test_they_all_are_correct(self) -> None:
         for _ in range(ROUNDS):
