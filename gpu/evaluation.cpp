@@ -1,5 +1,6 @@
 #include "gpu/evaluation.hpp"
 
+#include "gpu/forbidden_work.hpp"
 #include "gpu/mean_timer.hpp"
 #include "gpu/quiet_hold.hpp"
 #include "gpu/screen.hpp"
@@ -28,6 +29,9 @@ constexpr double confirmation = 3;
 constexpr double process_spread = 0.025;
 
 constexpr auto compare_limit = 120s;
+
+// Whoever calls for longer [seconds] is not called once more to see whether it folds its weights.
+constexpr double longest_folding_call = 1;
 
 // Enough for a traceback or a compiler's first errors, and little enough for a prompt.
 constexpr std::size_t max_evidence = 4000;
@@ -62,6 +66,19 @@ std::string printed(std::string bytes) {
   return bytes;
 }
 
+// Shares of the device's time. Nothing where it took none: a task may move no data.
+device_work read_work(const reply& x) {
+  auto seconds = [&](std::string_view key) {
+    return static_cast<double>(std::max<std::int64_t>(0, x.integer(key).value_or(0))) * 1e-9;
+  };
+  device_work result{x.integer("kernels").value_or(0), seconds("own_ns"), seconds("library_ns"),
+                     seconds("framework_ns"), x.flag("graphs").value_or(false)};
+  auto all = result.own + result.library + result.framework;
+  for (auto* share : {&result.own, &result.library, &result.framework})
+    *share = all > 0 ? *share / all : 0;
+  return result;
+}
+
 } // namespace
 
 evaluation::evaluation(const evaluation_request& request, judge_rules rules, oracle_source oracle,
@@ -88,8 +105,11 @@ caf::expected<verdict> evaluation::run() {
     return std::move(*screened);
   }
   verdict_.outcome = outcome::correct;
-  if (build() && meet_oracle() && warm() && check() && time() && request_.want_profile)
-    profile();
+  if (build() && meet_oracle() && warm() && check() && time()) {
+    if (request_.want_profile)
+      profile();
+    fold();
+  }
   if (broken_)
     return broken_;
   if (!request_.confirm)
@@ -240,8 +260,8 @@ void evaluation::allow_for_processes(double host_share) {
   verdict_.timing = widened(*verdict_.timing, process_spread * host_share);
 }
 
-// Records one more call: what the device did for it, on which streams, and whether all of it was
-// done when the call said so.
+// Records one more call: what the device did for it, on which streams, who wrote what ran, and
+// whether all of it was done when the call said so.
 bool evaluation::trace() {
   auto& draw = oracle_->checked().back();
   auto found = call({{"op", "trace"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
@@ -253,8 +273,9 @@ bool evaluation::trace() {
   x.busy = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
   if (auto refused = check_trace(x, oracle_->kernels()))
     return refuse(refused->rule, refused->evidence);
+  verdict_.work = read_work(found);
   allow_for_processes(1 - std::min(1.0, x.busy / verdict_.timing->candidate));
-  return true;
+  return obeys();
 }
 
 void evaluation::profile() {
@@ -266,6 +287,41 @@ void evaluation::profile() {
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (found.ok())
     verdict_.profile = found.text("text").value_or("");
+}
+
+// Changes the candidate's weights and calls it: an answer that is still right for the old ones
+// comes from copies. The last that its process does, since nothing is put back.
+bool evaluation::fold() {
+  if (!rules_.watches_conduct || verdict_.timing->candidate > longest_folding_call
+      || !oracle_->profile().degenerate.empty())
+    return true;
+  auto held = hold(leases_, lease_kind::shared, request_.priority);
+  if (!held)
+    return give_up(std::move(held.error()));
+  enter("fold");
+  auto& draw = oracle_->checked().back();
+  auto output = make_answer_file(draw);
+  if (!output)
+    return give_up(std::move(output.error()));
+  int fds[] = {output->fd()};
+  auto called = call({{"op", "perturb"}, {"inputs", draw.name}}, fds, site_.config().run_limit);
+  if (!called.ok() && called.problem().how == outcome::refused) {
+    verdict_.timing.reset();
+    return fail(called.problem());
+  }
+  // What breaks under weights that nobody asked for is no fault.
+  if (!called.ok() || called.integer("changed").value_or(0) == 0)
+    return true;
+  auto unmoved =
+    site_.verifier().compare(rules_.tolerance, allowed_error, draw.expected.fd(),
+                             draw.exact ? draw.exact->fd() : -1, output->fd(),
+                             std::chrono::steady_clock::now() + compare_limit);
+  if (!unmoved)
+    return give_up(std::move(unmoved.error()));
+  // Nothing can be told where weights do not matter to the reference either.
+  if (!unmoved->agrees || oracle_->depends_on_weights())
+    verdict_.folds = unmoved->agrees;
+  return obeys();
 }
 
 // -- steps --------------------------------------------------------------------------------
@@ -324,6 +380,15 @@ bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
   verdict_.outcome = outcome::incorrect;
   verdict_.evidence = found->evidence;
   return false;
+}
+
+bool evaluation::obeys() {
+  auto refused = check_forbidden(rules_.forbid, verdict_.work, verdict_.folds);
+  if (!refused)
+    return true;
+  verdict_.timing.reset();
+  verdict_.profile.clear();
+  return refuse(refused->rule, refused->evidence);
 }
 
 reply evaluation::call(boost::json::object request, std::span<const int> fds, double limit) {

@@ -51,6 +51,7 @@ private:
   stopping_options precision() const;
   void allow_for_processes(double host_share);
   void profile();
+  bool fold();
 
   bool construct(std::size_t weights);
   bool give(const input_draw& draw);
@@ -60,6 +61,9 @@ private:
   std::optional<model_call> call_model(const input_draw& draw);
 
   bool compare(const input_draw& draw, const shared_memory& output);
+
+  /// Returns whether a correct candidate does nothing that is forbidden.
+  bool obeys();
 
   // -- endings: all return false -------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 #include "gpu/evaluation_site.hpp"
 
+#include "gpu/forbidden_work.hpp"
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
 
@@ -72,6 +73,8 @@ caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths
   auto where = find_device(config.device);
   if (!where)
     return std::move(where.error());
+  if (auto unseen = unseen_on_cpu(config.forbid); !where->cuda && !unseen.empty())
+    return make_error(errc::user_error, "forbid: " + unseen);
   std::unique_ptr<evaluation_site> result{
     new evaluation_site(std::move(paths), std::move(config), std::move(*where))};
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});

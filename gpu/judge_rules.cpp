@@ -50,6 +50,8 @@ std::string judge_rules::describe() const {
     result += fmt::format(", mean of {} calls", timing->calls);
   else if (timing)
     result += fmt::format(", mean over {:g} s", timing->seconds);
+  if (!forbid.empty())
+    result += fmt::format(", {} forbidden", fmt::join(forbid, ", "));
   return result;
 }
 
@@ -67,6 +69,7 @@ std::optional<judge_rules> find_judge(std::string_view name, const evaluator_con
   judge_rules result;
   result.tolerance = config.tolerance;
   result.mode = config.mode;
+  result.forbid = config.forbid;
   return result;
 }
 

@@ -38,10 +38,12 @@ struct judge_rules {
   std::optional<mean_timing> timing;             ///< nothing: a race of alternating blocks
   /// Refuses who changes inputs, keeps answers, or is wrong while the clock runs.
   bool watches_conduct = true;
+  std::vector<std::string> forbid; ///< matters of taste: graphs, libraries, fallback, folding
 
   std::size_t all_input_draws() const;
 
-  /// Returns "strict judge, tolerance fp32, eval mode, 5 input draws, 2 weight draws".
+  /// Returns "strict judge, tolerance fp32, eval mode, 5 input draws, 2 weight draws", and what is
+  /// forbidden.
   std::string describe() const;
 };
 
@@ -50,7 +52,7 @@ std::vector<std::string> judge_names();
 
 /// Returns the rules of a judge, or nothing where there is none of this name.
 ///
-/// - `strict`: this house's own; tolerance and mode are the configuration's.
+/// - `strict`: this house's own; tolerance, mode and what is forbidden are the configuration's.
 /// - `kernelbench`: scripts/eval_from_generations.py of KernelBench as of March 2026: seed 42
 /// before
 ///   arguments and weights, five trials with seeds drawn from 42, train mode (nobody calls eval()),

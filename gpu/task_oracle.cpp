@@ -55,9 +55,10 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
   return shared_memory::make(draw.expected.size() + header_slack);
 }
 
-caf::expected<std::shared_ptr<task_oracle>>
-task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rules,
-                     lease_source& leases) {
+caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
+                                                                 evaluation_site& site,
+                                                                 judge_rules rules,
+                                                                 lease_source& leases) {
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, std::move(rules))};
   auto worker = site.spawn("oracle", result->tag_);
   if (!worker)
@@ -256,6 +257,22 @@ double task_oracle::host_share() const {
   if (busy_ <= 0 || baselines_.empty() || baselines_.front().seconds <= 0)
     return 1;
   return 1 - std::min(1.0, busy_ / baselines_.front().seconds);
+}
+
+// The process has the last weights; the first draw was answered under the first ones.
+bool task_oracle::depends_on_weights() {
+  std::lock_guard guard{mutex_};
+  if (depends_on_weights_ || weights_.size() < 2)
+    return depends_on_weights_.value_or(true);
+  auto& draw = checked_.front();
+  auto other = run(draw.name, false);
+  if (!other)
+    return true;
+  auto unmoved = site_.verifier().compare(rules_.tolerance, 1, draw.expected.fd(),
+                                          draw.exact ? draw.exact->fd() : -1, other->fd(),
+                                          std::chrono::steady_clock::now() + call_limit);
+  depends_on_weights_ = !unmoved || !unmoved->agrees;
+  return *depends_on_weights_;
 }
 
 task_profile task_oracle::profile() const {

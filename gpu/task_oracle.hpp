@@ -37,7 +37,8 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw);
 class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
-  /// line where there is one.
+  /// line where there is one. On a GPU the caller holds a shared lease; on the CPU one is taken for
+  /// what the verifier does, which is not frozen while others are timed.
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
@@ -92,6 +93,10 @@ public:
   /// it is not known.
   double host_share() const;
 
+  /// Returns whether the reference answers the same inputs otherwise under other weights: found out
+  /// when somebody asks first. Its user holds a shared lease, and not `mutex()`.
+  bool depends_on_weights();
+
   void set_baselines(std::vector<baseline> x) {
     baselines_ = std::move(x);
   }
@@ -120,6 +125,7 @@ private:
   std::vector<input_draw> timed_;
   std::vector<baseline> baselines_;
   std::string degenerate_;
+  std::optional<bool> depends_on_weights_;
   std::int64_t parameters_ = 0;
   std::int64_t kernels_ = 0;
   double busy_ = 0; // [seconds] of the device in one eager call

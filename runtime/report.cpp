@@ -1,5 +1,7 @@
 #include "runtime/report.hpp"
 
+#include "gpu/forbidden_work.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
@@ -44,6 +46,33 @@ std::string proof(const verdict& x) {
                      plural(c.weight_draws, "weight draw"), c.error_ratio);
 }
 
+// "83 % own kernels, 17 % library, in a CUDA graph"
+std::string shares(const device_work& x) {
+  std::vector<std::string> parts;
+  auto add = [&](double share, std::string_view whose) {
+    if (share >= 0.005)
+      parts.push_back(fmt::format("{:.0f} % {}", share * 100, whose));
+  };
+  add(x.own, "own kernels");
+  add(x.library, "library");
+  add(x.framework, "torch");
+  if (parts.empty())
+    parts.push_back("no work");
+  if (x.graphs)
+    parts.push_back("in a CUDA graph");
+  else if (gpu::falls_back(x))
+    parts.push_back("falls back on torch");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+boost::json::value json_of(const device_work& x) {
+  return {{"kernels", x.kernels},
+          {"own", x.own},
+          {"library", x.library},
+          {"framework", x.framework},
+          {"graphs", x.graphs}};
+}
+
 std::string outcome_of(const result_row& row) {
   if (row.verdict.correct() && row.verdict.timing)
     return format_speedup(*row.verdict.timing);
@@ -75,6 +104,8 @@ std::string session_section(const session_result& x) {
                         proof(best->verdict), time.samples, time.blocks,
                         best->confirmed ? ", measured again after the search" : "");
     text += fmt::format("- against: {}\n", comparison(x, time));
+    if (auto taste = format_taste(best->verdict); !taste.empty())
+      text += fmt::format("- {}\n", taste);
   } else {
     text += "No candidate is faster than the reference beyond doubt.\n\n";
   }
@@ -115,6 +146,15 @@ std::string format_ms(double seconds) {
 
 std::string format_speedup(const timing& x) {
   return fmt::format("{:.2f}x [{:.2f}, {:.2f}]{}", x.speedup, x.low, x.high, x.tie() ? " tie" : "");
+}
+
+std::string format_taste(const verdict& x) {
+  std::vector<std::string> parts;
+  if (x.work)
+    parts.push_back("device: " + shares(*x.work));
+  if (x.folds.value_or(false))
+    parts.push_back("folds its weights");
+  return fmt::format("{}", fmt::join(parts, " · "));
 }
 
 std::string format_result(const session_result& x, const std::string& best_file) {
@@ -192,6 +232,10 @@ std::string format_json(const std::string& run_name, const std::vector<session_r
                                {"evidence", row.verdict.evidence}};
       if (row.verdict.timing)
         item["timing"] = json_of(*row.verdict.timing);
+      if (row.verdict.work)
+        item["work"] = json_of(*row.verdict.work);
+      if (row.verdict.folds)
+        item["folds"] = *row.verdict.folds;
       rows.push_back(std::move(item));
     }
     auto& s = x.status;

@@ -16,6 +16,10 @@ std::string format_ms(double seconds);
 /// Returns "3.41x [3.38, 3.45]", with "tie" behind it where the interval holds 1.
 std::string format_speedup(const timing& x);
 
+/// Returns what a correct candidate does that may be a matter of taste, as far as it is known:
+/// "device: 83 % own kernels, 17 % library, in a CUDA graph · folds its weights".
+std::string format_taste(const verdict& x);
+
 /// Returns a session's result in a few lines for the terminal.
 std::string format_result(const session_result& x, const std::string& best_file);
 

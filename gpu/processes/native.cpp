@@ -196,21 +196,12 @@ PyObject* timed_device_call(PyObject*, PyObject* args) {
 }
 
 PyObject* to_python(const native::device_trace& trace) {
-  auto work = PyList_New(0);
-  for (const auto& x : trace.work) {
-    auto item = Py_BuildValue("(sLL)", x.name.c_str(), static_cast<long long>(x.count),
-                              static_cast<long long>(x.busy));
-    if (item == nullptr || PyList_Append(work, item) != 0) {
-      Py_XDECREF(item);
-      Py_DECREF(work);
-      return nullptr;
-    }
-    Py_DECREF(item);
-  }
+  auto number = [](std::int64_t x) { return static_cast<long long>(x); };
   return Py_BuildValue(
-    "{s:N,s:L,s:L,s:L,s:L,s:L}", "work", work, "kernels", static_cast<long long>(trace.kernels),
-    "streams", static_cast<long long>(trace.streams), "span_ns", static_cast<long long>(trace.span),
-    "busy_ns", static_cast<long long>(trace.busy), "late_ns", static_cast<long long>(trace.late));
+    "{s:L,s:L,s:L,s:L,s:O,s:L,s:L,s:L,s:L}", "kernels", number(trace.kernels), "own_ns",
+    number(trace.own), "library_ns", number(trace.library), "framework_ns", number(trace.framework),
+    "graphs", trace.graphs ? Py_True : Py_False, "streams", number(trace.streams), "span_ns",
+    number(trace.span), "busy_ns", number(trace.busy), "late_ns", number(trace.late));
 }
 
 PyObject* traced_call(PyObject*, PyObject* args) {

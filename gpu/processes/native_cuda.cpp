@@ -1,9 +1,9 @@
 #include "gpu/processes/native_cuda.hpp"
 
 #include "gpu/processes/native.hpp"
+#include "gpu/processes/native_library.hpp"
 
 #include <cuda.h>
-#include <dlfcn.h>
 
 #include <stdexcept>
 
@@ -20,29 +20,16 @@ constexpr int prompt_kernels = 25;
 // The driver's functions, by the names that their current versions have in the library.
 struct driver {
   driver() {
-    auto* library = ::dlopen("libcuda.so.1", RTLD_NOW);
-    if (library == nullptr)
-      throw std::runtime_error{"there is no CUDA driver (libcuda.so.1)"};
-    find(library, "cuCtxSynchronize", synchronize);
-    find(library, "cuCtxResetPersistingL2Cache", reset_persisting_l2);
-    find(library, "cuEventCreate", create_event);
-    find(library, "cuEventRecord", record_event);
-    find(library, "cuEventElapsedTime_v2", elapsed_time, "cuEventElapsedTime");
-    find(library, "cuGetErrorString", error_string);
-    find(library, "cuMemAlloc_v2", allocate);
-    find(library, "cuMemFree_v2", release);
-    find(library, "cuMemsetD32Async", set_memory);
-  }
-
-  template <class Function>
-  static void find(void* library, const char* name, Function*& result,
-                   const char* older = nullptr) {
-    auto* symbol = ::dlsym(library, name);
-    if (symbol == nullptr && older != nullptr)
-      symbol = ::dlsym(library, older);
-    if (symbol == nullptr)
-      throw std::runtime_error{std::string{"the CUDA driver has no "} + name};
-    result = reinterpret_cast<Function*>(symbol);
+    library cuda{"CUDA driver (libcuda.so.1)", {"libcuda.so.1"}};
+    cuda.find("cuCtxSynchronize", synchronize);
+    cuda.find("cuCtxResetPersistingL2Cache", reset_persisting_l2);
+    cuda.find("cuEventCreate", create_event);
+    cuda.find("cuEventRecord", record_event);
+    cuda.find("cuEventElapsedTime_v2", elapsed_time, "cuEventElapsedTime");
+    cuda.find("cuGetErrorString", error_string);
+    cuda.find("cuMemAlloc_v2", allocate);
+    cuda.find("cuMemFree_v2", release);
+    cuda.find("cuMemsetD32Async", set_memory);
   }
 
   CUresult (*synchronize)() = nullptr;

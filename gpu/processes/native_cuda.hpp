@@ -2,8 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 /// The native half of the evaluation processes on a CUDA device: clocks and traces that Python in
 /// the same process cannot reach. Speaks to the driver itself, which it finds at run time: the same
@@ -41,17 +39,19 @@ bool wait_until_quiet(std::int64_t patience);
 
 // -- traces ---------------------------------------------------------------------------
 
-/// All launches of one kernel, or all copies of one kind.
+/// Pieces of work of one kind.
 struct device_work {
-  std::string name;
   std::int64_t count = 0;
   std::int64_t busy = 0; ///< [ns] sum of their durations
 };
 
 /// What the device did, on all streams and for all threads of this process.
 struct device_trace {
-  std::vector<device_work> work;
   std::int64_t kernels = 0;
+  std::int64_t own = 0;       ///< [ns] sum of the durations of kernels that came with the candidate
+  std::int64_t library = 0;   ///< [ns] so of libraries' kernels
+  std::int64_t framework = 0; ///< [ns] so of torch's kernels, and of copies and fills
+  bool graphs = false;        ///< some of it came from a CUDA graph
   std::int64_t streams = 0; ///< on which there was any work
   std::int64_t span = 0;    ///< [ns] from the first start to the last end
   std::int64_t busy = 0;    ///< [ns] during which anything ran

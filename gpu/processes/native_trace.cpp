@@ -1,9 +1,10 @@
 // Traces of what a CUDA device does, through CUPTI's activity interface.
 #include "gpu/processes/native.hpp"
 #include "gpu/processes/native_cuda.hpp"
+#include "gpu/processes/native_kernel_objects.hpp"
+#include "gpu/processes/native_library.hpp"
 
 #include <cupti.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,28 +22,15 @@ constexpr std::size_t buffer_alignment = 8;
 
 struct interface {
   interface() {
-    void* library = nullptr;
     // torch has brought one along; where it did not, the toolkit's will do.
-    for (auto* name : {"libcupti.so.13", "libcupti.so.12", "libcupti.so"})
-      if ((library = ::dlopen(name, RTLD_NOW)) != nullptr)
-        break;
-    if (library == nullptr)
-      throw std::runtime_error{"there is no CUPTI (libcupti.so)"};
-    find(library, "cuptiActivityRegisterCallbacks", register_callbacks);
-    find(library, "cuptiActivityEnable", enable);
-    find(library, "cuptiActivityDisable", disable);
-    find(library, "cuptiActivityFlushAll", flush);
-    find(library, "cuptiActivityGetNextRecord", next_record);
-    find(library, "cuptiGetTimestamp", timestamp);
-    find(library, "cuptiGetResultString", result_string);
-  }
-
-  template <class Function>
-  static void find(void* library, const char* name, Function*& result) {
-    auto* symbol = ::dlsym(library, name);
-    if (symbol == nullptr)
-      throw std::runtime_error{std::string{"CUPTI has no "} + name};
-    result = reinterpret_cast<Function*>(symbol);
+    library cupti{"CUPTI (libcupti.so)", {"libcupti.so.13", "libcupti.so.12", "libcupti.so"}};
+    cupti.find("cuptiActivityRegisterCallbacks", register_callbacks);
+    cupti.find("cuptiActivityEnable", enable);
+    cupti.find("cuptiActivityDisable", disable);
+    cupti.find("cuptiActivityFlushAll", flush);
+    cupti.find("cuptiActivityGetNextRecord", next_record);
+    cupti.find("cuptiGetTimestamp", timestamp);
+    cupti.find("cuptiGetResultString", result_string);
   }
 
   decltype(cuptiActivityRegisterCallbacks)* register_callbacks = nullptr;
@@ -78,28 +66,29 @@ struct interval {
 // CUPTI hands its buffers over on a thread of its own.
 struct recording {
   template <class Record>
-  void add(const std::string& name, const Record& x) {
-    std::lock_guard guard{mutex};
-    auto& entry = work[name];
+  void add(device_work& entry, const Record& x) {
     ++entry.count;
     entry.busy += static_cast<std::int64_t>(x.end - x.start);
     streams.insert(x.streamId);
     intervals.push_back({x.start, x.end});
+    graphs = graphs || x.graphNodeId != 0 || x.graphId != 0;
   }
 
   void clear() {
     std::lock_guard guard{mutex};
-    work.clear();
+    kernels.clear();
+    copies = {};
     streams.clear();
     intervals.clear();
-    kernels = 0;
+    graphs = false;
   }
 
   std::mutex mutex;
-  std::map<std::string, device_work> work;
+  std::map<std::string, device_work> kernels; // by name
+  device_work copies;                         // and fills
   std::set<std::uint32_t> streams;
   std::vector<interval> intervals;
-  std::int64_t kernels = 0;
+  bool graphs = false;
 };
 
 recording& records() {
@@ -109,19 +98,19 @@ recording& records() {
 
 void add(const CUpti_Activity& record) {
   auto& all = records();
+  std::lock_guard guard{all.mutex};
   switch (record.kind) {
     case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
     case CUPTI_ACTIVITY_KIND_KERNEL: {
       auto& x = reinterpret_cast<const CUpti_ActivityKernel10&>(record);
-      all.add(x.name != nullptr ? x.name : "kernel", x);
-      ++all.kernels;
+      all.add(all.kernels[x.name != nullptr ? x.name : "kernel"], x);
       break;
     }
     case CUPTI_ACTIVITY_KIND_MEMCPY:
-      all.add("copy", reinterpret_cast<const CUpti_ActivityMemcpy6&>(record));
+      all.add(all.copies, reinterpret_cast<const CUpti_ActivityMemcpy6&>(record));
       break;
     case CUPTI_ACTIVITY_KIND_MEMSET:
-      all.add("fill", reinterpret_cast<const CUpti_ActivityMemset4&>(record));
+      all.add(all.copies, reinterpret_cast<const CUpti_ActivityMemset4&>(record));
       break;
     default:
       break;
@@ -154,6 +143,25 @@ std::uint64_t covered(std::vector<interval>& x) {
   return result;
 }
 
+// Divides the device's time among those whose kernels took it.
+void attribute(const recording& all, device_trace& result) {
+  kernel_names names;
+  for (auto& [name, x] : all.kernels)
+    names.insert(name);
+  auto objects = loaded_objects();
+  auto authors = authors_of(names, objects, installed_folders(objects));
+  result.framework = all.copies.busy;
+  for (auto& [name, x] : all.kernels) {
+    result.kernels += x.count;
+    auto author = authors.at(name);
+    auto& share = author == kernel_author::own       ? result.own
+                  : author == kernel_author::library ? result.library
+                                                     : result.framework;
+    share += x.busy;
+  }
+  result.graphs = all.graphs;
+}
+
 } // namespace
 
 void begin_device_trace() {
@@ -177,11 +185,7 @@ device_trace end_device_trace(std::int64_t patience) {
   auto& all = records();
   std::lock_guard guard{all.mutex};
   device_trace result;
-  for (auto& [name, x] : all.work)
-    result.work.push_back({name, x.count, x.busy});
-  std::sort(result.work.begin(), result.work.end(),
-            [](auto& a, auto& b) { return a.busy > b.busy; });
-  result.kernels = all.kernels;
+  attribute(all, result);
   result.streams = static_cast<std::int64_t>(all.streams.size());
   if (all.intervals.empty())
     return result;

@@ -273,7 +273,19 @@ class Worker:
         arguments = copy_of(self.pristine(request["inputs"]))
         with torch.no_grad():
             found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
-        return {name: found[name] for name in ("kernels", "busy_ns", "late_ns")}
+        return {name: found[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
+                                               "library_ns", "framework_ns", "graphs")}
+
+    def perturb(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        model = self.constructed()
+        changed = lathe_native.foreign_call(change_weights, (model,))
+        if changed == 0:
+            return {"changed": 0}
+        arguments = copy_of(self.pristine(request["inputs"]))
+        with torch.no_grad():
+            output = self.device.call_poisoned(model, arguments, os.fstat(fds[0]).st_size)
+        integrity.look_at_flags()
+        return {"changed": changed, **self.give(output, fds[0])}
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -321,6 +333,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "fetch": Worker.fetch,
     "baseline": Worker.baseline,
     "trace": Worker.trace,
+    "perturb": Worker.perturb,
     "profile": Worker.profile,
     "recipes": Worker.recipes,
     "describe": Worker.describe,
@@ -349,6 +362,18 @@ def count_parameters(model: Any) -> int:
     if not isinstance(model, torch.nn.Module):
         return 0
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def change_weights(model: Any) -> int:
+    """Changes every parameter and every floating buffer in place, each element by another factor:
+    norms and averages would hide a common one. Returns how many there are."""
+    if not isinstance(model, torch.nn.Module):
+        return 0
+    weights = [x for x in (*model.parameters(), *model.buffers()) if x.is_floating_point()]
+    with torch.no_grad():
+        for weight in weights:
+            weight.mul_(torch.rand_like(weight).add_(0.75)).add_(0.05)  # variances stay positive
+    return len(weights)
 
 
 def widen(tensor: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace lathe::runtime {
 
 namespace {
@@ -10,6 +12,22 @@ namespace {
 constexpr double minute = 60;
 constexpr double hour = 3'600;
 constexpr double year = 365 * 24 * hour;
+
+void read_forbidden(map_reader& evaluator, evaluator_config& x) {
+  if (!evaluator.read_words("forbid", x.forbid, {"graphs", "libraries", "fallback", "folding"})
+      || x.forbid.empty())
+    return;
+  if (x.judge != "strict")
+    evaluator.refuse("forbid", fmt::format("needs the judge strict: {} judges by what a paper "
+                                           "published",
+                                           x.judge));
+  auto seen = std::find_if(x.forbid.begin(), x.forbid.end(),
+                           [](const std::string& word) { return word != "folding"; });
+  if (x.device == "cpu" && seen != x.forbid.end())
+    evaluator.refuse(
+      "forbid",
+      fmt::format("{} cannot be seen on a CPU, where only folding can be forbidden", *seen));
+}
 
 } // namespace
 
@@ -34,6 +52,7 @@ void read_evaluator(map_reader evaluator, evaluator_config& x) {
   evaluator.read("threads", x.threads, {1, 1'024});
   evaluator.read("workers", x.workers, {1, 1'024});
   evaluator.read_words("baselines", x.baselines, {"eager", "compile"});
+  read_forbidden(evaluator, x);
   evaluator.read_duration("build_limit", x.build_limit, {1, 2 * hour});
   evaluator.read_duration("run_limit", x.run_limit, {1, 2 * hour});
   evaluator.read_duration("time_budget", x.time_budget, {0.05, 10 * minute});

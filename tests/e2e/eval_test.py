@@ -161,6 +161,8 @@ class Mistakes(LatheCase):
                     "level2/3.py")
         self.refuse([task, candidate, "--kernelbench", "r.json"], "t.py", "problem number")
         self.refuse([named, candidate, "--json=no/such/folder.json"], "no/such/folder.json")
+        self.refuse([task, candidate, "--device", "cpu", "--forbid", "fallback,folding"],
+                    "fallback cannot be seen on a CPU")
 
 
 if __name__ == "__main__":

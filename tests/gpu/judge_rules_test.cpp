@@ -32,6 +32,16 @@ TEST(judge_rules, strict_has_secret_seeds_and_what_the_configuration_says) {
             "strict judge, tolerance half, train mode, 5 input draws, 2 weight draws");
 }
 
+TEST(judge_rules, strict_forbids_what_the_configuration_says_and_the_others_nothing) {
+  evaluator_config config;
+  config.forbid = {"graphs", "folding"};
+  auto rules = find_judge("strict", config);
+  ASSERT_TRUE(rules);
+  EXPECT_EQ(rules->forbid, config.forbid);
+  EXPECT_THAT(rules->describe(), HasSubstr(", graphs, folding forbidden"));
+  EXPECT_THAT(find_judge("pike", config)->forbid, testing::IsEmpty());
+}
+
 TEST(judge_rules, kernelbench_is_as_published_whatever_the_configuration_says) {
   evaluator_config config;
   config.tolerance = "half";

@@ -1,4 +1,5 @@
 # what: Compiles its forward with torch.compile.
+# class: own, libraries
 # runs on: cpu, cuda
 # task: chain
 import torch

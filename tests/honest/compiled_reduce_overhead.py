@@ -1,4 +1,5 @@
 # what: Is compiled in the mode reduce-overhead, which captures graphs.
+# class: graphs, own, libraries
 # runs on: cuda
 # task: chain
 import torch

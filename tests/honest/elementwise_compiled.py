@@ -1,4 +1,5 @@
 # what: Fuses by torch.compile in its default mode.
+# class: own
 # runs on: cpu, cuda
 # task: elementwise
 import torch

@@ -1,4 +1,5 @@
 # what: Folds its weights at the first call and keeps the result with the model.
+# class: folding
 # runs on: cpu, cuda
 # task: chain
 import torch

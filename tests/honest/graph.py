@@ -1,4 +1,5 @@
 # what: Captures a CUDA graph and copies every input into it.
+# class: graphs
 # runs on: cuda
 # task: chain
 import torch

@@ -1,4 +1,5 @@
 # what: Returns the captured graph's own output.
+# class: graphs
 # runs on: cuda
 # task: chain
 import torch

@@ -1,4 +1,5 @@
 # what: Uses torch.cuda.make_graphed_callables.
+# class: graphs
 # runs on: cuda
 # task: chain
 import torch

@@ -1,4 +1,5 @@
 # what: Builds C++ of its own with load_inline and calls it.
+# class: fallback
 # runs on: cpu, cuda
 # task: product
 import torch

@@ -1,4 +1,5 @@
 # what: Builds a CUDA kernel of its own with load_inline.
+# class: own
 # runs on: cuda
 # task: elementwise
 import torch

@@ -1,4 +1,5 @@
 # what: Writes the product to a tensor that it made.
+# class: libraries, fallback
 # runs on: cpu, cuda
 # task: product
 import torch

@@ -1,4 +1,5 @@
 # what: Runs a Triton kernel of its own.
+# class: own
 # runs on: cuda
 # task: elementwise
 import torch

@@ -1,4 +1,5 @@
 # what: Has Triton choose among configurations at its first call.
+# class: own
 # runs on: cuda
 # task: elementwise
 import torch

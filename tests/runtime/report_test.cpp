@@ -69,6 +69,32 @@ TEST(report, the_end_of_a_run_names_winner_proof_baselines_and_what_was_refused)
   EXPECT_THAT(text, HasSubstr("runs/demo/attention_best.py"));
 }
 
+TEST(report, what_may_be_a_matter_of_taste_is_told_in_a_phrase) {
+  verdict x;
+  EXPECT_EQ(format_taste(x), "") << "nothing is known of it";
+  x.work = device_work{5, 0.83, 0.17, 0, true};
+  EXPECT_EQ(format_taste(x), "device: 83 % own kernels, 17 % library, in a CUDA graph");
+  x.work = device_work{5, 0, 0.6, 0.4, false};
+  EXPECT_EQ(format_taste(x), "device: 60 % library, 40 % torch, falls back on torch");
+  x.work = device_work{};
+  EXPECT_EQ(format_taste(x), "device: no work");
+  x.work.reset();
+  x.folds = false;
+  EXPECT_EQ(format_taste(x), "");
+  x.folds = true;
+  EXPECT_EQ(format_taste(x), "folds its weights");
+}
+
+TEST(report, the_winners_class_stands_in_the_report) {
+  auto best = won(3.41, 3.38, 3.45);
+  best.work = device_work{1, 1, 0, 0, false};
+  best.folds = true;
+  auto results = std::vector{finished(best)};
+  EXPECT_THAT(format_report("demo", "pike-b", results),
+              HasSubstr("- device: 100 % own kernels · folds its weights\n"));
+  EXPECT_THAT(format_json("demo", results), HasSubstr("\"folds\":true"));
+}
+
 TEST(report, a_tie_is_no_win) {
   auto text = format_result(finished(won(1.01, 0.98, 1.04)), "x.py");
   EXPECT_THAT(text, HasSubstr("no win"));

@@ -6,6 +6,9 @@
     # rule: incorrect or wrong-when-timed
     # runs on: cpu, cuda
     # task: product
+    # options: --forbid folding
+
+The last line, for options of `lathe eval`, may be left out.
 """
 
 from __future__ import annotations
@@ -101,5 +104,6 @@ def judge_staged(files: list[CandidateFile], places: list[str],
 
 def told(verdict: dict[str, Any]) -> str:
     """A verdict in a line, for a test that fails."""
-    short = {key: verdict.get(key) for key in ("outcome", "rule", "evidence", "timing")}
+    short = {key: verdict.get(key) for key in ("outcome", "rule", "evidence", "timing",
+                                                "work", "folds")}
     return json.dumps(short)[:1500]

@@ -46,6 +46,19 @@ TEST(json_document, of_several_tasks_names_each_in_its_verdict) {
   EXPECT_EQ(summary.at("fast_1").at("of"), 3);
 }
 
+TEST(json_document, has_a_candidates_class_where_it_is_known) {
+  auto known = timed(2, 1.9, 2.1);
+  known.work = device_work{3, 0.75, 0.25, 0, true};
+  known.folds = false;
+  auto found = document_of({row_of("a.py", {known}), row_of("b.py", {timed(2, 1.9, 2.1)})});
+  auto& first = found.at("verdicts").at(0);
+  EXPECT_EQ(first.at("work").at("own"), 0.75);
+  EXPECT_EQ(first.at("work").at("graphs"), true);
+  EXPECT_EQ(first.at("folds"), false);
+  EXPECT_FALSE(found.at("verdicts").at(1).as_object().contains("work"));
+  EXPECT_FALSE(found.at("verdicts").at(1).as_object().contains("folds"));
+}
+
 TEST(json_document, holds_every_repetition) {
   auto found = document_of({row_of("a.py", {timed(2, 1.9, 2.1), timed(2, 1.9, 2.1, 1.1)})});
   auto& verdict = found.at("verdicts").at(0);

@@ -220,6 +220,13 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->check(CLI::IsMember({"eval", "train"}))
     ->capture_default_str();
   command
+    .add_option("--forbid", x.config.forbid,
+                "strict: refuse what is a matter of taste: graphs, libraries, fallback, folding; "
+                "all but folding need a GPU")
+    ->delimiter(',')
+    ->allow_extra_args(false)
+    ->check(CLI::IsMember({"graphs", "libraries", "fallback", "folding"}));
+  command
     .add_option("--repeat", x.repeats, "judge each candidate so often, and compare the verdicts")
     ->check(CLI::Range(1, 10'000))
     ->capture_default_str();

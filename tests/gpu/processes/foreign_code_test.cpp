@@ -190,6 +190,48 @@ TEST_F(foreign_code, the_same_seed_gives_the_same_weights_and_inputs) {
   EXPECT_THAT(text_of(exact), HasSubstr(R"("dtype": "float64")"));
 }
 
+TEST_F(foreign_code, weights_are_changed_to_see_whether_the_answer_follows) {
+  auto answers = [](std::string_view forward) {
+    auto worker = spawn();
+    auto loaded = load(*worker, "import torch\n"
+                                "class ModelNew(torch.nn.Module):\n"
+                                "  def __init__(self):\n"
+                                "    super().__init__()\n"
+                                "    self.layer = torch.nn.Linear(4, 4)\n"
+                                "    self.folded = [(self.layer.weight * 2).detach()]\n"
+                                "  def forward(self, x):\n"
+                                "    return "
+                                  + std::string{forward} + "\n");
+    EXPECT_TRUE(loaded.ok()) << loaded.problem().message;
+    auto nothing = float_values({});
+    auto x = float_values({{1, 2, 3, 4}});
+    int arguments[] = {nothing.fd()};
+    int inputs[] = {x.fd()};
+    EXPECT_TRUE(worker->call({{"op", "construct"}, {"seed", 1}}, arguments, 60s).ok());
+    EXPECT_TRUE(worker->call({{"op", "inputs"}, {"name", "x"}}, inputs, 60s).ok());
+    auto before = shared_memory::make(64 * 1024);
+    auto after = shared_memory::make(64 * 1024);
+    int before_fds[] = {before->fd()};
+    int after_fds[] = {after->fd()};
+    EXPECT_TRUE(worker->call({{"op", "run"}, {"inputs", "x"}}, before_fds, 60s).ok());
+    auto changed = worker->call({{"op", "perturb"}, {"inputs", "x"}}, after_fds, 60s);
+    EXPECT_EQ(changed.integer("changed"), 2) << "weight and bias";
+    return std::pair{text_of(*before), text_of(*after)};
+  };
+  auto folding = answers("x @ self.folded[0]");
+  EXPECT_EQ(folding.first, folding.second);
+  auto following = answers("x @ self.layer.weight * 2");
+  EXPECT_NE(following.first, following.second);
+}
+
+TEST_F(foreign_code, a_model_without_weights_is_not_called_when_there_are_none_to_change) {
+  auto worker = spawn();
+  prepare(*worker, "os.abort()");
+  auto changed = worker->call({{"op", "perturb"}, {"inputs", "x"}}, {}, 60s);
+  ASSERT_TRUE(changed.ok()) << changed.problem().message;
+  EXPECT_EQ(changed.integer("changed"), 0);
+}
+
 TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
   auto worker = spawn();
   prepare(*worker, "print(x.data_ptr(), x[0].item()); return x * 2");

@@ -22,11 +22,12 @@ std::string budget(const std::string& keys) {
 TEST(settings, every_key_of_the_evaluator_arrives) {
   auto x =
     read(evaluator("device: cpu, judge: strict, tolerance: pike, mode: train, threads: 2, "
-                   "workers: 3, baselines: [eager, compile], build_limit: 2m, run_limit: 9s, "
-                   "time_budget: 500ms, memory: 1GiB, require_sandbox: true"));
+                   "workers: 3, baselines: [eager, compile], forbid: [folding], build_limit: 2m, "
+                   "run_limit: 9s, time_budget: 500ms, memory: 1GiB, require_sandbox: true"));
   ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
-  evaluator_config expected{"cpu", "strict", "pike", "train", 2,   3, {"eager", "compile"},
-                            120,   9,        0.5,    1 << 30, true};
+  evaluator_config expected{
+    "cpu",       "strict", "pike", "train", 2,       3,   {"eager", "compile"},
+    {"folding"}, 120,      9,      0.5,     1 << 30, true};
   EXPECT_EQ(x.value.evaluator, expected);
 }
 
@@ -62,6 +63,29 @@ TEST(settings, an_unknown_baseline_is_refused) {
   EXPECT_THAT(mistakes_in(evaluator("baselines: [eager, complie]")),
               ElementsAre("t.yaml:31:13: evaluator.baselines may hold eager or compile, not "
                           "'complie'; did you mean 'compile'?"));
+}
+
+TEST(settings, matters_of_taste_can_be_forbidden) {
+  auto x = read(evaluator("forbid: [graphs, libraries, fallback, folding]"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.evaluator.forbid,
+            (std::vector<std::string>{"graphs", "libraries", "fallback", "folding"}));
+  EXPECT_THAT(mistakes_in(evaluator("forbid: [graph]")),
+              ElementsAre("t.yaml:31:13: evaluator.forbid may hold graphs, libraries, fallback or "
+                          "folding, not 'graph'; did you mean 'graphs'?"));
+}
+
+TEST(settings, what_a_cpu_does_not_show_cannot_be_forbidden_there) {
+  EXPECT_TRUE(read(evaluator("device: cpu, forbid: [folding]")).ok());
+  EXPECT_THAT(mistakes_in(evaluator("device: cpu, forbid: [folding, graphs]")),
+              ElementsAre("t.yaml:31:26: evaluator.forbid graphs cannot be seen on a CPU, where "
+                          "only folding can be forbidden"));
+}
+
+TEST(settings, the_judges_of_papers_forbid_nothing) {
+  EXPECT_THAT(mistakes_in(evaluator("judge: pike, forbid: [folding]")),
+              ElementsAre("t.yaml:31:26: evaluator.forbid needs the judge strict: pike judges by "
+                          "what a paper published"));
 }
 
 TEST(settings, no_more_parents_than_lines_of_work) {

@@ -31,6 +31,14 @@ json::object json_of(const verdict& x) {
                              {"error_ratio", x.correctness->error_ratio},
                              {"input_draws", x.correctness->input_draws},
                              {"weight_draws", x.correctness->weight_draws}};
+  if (x.work)
+    result["work"] = {{"kernels", x.work->kernels},
+                      {"own", x.work->own},
+                      {"library", x.work->library},
+                      {"framework", x.work->framework},
+                      {"graphs", x.work->graphs}};
+  if (x.folds)
+    result["folds"] = *x.folds;
   json::array stages;
   for (auto& stage : x.stages)
     stages.push_back(

@@ -62,6 +62,8 @@ std::string note(const judgement& x) {
     parts.push_back(found->correctness->precision_class + " class");
   else if (!found->evidence.empty())
     parts.push_back(first_line(found->evidence));
+  if (auto taste = runtime::format_taste(*found); found->correct() && !taste.empty())
+    parts.push_back(std::move(taste));
   return fmt::format("{}", fmt::join(parts, " · "));
 }
 
@@ -78,6 +80,8 @@ std::string in_full(const row& x, const judgement& y) {
                          x.candidate);
     if (found->correctness)
       result += fmt::format("{:<12}  {}\n", "", proof(*found->correctness));
+    if (auto taste = runtime::format_taste(*found); !taste.empty())
+      result += fmt::format("{:<12}  {}\n", "", taste);
   } else {
     auto what = in_words(found->outcome) + (found->rule.empty() ? "" : " (" + found->rule + ")");
     result =
