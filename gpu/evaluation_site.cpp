@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <thread>
@@ -52,6 +53,14 @@ std::vector<int> last_cpus(std::int32_t count) {
   if (result.size() > wanted)
     result.erase(result.begin(), result.end() - static_cast<std::ptrdiff_t>(wanted));
   return result;
+}
+
+// From Hopper on the instructions that make a generation fast are only in its own dialect.
+std::string architecture(std::string capability) {
+  constexpr int hopper = 9;
+  if (std::atoi(capability.c_str()) >= hopper)
+    capability += 'a';
+  return capability;
 }
 
 std::string processor_name() {
@@ -124,6 +133,7 @@ caf::error evaluation_site::look_around() {
                                   "more",
                                   device_.name(), found.problem().message));
   flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
+  cuda_arch_ = architecture(found.text("capability").value_or(""));
   hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
                           found.text("gpu").value_or("GPU"),
                           found.integer("multiprocessors").value_or(0),
@@ -146,6 +156,7 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
     worker.device = "cuda";
     worker.devices = device_.files();
     worker.visible_gpu = device_.visible();
+    worker.cuda_arch = cuda_arch_;
   }
   auto process = warm_->spawn(worker);
   if (!process)

@@ -128,7 +128,8 @@ private:
   site_paths paths_;
   evaluator_config config_;
   gpu::device device_;
-  std::string hardware_; // in words
+  std::string hardware_;  // in words
+  std::string cuda_arch_; // "9.0a"; empty on the CPU
   gpu::freezer freezer_;
   gpu::seats seats_;
   std::unique_ptr<warm_process> warm_;

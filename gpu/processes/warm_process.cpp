@@ -24,7 +24,9 @@ constexpr int output_pipe_size = 1 << 20;
 
 // All that the warm process and its workers ever see of an environment. The number of threads is
 // one until the fork, because threads do not survive it.
-std::vector<std::string> clean_environment(const std::filesystem::path& python) {
+std::vector<std::string> clean_environment(const std::filesystem::path& python,
+                                           const std::filesystem::path& folder) {
+  auto toolchain = (folder / "toolchain").string();
   auto bin = python.parent_path().string();
   return {"PATH=" + bin + ":/usr/local/cuda/bin:/usr/local/bin:/usr/bin:/bin",
           "HOME=/tmp",
@@ -38,6 +40,9 @@ std::vector<std::string> clean_environment(const std::filesystem::path& python) 
           "TORCH_EXTENSIONS_DIR=/tmp/extensions",
           "TRITON_CACHE_DIR=/tmp/triton",
           "CUDA_CACHE_PATH=/tmp/cuda",
+          // What torch compiles extensions with.
+          "PYTORCH_NVCC=" + toolchain + "/nvcc",
+          "CXX=" + toolchain + "/g++",
           // Or a look at whether there is a GPU makes it unusable for every process forked later.
           "PYTORCH_NVML_BASED_CUDA_CHECK=1",
           "OMP_NUM_THREADS=1",
@@ -110,6 +115,7 @@ boost::json::object spawn_request(const worker_config& config, std::uint64_t id)
           {"cpus", std::move(cpus)},
           {"device", config.device},
           {"visible_gpu", config.visible_gpu},
+          {"cuda_arch", config.cuda_arch},
           {"devices", std::move(devices)},
           {"preload", std::move(preload)}};
 }
@@ -138,7 +144,7 @@ caf::error warm_process::launch() {
   auto script = (config_.folder / "zygote.py").string();
   auto failed =
     start_process({config_.python.string(), "-s", "-E", "-B", script},
-                  clean_environment(config_.python), ends->second.get(), messages_.get(), pid_);
+                  clean_environment(config_.python, config_.folder), ends->second.get(), messages_.get(), pid_);
   if (failed != 0) {
     pid_ = -1;
     return make_error(errc::environment_error,

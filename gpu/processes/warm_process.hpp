@@ -33,6 +33,7 @@ struct worker_config {
   std::vector<int> cpus = {};            ///< to run on; empty: any
   std::string device = "cpu";            ///< of torch: cpu, cuda
   std::string visible_gpu = {};          ///< the one that CUDA shows it, by its UUID
+  std::string cuda_arch = {};            ///< what torch compiles extensions for: "9.0a"
   std::vector<std::string> devices = {}; ///< device files that it sees
   std::vector<std::string> preload = {}; ///< Python modules to have imported before forking
 };

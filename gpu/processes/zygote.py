@@ -276,6 +276,8 @@ def work(request: dict[str, Any], fds: tuple[int, int, int]) -> int:
         os.dup2(fd, target)
     os.closerange(4, 1 << 20)
     os.environ["CUDA_VISIBLE_DEVICES"] = request.get("visible_gpu", "")
+    if request.get("cuda_arch"):  # or each build makes a context to ask for it
+        os.environ["TORCH_CUDA_ARCH_LIST"] = request["cuda_arch"]
     return worker.main(CHANNEL, request["threads"], request.get("device", "cpu"))
 
 

@@ -32,6 +32,7 @@ class SetupEnvCase(unittest.TestCase):
         self.into = self.folder / "into"
         self.write("source/gpu/processes/native.cpp", MODULE)
         self.write("source/gpu/processes/zygote.py", "")
+        self.write("source/gpu/processes/toolchain/nvcc", "")
         self.write("source/gpu/verifier/main.cpp", "int main() {}")
 
     def write(self, name: str, text: str) -> Path:
@@ -63,6 +64,7 @@ class Complete(SetupEnvCase):
         chosen = self.into / "environment"
         self.assertEqual((chosen / "python").read_text().strip(), sys.executable)
         self.assertTrue((chosen / "processes/zygote.py").exists())
+        self.assertTrue((chosen / "processes/toolchain/nvcc").exists())
         self.assertTrue(os.access(chosen / "lathe-verifier", os.X_OK))
 
         again = self.set_up(CXX="/nowhere/g++")  # needs no compiler

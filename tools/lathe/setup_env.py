@@ -30,6 +30,7 @@ SHARED = "gpu/processes/reply_seal.cpp"  # by the native module and `lathe`
 VERIFIER = "gpu/verifier/*.cpp"
 NOT_VERIFIER = {"verifier_process.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
+TOOLCHAIN = "gpu/processes/toolchain"
 HEADERS = ("gpu/processes/native*.hpp", "gpu/processes/integrity*.hpp",
            "gpu/processes/reply_seal.hpp", "gpu/verifier/*.hpp", "messages/enum_names.hpp")
 SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
@@ -222,6 +223,7 @@ def build(source: Path, place: Path, torch: Path) -> None:
         (new / "processes").mkdir(parents=True)
         for script in source.glob(SCRIPTS):
             shutil.copy(script, new / "processes")
+        shutil.copytree(source / TOOLCHAIN, new / "processes/toolchain", symlinks=True)
         for library in source.glob(SHARED_LIBRARIES):
             shutil.copy(library, new)
         all_products = products(source, new, torch)

@@ -1,0 +1,2 @@
+// In place of torch's own <torch/library.h>: extensions that register operators get that one.
+#pragma once
