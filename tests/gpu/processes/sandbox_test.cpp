@@ -17,6 +17,22 @@ TEST_F(sandbox, nothing_is_missing_on_this_host) {
   EXPECT_THAT(spawn()->missing(), IsEmpty());
 }
 
+TEST_F(sandbox, a_candidate_cannot_have_itself_thawed) {
+  EXPECT_EQ(output_of("import ctypes, errno, struct\n"
+                      "libc = ctypes.CDLL(None, use_errno=True)\n"
+                      "SIGCONT = 18\n"
+                      "def attempt(name, number, *args):\n"
+                      "  failed = libc.syscall(number, *args) < 0\n"
+                      "  print(name, errno.errorcode[ctypes.get_errno()] if failed else 'done')\n"
+                      "event = struct.pack('QiiI44x', 0, SIGCONT, 0, 0)\n"
+                      "attempt('timer', 222, 1, event, ctypes.byref(ctypes.c_int()))\n"
+                      "attempt('owner', 72, 1, 10, SIGCONT)\n"
+                      "attempt('parent', 157, 1, SIGCONT)\n"
+                      "attempt('child', 56, SIGCONT, 0, 0, 0, 0)\n"
+                      "attempt('queue', 244, -1, event)"),
+            "timer EPERM\nowner EPERM\nparent EPERM\nchild EPERM\nqueue EPERM\n");
+}
+
 TEST_F(sandbox, a_candidate_has_no_network) {
   EXPECT_EQ(output_of("import socket\n"
                       "try: socket.create_connection(('1.1.1.1', 53), 2)\n"
