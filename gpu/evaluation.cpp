@@ -86,14 +86,26 @@ caf::expected<verdict> evaluation::run() {
       screened->stages.push_back({"screen", wall, wall, 0});
     return std::move(*screened);
   }
-  verdict_.outcome = outcome::correct;
-  if (build() && warm() && check() && time() && request_.want_profile)
-    profile();
+  attempt();
+  if (interrupted_)
+    attempt(); // once: whoever is killed again and again has a reason to be
   if (broken_)
     return broken_;
   if (!request_.confirm)
     site_.remember(request_.session, hash, verdict_);
   return std::move(verdict_);
+}
+
+void evaluation::attempt() {
+  worker_.reset();
+  verdict_ = {};
+  verdict_.outcome = outcome::correct;
+  seconds_.clear();
+  broken_ = {};
+  interrupted_ = false;
+  cpu_before_ = 0;
+  if (build() && warm() && check() && time() && request_.want_profile)
+    profile();
 }
 
 // -- stages -------------------------------------------------------------------------------
@@ -148,6 +160,8 @@ bool evaluation::check() {
 }
 
 bool evaluation::time() {
+  if (!revive_oracle())
+    return false;
   race_result found;
   {
     auto held = hold(leases_, lease_kind::exclusive, request_.priority);
@@ -162,6 +176,7 @@ bool evaluation::time() {
     auto& by_means = oracle_.rules().timing;
     found = by_means ? time_by_means(site_, oracle_, *worker_.process, *by_means)
                      : race{site_, oracle_, *worker_.process, budget}.run();
+    interrupted_ = !found.broken.empty() && !oracle_.process().alive();
   }
   verdict_.stages.back().wall = found.wall;
   auto cpu = worker_.process->cpu_seconds();
@@ -324,9 +339,28 @@ void evaluation::enter(std::string stage) {
   verdict_.stages.push_back({std::move(stage), 0, 0, 0});
 }
 
+// The lease comes before the mutex, as it does for whoever times.
+bool evaluation::revive_oracle() {
+  auto lives = [this] {
+    std::lock_guard guard{oracle_.mutex()};
+    return oracle_.process().alive();
+  };
+  if (lives())
+    return true;
+  auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
+  if (!held)
+    return give_up(std::move(held.error()));
+  std::lock_guard guard{oracle_.mutex()};
+  if (oracle_.process().alive())
+    return true;
+  auto problem = oracle_.revive();
+  return !problem || give_up(std::move(problem));
+}
+
 // -- endings ------------------------------------------------------------------------------
 
 bool evaluation::fail(const failure& why) {
+  interrupted_ = why.from_outside;
   if (why.how == outcome::refused)
     return refuse(why.rule, why.message);
   verdict_.outcome = why.how;

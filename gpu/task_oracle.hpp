@@ -37,6 +37,7 @@ class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
   /// line where there is one.
+  /// A process that is killed meanwhile is replaced, once.
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules);
 
@@ -74,6 +75,10 @@ public:
     return *worker_.process;
   }
 
+  /// Replaces a process that was killed by one in the same state. The caller holds `mutex()`, and
+  /// on a GPU a lease.
+  caf::error revive();
+
   std::mutex& mutex() {
     return mutex_;
   }
@@ -94,6 +99,7 @@ public:
 private:
   task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
 
+  caf::error prepare(const task& subject);
   caf::error load(const task& subject);
   caf::error load(worker_process& worker, const task& subject) const;
   caf::error construct();
@@ -109,6 +115,7 @@ private:
   judge_rules rules_;
   std::string tag_;
   std::string path_;
+  task subject_;
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;
