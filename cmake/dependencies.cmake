@@ -49,6 +49,16 @@ list(GET python_paths 0 LATHE_PYTHON_INCLUDE)
 list(GET python_paths 1 python_site)
 set(LATHE_TORCH_ROOT ${python_site}/torch)
 
+# -- libtorch ------------------------------------------------------------------------------
+# Only the CPU part of libtorch: find_package(Torch) would ask for CUDA and take seconds.
+add_library(lathe_torch INTERFACE)
+# Last of all system folders: torch carries other libraries' headers, fmt's for one, in versions of
+# its own.
+target_compile_options(lathe_torch INTERFACE -idirafter ${LATHE_TORCH_ROOT}/include)
+target_link_directories(lathe_torch INTERFACE ${LATHE_TORCH_ROOT}/lib)
+target_link_libraries(lathe_torch INTERFACE torch_cpu c10)
+target_link_options(lathe_torch INTERFACE -Wl,-rpath,${LATHE_TORCH_ROOT}/lib)
+
 # -- CUDA toolkit: optional; without it everything but `device: cuda` is there -----------------
 find_package(CUDAToolkit QUIET)
 

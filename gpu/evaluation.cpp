@@ -104,17 +104,30 @@ caf::expected<verdict> evaluation::run() {
       screened->stages.push_back({"screen", wall, wall, 0});
     return std::move(*screened);
   }
-  verdict_.outcome = outcome::correct;
-  if (build() && meet_oracle() && warm() && check() && time()) {
-    if (request_.want_profile)
-      profile();
-    fold();
-  }
+  attempt();
+  if (interrupted_)
+    attempt(); // once: whoever is killed again and again has a reason to be
   if (broken_)
     return broken_;
   if (!request_.confirm)
     site_.remember(request_.session, hash, verdict_);
   return std::move(verdict_);
+}
+
+void evaluation::attempt() {
+  worker_.reset();
+  seat_.reset();
+  verdict_ = {};
+  verdict_.outcome = outcome::correct;
+  seconds_.clear();
+  broken_ = {};
+  interrupted_ = false;
+  cpu_before_ = 0;
+  if (build() && meet_oracle() && warm() && check() && time()) {
+    if (request_.want_profile)
+      profile();
+    fold();
+  }
 }
 
 // -- stages -------------------------------------------------------------------------------
@@ -175,6 +188,8 @@ bool evaluation::check() {
 }
 
 bool evaluation::time() {
+  if (!revive_oracle())
+    return false;
   race_result found;
   {
     auto quiet = quiet_hold::take(site_, leases_, *oracle_, request_.priority,
@@ -185,6 +200,7 @@ bool evaluation::time() {
     auto& by_means = rules_.timing;
     found = by_means ? time_by_means(site_, *oracle_, *worker_.process, *by_means)
                      : race{site_, *oracle_, *worker_.process, precision()}.run();
+    interrupted_ = !found.broken.empty() && !oracle_->process().alive();
   }
   verdict_.stages.back().wall = found.wall;
   auto cpu = worker_.process->cpu_seconds();
@@ -407,9 +423,18 @@ void evaluation::enter(std::string stage) {
   verdict_.stages.push_back({std::move(stage), 0, 0, 0});
 }
 
+bool evaluation::revive_oracle() {
+  std::lock_guard guard{oracle_->mutex()};
+  if (oracle_->process().alive())
+    return true;
+  auto problem = oracle_->revive();
+  return !problem || give_up(std::move(problem));
+}
+
 // -- endings ------------------------------------------------------------------------------
 
 bool evaluation::fail(const failure& why) {
+  interrupted_ = why.from_outside;
   if (why.how == outcome::refused)
     return refuse(why.rule, why.message);
   verdict_.outcome = why.how;

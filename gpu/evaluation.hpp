@@ -40,6 +40,9 @@ private:
     bool changed_inputs = false;
   };
 
+  /// Goes through the stages, with a process of its own.
+  void attempt();
+
   // Each stage returns true when the next one may begin.
   bool build();
   bool meet_oracle();
@@ -71,6 +74,9 @@ private:
   bool refuse(std::string rule, std::string evidence);
   bool give_up(caf::error why);
 
+  /// Sees to it that the oracle has a process.
+  bool revive_oracle();
+
   /// Begins to count the cost of a stage.
   void enter(std::string stage);
   reply call(boost::json::object request, std::span<const int> fds, double limit);
@@ -87,6 +93,7 @@ private:
   verdict verdict_;
   std::vector<double> seconds_;
   caf::error broken_;
+  bool interrupted_ = false; // somebody killed a process that was needed
   double cpu_before_ = 0;
 };
 

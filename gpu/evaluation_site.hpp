@@ -38,6 +38,13 @@ struct site_worker {
   std::unique_ptr<worker_process> process;
   std::shared_ptr<void> listing; ///< takes it off the site's list
   std::unique_ptr<freezer::process> frozen;
+
+  /// Ends the process, and forgets it first.
+  void reset() {
+    frozen.reset();
+    listing.reset();
+    process.reset();
+  }
 };
 
 /// What all evaluations of a run share: the warm process, the verifier, the oracles, the verdicts

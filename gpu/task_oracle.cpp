@@ -59,30 +59,59 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
-  std::shared_ptr<task_oracle> result{new task_oracle(subject, site, std::move(rules))};
-  auto worker = site.spawn("oracle", result->tag_);
-  if (!worker)
-    return std::move(worker.error());
-  result->worker_ = std::move(*worker);
-  if (auto error = result->load(subject))
+  std::shared_ptr<task_oracle> result{new task_oracle(subject, site, rules)};
+  auto error = result->prepare(subject, leases);
+  if (error && result->worker_.process && !result->worker_.process->alive()) {
+    result.reset(new task_oracle(subject, site, std::move(rules)));
+    error = result->prepare(subject, leases);
+  }
+  if (error)
     return error;
-  if (auto error = result->draw_checked())
-    return error;
-  if (auto error = result->draw_timed())
-    return error;
-  if (auto error = result->audit(leases))
-    return error;
-  if (site.device().cuda && result->rules_.watches_conduct)
-    if (auto error = result->count_kernels(subject))
-      return error;
   return result;
 }
 
+caf::error task_oracle::prepare(const task& subject, lease_source& leases) {
+  auto worker = site_.spawn("oracle", tag_);
+  if (!worker)
+    return std::move(worker.error());
+  worker_ = std::move(*worker);
+  if (auto error = load(subject))
+    return error;
+  if (auto error = draw_checked())
+    return error;
+  if (auto error = draw_timed())
+    return error;
+  if (auto error = audit(leases))
+    return error;
+  return site_.device().cuda && rules_.watches_conduct ? count_kernels(subject) : caf::error{};
+}
+
+caf::error task_oracle::revive() {
+  auto fresh = site_.spawn("oracle", tag_);
+  if (!fresh)
+    return std::move(fresh.error());
+  auto& worker = *fresh->process;
+  if (auto error = load(worker, subject_))
+    return error;
+  auto last = weights_.size() - 1;
+  int arguments[] = {weights_[last].arguments.fd()};
+  auto done =
+    worker.call({{"op", "construct"}, {"seed", weights_[last].seed}}, arguments, call_limit);
+  for (auto* draws : {&checked_, &timed_})
+    for (auto& draw : *draws)
+      if (int inputs[] = {draw.inputs.fd()}; done.ok() && draw.weights == last)
+        done = worker.call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
+  if (!done.ok())
+    return make_error(errc::evaluator_failed,
+                      "the reference could not be started again: " + done.problem().message);
+  worker_.reset();
+  worker_ = std::move(*fresh);
+  return {};
+}
+
 task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules)
-  : site_(site),
-    rules_(std::move(rules)),
-    tag_("oracle:" + subject.name),
-    path_(subject.path) {
+  : site_(site), rules_(std::move(rules)), tag_("oracle:" + subject.name), path_(subject.path),
+    subject_(subject) {
   // nop
 }
 

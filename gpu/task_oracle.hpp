@@ -37,8 +37,8 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw);
 class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
-  /// line where there is one. On a GPU the caller holds a shared lease; on the CPU one is taken for
-  /// what the verifier does, which is not frozen while others are timed.
+  /// line where there is one. Its work is frozen while others are timed; what the verifier does is
+  /// not, and has a lease. A process that is killed meanwhile is replaced, once.
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
@@ -76,6 +76,9 @@ public:
     return *worker_.process;
   }
 
+  /// Replaces a process that was killed by one in the same state. The caller holds `mutex()`.
+  caf::error revive();
+
   std::mutex& mutex() {
     return mutex_;
   }
@@ -104,6 +107,7 @@ public:
 private:
   task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
 
+  caf::error prepare(const task& subject, lease_source& leases);
   caf::error load(const task& subject);
   caf::error load(worker_process& worker, const task& subject) const;
   caf::error construct();
@@ -119,6 +123,7 @@ private:
   judge_rules rules_;
   std::string tag_;
   std::string path_;
+  task subject_;
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <mutex>
 
 namespace lathe::gpu {
 
@@ -18,6 +19,9 @@ caf::error untimed(const failure& why) {
   return make_error(errc::evaluator_failed, "the reference could not be timed: "
                                               + (why.summary.empty() ? why.message : why.summary));
 }
+
+caf::error measure(task_oracle& oracle, evaluation_site& site, lease_source& leases,
+                   const std::vector<std::string>& names);
 
 } // namespace
 
@@ -35,8 +39,24 @@ prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases)
   return prepare_oracle(subject, site, std::move(*rules), leases);
 }
 
+// Once more in a new process when somebody killed the one that was measured.
 caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
                              const std::vector<std::string>& names) {
+  auto problem = measure(oracle, site, leases, names);
+  if (!problem || oracle.process().alive())
+    return problem;
+  {
+    std::lock_guard guard{oracle.mutex()};
+    if (auto lost = oracle.revive())
+      return lost;
+  }
+  return measure(oracle, site, leases, names);
+}
+
+namespace {
+
+caf::error measure(task_oracle& oracle, evaluation_site& site, lease_source& leases,
+                   const std::vector<std::string>& names) {
   std::vector<baseline> result;
   auto& draw = oracle.timed().back();
   auto limit =
@@ -74,5 +94,7 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
   oracle.set_baselines(std::move(result));
   return {};
 }
+
+} // namespace
 
 } // namespace lathe::gpu

@@ -69,6 +69,19 @@ PyObject* enter_namespaces(PyObject*, PyObject*) {
   return guarded([] { return to_python(native::enter_namespaces()); });
 }
 
+PyObject* fork_into(PyObject*, PyObject* args) {
+  int cgroup = -1;
+  if (!PyArg_ParseTuple(args, "i", &cgroup))
+    return nullptr;
+  PyOS_BeforeFork();
+  auto pid = native::fork_into(cgroup);
+  if (pid == 0)
+    PyOS_AfterFork_Child();
+  else
+    PyOS_AfterFork_Parent(); // keeps errno
+  return pid < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(pid);
+}
+
 PyObject* build_root(PyObject*, PyObject* args) {
   PyObject* read_only = nullptr;
   PyObject* devices = nullptr;
@@ -251,6 +264,8 @@ constexpr PyMethodDef methods[] = {
    "lead_process_group(): lead a new process group that dies with its parent"},
   {"enter_namespaces", enter_namespaces, METH_NOARGS,
    "enter_namespaces() -> list of the namespaces that the host refuses"},
+  {"fork_into", fork_into, METH_VARARGS,
+   "fork_into(folder) -> as os.fork(); the child is in the control group of that open folder"},
   {"build_root", build_root, METH_VARARGS,
    "build_root(read_only, devices, tmp_bytes) -> list of what is missing"},
   {"drop_privileges", drop_privileges, METH_VARARGS, "drop_privileges(user): for good"},

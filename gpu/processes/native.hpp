@@ -29,6 +29,10 @@ void lead_process_group();
 /// refuses. The pid namespace holds the caller's children only.
 std::vector<std::string> enter_namespaces();
 
+/// Forks; the child begins in the control group (v2) whose folder `cgroup` is. Returns as fork()
+/// does, -1 with errno set where the host does not allow it. The caller has one thread.
+pid_t fork_into(int cgroup);
+
 /// Gives the caller a root of its own and a fresh /proc. All or nothing for the root: where the
 /// host refuses, the old one stays. Returns what is missing: "root", "proc".
 std::vector<std::string> build_root(const root_config& config);

@@ -1,5 +1,6 @@
 #include "gpu/processes/native.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <system_error>
 
@@ -137,10 +139,13 @@ bool add_rule(void* filter, std::uint32_t action, const char* name) {
          || ::seccomp_rule_add_array(filter, action, number, 0, nullptr) == 0;
 }
 
-bool add_rule(void* filter, std::uint32_t action, const char* name, scmp_arg_cmp argument) {
+template <class... Arguments>
+bool add_rule(void* filter, std::uint32_t action, const char* name, scmp_arg_cmp argument,
+              Arguments... more) {
+  scmp_arg_cmp all[] = {argument, more...};
   auto number = call_number(name);
   return number == __NR_SCMP_ERROR
-         || ::seccomp_rule_add_array(filter, action, number, 1, &argument) == 0;
+         || ::seccomp_rule_add_array(filter, action, number, std::size(all), all) == 0;
 }
 
 bool refuse_dangerous_calls(void* filter) {
@@ -161,6 +166,18 @@ bool refuse_new_namespaces(void* filter) {
     ok =
       ok && add_rule(filter, SCMP_ACT_ERRNO(EPERM), "clone", {0, SCMP_CMP_MASKED_EQ, flag, flag});
   return ok;
+}
+
+// What the kernel sends when its time has come is sent to those who are stopped, too.
+bool refuse_late_signals(void* filter) {
+  auto eperm = SCMP_ACT_ERRNO(EPERM);
+  // Their signals stand in memory, where no filter sees them; nothing of torch's or CUDA's asks.
+  return add_rule(filter, eperm, "timer_create") && add_rule(filter, eperm, "mq_notify")
+         && add_rule(filter, eperm, "clone", {0, SCMP_CMP_MASKED_EQ, CSIGNAL, SIGCONT})
+         && add_rule(filter, eperm, "fcntl", {1, SCMP_CMP_EQ, F_SETSIG, 0},
+                     scmp_arg_cmp{2, SCMP_CMP_EQ, SIGCONT, 0})
+         && add_rule(filter, eperm, "prctl", {0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0},
+                     scmp_arg_cmp{1, SCMP_CMP_EQ, SIGCONT, 0});
 }
 
 // Lathe freezes and kills the group as a whole. Leaving it does nothing but says it worked, because
@@ -204,7 +221,7 @@ void limit_resources(std::uint64_t memory, std::uint64_t processes, std::uint64_
 bool filter_system_calls() {
   filter_pointer filter{::seccomp_init(SCMP_ACT_ALLOW), &seccomp_release};
   return filter && refuse_dangerous_calls(filter.get()) && refuse_new_namespaces(filter.get())
-         && keep_group_together(filter.get()) && ::seccomp_load(filter.get()) == 0;
+         && keep_group_together(filter.get()) && refuse_late_signals(filter.get()) && ::seccomp_load(filter.get()) == 0;
 }
 
 int keep_house(pid_t worker) {

@@ -1,6 +1,7 @@
 #include "gpu/processes/native.hpp"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -174,6 +175,14 @@ std::vector<std::string> enter_namespaces() {
     if (::unshare(flag) != 0)
       missing.emplace_back(name);
   return missing;
+}
+
+pid_t fork_into(int cgroup) {
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(cgroup);
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
 }
 
 std::vector<std::string> build_root(const root_config& config) {

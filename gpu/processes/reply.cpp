@@ -67,8 +67,12 @@ reply& reply::operator=(reply&&) noexcept = default;
 reply::~reply() = default;
 
 reply reply::failed(outcome how, std::string message) {
+  return failed(failure{how, message, message, std::nullopt});
+}
+
+reply reply::failed(failure why) {
   reply result;
-  result.problem_ = failure{how, message, message, std::nullopt};
+  result.problem_ = std::move(why);
   return result;
 }
 
@@ -118,7 +122,7 @@ std::optional<std::vector<std::string>> reply::texts(std::string_view key) const
                    : std::nullopt;
 }
 
-std::optional<std::string> parse_farewell(std::string_view text) {
+std::optional<farewell> parse_farewell(std::string_view text) {
   simdjson::dom::parser parser;
   element root;
   if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
@@ -127,8 +131,9 @@ std::optional<std::string> parse_farewell(std::string_view text) {
   if (root["ended"].get(ended) != simdjson::SUCCESS)
     return std::nullopt;
   if (auto name = look_up<std::string_view>(ended, "signal"))
-    return std::string{*name};
-  return "exit " + std::to_string(look_up<std::int64_t>(ended, "exit").value_or(0));
+    return farewell{std::string{*name}, look_up<bool>(ended, "init").value_or(false)};
+  return farewell{"exit " + std::to_string(look_up<std::int64_t>(ended, "exit").value_or(0)),
+                  false};
 }
 
 } // namespace lathe::gpu

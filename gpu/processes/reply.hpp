@@ -18,7 +18,8 @@ struct failure {
   std::string message; ///< many lines: a traceback, a compiler's errors
   std::string summary; ///< one sentence with file and line, for people
   std::optional<std::int64_t> line;
-  std::string rule = {}; ///< refused: which rule was broken
+  std::string rule = {};     ///< refused: which rule was broken
+  bool from_outside = false; ///< somebody killed the sandbox, which nothing inside can do
 };
 
 /// A worker's answer. Its text comes from foreign code: every look-up checks, and what is missing
@@ -33,6 +34,7 @@ public:
 
   /// What Lathe itself saw: the worker died, or took too long.
   static reply failed(outcome how, std::string message);
+  static reply failed(failure why);
 
   reply(reply&&) noexcept;
   reply& operator=(reply&&) noexcept;
@@ -40,6 +42,11 @@ public:
 
   bool ok() const {
     return !problem_;
+  }
+
+  /// Whether the worker itself said so; what Lathe saw is no answer, nor is what cannot be read.
+  bool is_answer() const {
+    return document_ != nullptr;
   }
 
   /// Must not be called when `ok()`.
@@ -66,7 +73,14 @@ private:
   std::optional<failure> problem_;
 };
 
-/// Returns how a worker ended if `text` is the farewell that its guard sends: "SIGSEGV", "exit 3".
-std::optional<std::string> parse_farewell(std::string_view text);
+/// How a worker ended.
+struct farewell {
+  std::string how;      ///< "SIGSEGV", "exit 3"
+  bool of_init = false; ///< the sandbox's init was killed, and the worker with it
+};
+
+/// Reads the farewell that a worker's guard sends; nothing if `text` is none. Anybody inside may
+/// have written it.
+std::optional<farewell> parse_farewell(std::string_view text);
 
 } // namespace lathe::gpu

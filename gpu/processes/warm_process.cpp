@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 namespace lathe::gpu {
 
@@ -101,6 +103,14 @@ std::string last_line(int fd) {
   return text.substr(text.rfind('\n') + 1);
 }
 
+// All processes of a worker together. The oracle runs no foreign code, and makes the files of all
+// draws: it is left out.
+cgroup_limits limits_of(const worker_config& config) {
+  constexpr auto no_limit = std::numeric_limits<std::int64_t>::max();
+  auto memory = config.role == "oracle" ? no_limit : config.memory + 2 * config.tmp;
+  return {memory, config.processes + 1ull}; // its init counts, too
+}
+
 boost::json::object spawn_request(const worker_config& config, std::uint64_t id) {
   boost::json::array cpus(config.cpus.begin(), config.cpus.end());
   boost::json::array devices(config.devices.begin(), config.devices.end());
@@ -135,7 +145,7 @@ caf::expected<std::unique_ptr<warm_process>> warm_process::start(warm_process_co
   return result;
 }
 
-caf::error warm_process::launch() {
+caf::error warm_process::launch(bool may_try_again) {
   auto ends = channel::make();
   if (!ends)
     return std::move(ends.error());
@@ -155,6 +165,8 @@ caf::error warm_process::launch() {
   if (!message) {
     auto why = last_line(messages_.get());
     end();
+    if (may_try_again && why.empty() && message.error() != errc::timed_out)
+      return launch(false); // it went without a word: somebody killed it
     return make_error(errc::environment_error, "the evaluation processes do not start with "
                                                  + config_.python.string() + ": "
                                                  + (why.empty() ? describe(message.error()) : why));
@@ -185,10 +197,12 @@ caf::expected<std::unique_ptr<worker_process>> warm_process::spawn(const worker_
   std::lock_guard guard{mutex_};
   auto handles = requests_ ? request_worker(config)
                            : caf::expected<worker_handles>{caf::make_error(errc::evaluator_failed)};
-  if (!handles && handles.error() == errc::evaluator_failed) { // it is dead: once more
-    end();
-    if (auto err = launch())
-      return err;
+  if (!handles) { // it is dead, or somebody killed what it made: once more
+    if (handles.error() == errc::evaluator_failed) {
+      end();
+      if (auto err = launch())
+        return err;
+    }
     handles = request_worker(config);
   }
   if (!handles)
@@ -208,7 +222,10 @@ caf::expected<worker_handles> warm_process::request_worker(const worker_config& 
   unique_fd output{pipe[0]};
   unique_fd input{pipe[1]};
   ::fcntl(output.get(), F_SETPIPE_SZ, output_pipe_size);
-  std::array fds{ends->second.get(), input.get(), input.get()};
+  auto together = cgroup::make(own_cgroup_place(), limits_of(config));
+  std::vector fds{ends->second.get(), input.get(), input.get()};
+  if (together)
+    fds.push_back(together->fd());
   if (auto err = requests_->send(spawn_request(config, ++last_id_), fds))
     return err;
   auto message = requests_->receive_within(spawn_limit);
@@ -221,9 +238,13 @@ caf::expected<worker_handles> warm_process::request_worker(const worker_config& 
   if (!group || answer.fds.size() != 1)
     return make_error(errc::environment_error,
                       "the warm process gave an answer that makes no sense");
-  return worker_handles{std::move(ends->first), std::move(output), std::move(answer.fds[0]),
-                        static_cast<pid_t>(*group),
-                        answer.texts("missing").value_or(std::vector<std::string>{})};
+  auto missing = answer.texts("missing").value_or(std::vector<std::string>{});
+  if (std::find(missing.begin(), missing.end(), "cgroup") != missing.end())
+    together.reset(); // it is empty: the worker could not be put there
+  else if (!together || !together->is_limited())
+    missing.emplace_back("cgroup");
+  return worker_handles{std::move(ends->first),     std::move(output),  std::move(answer.fds[0]),
+                        static_cast<pid_t>(*group), std::move(missing), std::move(together)};
 }
 
 } // namespace lathe::gpu

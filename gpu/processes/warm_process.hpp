@@ -68,7 +68,7 @@ public:
 private:
   explicit warm_process(warm_process_config config);
 
-  caf::error launch();
+  caf::error launch(bool may_try_again = true);
   void end();
   caf::expected<worker_handles> request_worker(const worker_config& config);
 

@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 using seconds = std::chrono::duration<double>;
 
 constexpr std::size_t tail_size = 16 * 1024;
+constexpr auto together_too_much = "its processes together used more memory than they may";
+constexpr auto farewell_limit = 1000ms;
 constexpr auto end_limit = 5s; // for the kernel to take down what was killed
 
 bool readable(int fd, std::chrono::milliseconds limit) {
@@ -51,8 +53,8 @@ worker_process::~worker_process() {
 
 reply worker_process::call(boost::json::object request, std::span<const int> fds,
                            std::chrono::milliseconds limit) {
-  if (!end_.empty())
-    return reply::failed(end_kind_, end_);
+  if (end_)
+    return reply::failed(*end_);
   request["id"] = ++last_id_;
   {
     std::lock_guard guard{mutex_};
@@ -76,7 +78,9 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
     drain_output();
     auto message = handles_.requests.receive();
     if (!message)
-      return lost(outcome::crashed, describe(message.error()));
+      return readable(handles_.pidfd.get(), farewell_limit)
+               ? killed_from_outside()
+               : lost(outcome::crashed, describe(message.error()));
     if (*message)
       return take(std::move(**message), id);
     if (!alive())
@@ -88,14 +92,23 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
 }
 
 reply worker_process::take(channel_message message, std::uint64_t id) {
-  if (auto how = parse_farewell(message.text))
-    return lost(outcome::crashed, ending(*how));
+  if (auto end = parse_farewell(message.text)) {
+    if (ran_out_of_memory())
+      return lost(outcome::out_of_memory, together_too_much);
+    // Whoever forges a farewell is alive, and so is his init.
+    return end->of_init && !alive() ? killed_from_outside()
+                                    : lost(outcome::crashed, ending(end->how));
+  }
   std::string_view text = message.text;
   auto result = seal_.open(text)
                   ? reply::parse(text, id, std::move(message.fds))
                   : reply::refused("forged-reply", "an answer came that the evaluator's own code "
                                                    "did not write");
   drain_output();
+  if (!result.is_answer()) { // whatever comes next would be taken for an answer to something else
+    kill();
+    end_ = result.problem();
+  }
   return result;
 }
 
@@ -104,17 +117,29 @@ reply worker_process::lost(outcome how, std::string why) {
   drain_output();
   cpu_seconds();
   kill();
-  end_ = std::move(why);
-  end_kind_ = how;
-  return reply::failed(end_kind_, end_);
+  end_ = failure{how, why, why, std::nullopt};
+  return reply::failed(*end_);
+}
+
+// Its guard or its init is gone, which inside a whole sandbox nobody can reach.
+reply worker_process::killed_from_outside() {
+  if (ran_out_of_memory())
+    return lost(outcome::out_of_memory, together_too_much);
+  auto ignored = lost(outcome::crashed, "its process ended");
+  end_->from_outside = true;
+  return reply::failed(*end_);
 }
 
 // The sandbox has ended; its guard is about to say how.
 reply worker_process::died() {
-  auto message = handles_.requests.receive_within(1s);
+  auto message = handles_.requests.receive_within(farewell_limit);
   if (!message)
-    return lost(outcome::crashed, "its process ended");
+    return killed_from_outside();
   return take(std::move(*message), last_id_);
+}
+
+bool worker_process::ran_out_of_memory() const {
+  return handles_.together && handles_.together->ran_out_of_memory();
 }
 
 void worker_process::wait_for_news(std::chrono::milliseconds limit) {
@@ -167,6 +192,8 @@ void worker_process::freeze() {
     watch_.pause(stopwatch::clock::now());
     if (alive())
       ::kill(-handles_.group, SIGSTOP);
+    if (handles_.together) // nothing inside ends this one
+      handles_.together->freeze();
   }
   wake();
 }
@@ -174,6 +201,8 @@ void worker_process::freeze() {
 void worker_process::thaw() {
   {
     std::lock_guard guard{mutex_};
+    if (handles_.together)
+      handles_.together->thaw();
     if (alive())
       ::kill(-handles_.group, SIGCONT);
     watch_.resume(stopwatch::clock::now());
@@ -182,6 +211,8 @@ void worker_process::thaw() {
 }
 
 void worker_process::kill() {
+  if (handles_.together)
+    handles_.together->kill();
   // While the init lives its group's number cannot have gone to anybody else. With a pid namespace
   // the death of the init is the death of all; without one it takes the group.
   if (!alive())

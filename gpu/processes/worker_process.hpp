@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gpu/processes/cgroup.hpp"
 #include "gpu/processes/channel.hpp"
 #include "gpu/processes/reply.hpp"
 #include "gpu/processes/reply_seal.hpp"
@@ -10,7 +11,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <sys/types.h>
@@ -25,6 +28,7 @@ struct worker_handles {
   unique_fd pidfd;                  ///< of the sandbox's init; readable once all inside is gone
   pid_t group = 0;                  ///< process group, led by the guard
   std::vector<std::string> missing; ///< parts of the sandbox that the host refuses
+  std::unique_ptr<cgroup> together; ///< holds all in the sandbox; none where the host refuses it
 };
 
 /// A process that runs foreign code for us. Ends with this object.
@@ -79,6 +83,8 @@ private:
   reply take(channel_message message, std::uint64_t id);
   reply lost(outcome how, std::string why);
   reply died();
+  reply killed_from_outside();
+  bool ran_out_of_memory() const;
   void wait_for_news(std::chrono::milliseconds limit);
   void drain_output();
   bool overdue(std::chrono::milliseconds limit) const;
@@ -88,8 +94,7 @@ private:
   reply_seal seal_ = reply_seal::random();
   unique_fd wake_; // eventfd: the clock was paused, or goes on
   std::string output_tail_;
-  std::string end_; // why no call can succeed any more
-  outcome end_kind_ = outcome::crashed;
+  std::optional<failure> end_; // why no call can succeed any more
   std::uint64_t last_id_ = 0;
 
   mutable std::mutex mutex_; // guards what follows

@@ -220,15 +220,15 @@ private:
       if (element.get(pair) != simdjson::SUCCESS || pair.size() != 2
           || pair.at(0).get(key) != simdjson::SUCCESS)
         return fail("the tree has a dict entry that is not a key and a value");
-      auto& entry = found.entries.emplace_back(std::string{key}, value{});
-      if (!read_node(pair.at(1).value_unsafe(), depth + 1, entry.second))
+      found.entries.push_back({std::string{key}, {}});
+      if (!read_node(pair.at(1).value_unsafe(), depth + 1, found.entries.back().item))
         return false;
     }
     return sort_keys(found, result);
   }
 
   bool sort_keys(mapping& found, value& result) {
-    auto key = [](const auto& entry) -> const std::string& { return entry.first; };
+    auto key = &keyed_value::key;
     std::ranges::sort(found.entries, {}, key);
     if (std::ranges::adjacent_find(found.entries, {}, key) != found.entries.end())
       return fail("the tree has a dict with one key twice");

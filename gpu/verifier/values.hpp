@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,6 +12,7 @@
 namespace lathe::verifier {
 
 struct value;
+struct keyed_value;
 
 /// None, a truth value, an integer, a float or a string.
 using scalar = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
@@ -25,12 +25,18 @@ struct sequence {
 
 /// A Python dict; entries are sorted by key, and no key comes twice.
 struct mapping {
-  std::vector<std::pair<std::string, value>> entries;
+  std::vector<keyed_value> entries;
 };
 
 /// A tensor, a scalar, or any nesting of lists, tuples and dicts of them.
 struct value {
   std::variant<scalar, at::Tensor, sequence, mapping> content;
+};
+
+/// One entry of a dict.
+struct keyed_value {
+  std::string key;
+  value item;
 };
 
 /// What a values file held, or one sentence that says what is wrong with the file.

@@ -125,6 +125,21 @@ TEST_F(doctor_checks, says_what_a_candidate_can_do_without_a_part_of_the_sandbox
   EXPECT_THAT(x.remedy, HasSubstr("/proc"));
 }
 
+TEST_F(doctor_checks, says_how_to_have_control_groups_with_limits) {
+  const std::vector<std::string> lacks = {"cgroup"};
+  sandbox_rules rules;
+  EXPECT_THAT(judge_sandbox(lacks, rules).found, HasSubstr("not together"));
+  EXPECT_THAT(judge_sandbox(lacks, rules).remedy, HasSubstr("unified_cgroup_hierarchy"));
+  rules.unified = true;
+  EXPECT_THAT(judge_sandbox(lacks, rules).remedy, HasSubstr("systemd-run --user --scope"));
+  rules.root = true;
+  EXPECT_THAT(judge_sandbox(lacks, rules).remedy, HasSubstr("systemd-run --scope"));
+  rules.container = true;
+  EXPECT_THAT(judge_sandbox(lacks, rules).remedy, HasSubstr("--privileged"));
+  EXPECT_THAT(judge_sandbox(std::vector<std::string>{"cgroup", "seccomp"}, rules).remedy,
+              HasSubstr("SECCOMP"));
+}
+
 // -- compilers and GPUs ---------------------------------------------------------------------
 
 TEST_F(doctor_checks, warns_of_what_compiling_candidates_will_miss) {

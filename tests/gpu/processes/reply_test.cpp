@@ -58,10 +58,17 @@ TEST(reply, outlives_a_move) {
 }
 
 TEST(reply, a_farewell_says_how_the_worker_ended) {
-  EXPECT_EQ(parse_farewell(R"({"ended": {"signal": "SIGSEGV"}})"), "SIGSEGV");
-  EXPECT_EQ(parse_farewell(R"({"ended": {"exit": 3}})"), "exit 3");
-  EXPECT_EQ(parse_farewell(R"({"id": 7, "ok": true})"), std::nullopt);
-  EXPECT_EQ(parse_farewell("[1"), std::nullopt);
+  auto how = [](std::string_view text) { return parse_farewell(text).value_or(farewell{}).how; };
+  EXPECT_EQ(how(R"({"ended": {"signal": "SIGSEGV"}})"), "SIGSEGV");
+  EXPECT_EQ(how(R"({"ended": {"exit": 3}})"), "exit 3");
+  EXPECT_FALSE(parse_farewell(R"({"id": 7, "ok": true})"));
+  EXPECT_FALSE(parse_farewell("[1"));
+}
+
+TEST(reply, a_farewell_tells_a_killed_init_from_a_killed_worker) {
+  EXPECT_TRUE(parse_farewell(R"({"ended": {"signal": "SIGKILL", "init": true}})")->of_init);
+  EXPECT_FALSE(parse_farewell(R"({"ended": {"signal": "SIGKILL"}})")->of_init);
+  EXPECT_FALSE(parse_farewell(R"({"ended": {"exit": 3, "init": 1}})")->of_init);
 }
 
 } // namespace lathe::gpu::testing

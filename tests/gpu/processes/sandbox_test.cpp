@@ -4,17 +4,54 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <unistd.h>
+#include <vector>
 
 namespace lathe::gpu::testing {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 class sandbox : public process_fixture {};
 
-TEST_F(sandbox, nothing_is_missing_on_this_host) {
-  EXPECT_THAT(spawn()->missing(), IsEmpty());
+// Where groups with limits can be made, nothing may be missing; where not, that alone.
+TEST_F(sandbox, nothing_is_missing_but_limits_that_this_host_does_not_give) {
+  std::vector<std::string> lacks;
+  if (!own_cgroup_place().limits)
+    lacks.emplace_back("cgroup");
+  EXPECT_EQ(spawn()->missing(), lacks);
+}
+
+TEST_F(sandbox, a_candidate_is_in_a_control_group_of_its_own) {
+  auto& place = own_cgroup_place();
+  if (place.folder.empty())
+    GTEST_SKIP() << "this host lets nobody make control groups";
+  auto own = "/lathe-" + std::to_string(::getpid()) + "-";
+  auto first = output_of("print(open('/proc/self/cgroup').read())");
+  auto second = output_of("print(open('/proc/self/cgroup').read())");
+  EXPECT_THAT(first, HasSubstr(own));
+  EXPECT_THAT(second, HasSubstr(own));
+  EXPECT_NE(first, second);
+  for (auto& entry : std::filesystem::directory_iterator{place.folder})
+    EXPECT_THAT(entry.path().string() + "-", Not(HasSubstr(own))) << "it goes with its worker";
+}
+
+TEST_F(sandbox, a_candidate_cannot_have_itself_thawed) {
+  EXPECT_EQ(output_of("import ctypes, errno, struct\n"
+                      "libc = ctypes.CDLL(None, use_errno=True)\n"
+                      "SIGCONT = 18\n"
+                      "def attempt(name, number, *args):\n"
+                      "  failed = libc.syscall(number, *args) < 0\n"
+                      "  print(name, errno.errorcode[ctypes.get_errno()] if failed else 'done')\n"
+                      "event = struct.pack('QiiI44x', 0, SIGCONT, 0, 0)\n"
+                      "attempt('timer', 222, 1, event, ctypes.byref(ctypes.c_int()))\n"
+                      "attempt('owner', 72, 1, 10, SIGCONT)\n"
+                      "attempt('parent', 157, 1, SIGCONT)\n"
+                      "attempt('child', 56, SIGCONT, 0, 0, 0, 0)\n"
+                      "attempt('queue', 244, -1, event)"),
+            "timer EPERM\nowner EPERM\nparent EPERM\nchild EPERM\nqueue EPERM\n");
 }
 
 TEST_F(sandbox, a_candidate_has_no_network) {

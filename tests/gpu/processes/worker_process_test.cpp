@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -36,6 +37,12 @@ static std::set<std::string> members(pid_t group) {
       result.insert(entry.path().filename());
   }
   return result;
+}
+
+static std::vector<pid_t> children_of(pid_t parent) {
+  auto name = std::to_string(parent);
+  std::ifstream file{"/proc/" + name + "/task/" + name + "/children"};
+  return {std::istream_iterator<pid_t>{file}, {}};
 }
 
 TEST_F(worker_process, answers_within_its_limit) {
@@ -172,6 +179,41 @@ TEST_F(worker_process, a_frozen_worker_uses_no_processor) {
   worker->kill(); // which needs no thaw
   caller.join();
   EXPECT_EQ(how, outcome::crashed);
+}
+
+TEST_F(worker_process, whose_guard_or_init_is_killed_was_killed_from_outside) {
+  for (auto init : {false, true}) {
+    auto worker = spawn();
+    prepare(*worker, "while True: pass");
+    std::thread killer{[&] {
+      while (worker->cpu_seconds() < 0.05) // until it is busy
+        std::this_thread::yield();
+      auto inits = children_of(worker->group());
+      ::kill(init && inits.size() == 1 ? inits[0] : worker->group(), SIGKILL);
+    }};
+    auto answer = run(*worker);
+    killer.join();
+    ASSERT_FALSE(answer.ok());
+    EXPECT_TRUE(answer.problem().from_outside);
+    EXPECT_EQ(answer.problem().how, outcome::crashed);
+  }
+}
+
+TEST_F(worker_process, who_kills_itself_was_not_killed_from_outside) {
+  for (auto body : {"os.kill(os.getpid(), 9)", "os._exit(137)",
+                    "import socket\n"
+                    "    s = socket.socket(fileno=os.dup(3))\n"
+                    "    s.send(b'{\"ended\": {\"signal\": \"SIGKILL\", \"init\": true}}')\n"
+                    "    while True: pass",
+                    "import socket\n"
+                    "    s = socket.socket(fileno=os.dup(3))\n"
+                    "    s.send(b'')\n"
+                    "    while True: pass"}) {
+    auto answer = run_alone(body);
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.problem().how, outcome::crashed);
+    EXPECT_FALSE(answer.problem().from_outside) << body;
+  }
 }
 
 TEST_F(worker_process, is_ready_without_importing_torch_again) {

@@ -54,9 +54,9 @@ TEST(values, every_kind_of_node_is_read_back) {
     at::equal(std::get<at::Tensor>(items[0].content), at::arange(6, at::kFloat).view({2, 3})));
   auto& dict = std::get<mapping>(items[1].content).entries;
   ASSERT_EQ(dict.size(), 3u);
-  EXPECT_EQ(dict[0].first, "mask");
-  EXPECT_TRUE(at::equal(std::get<at::Tensor>(dict[0].second.content), (at::arange(2) == 0)));
-  EXPECT_EQ(std::get<scalar>(dict[2].second.content), scalar{0.1});
+  EXPECT_EQ(dict[0].key, "mask");
+  EXPECT_TRUE(at::equal(std::get<at::Tensor>(dict[0].item.content), (at::arange(2) == 0)));
+  EXPECT_EQ(std::get<scalar>(dict[2].item.content), scalar{0.1});
   auto& list = std::get<sequence>(items[2].content);
   EXPECT_FALSE(list.is_tuple);
   EXPECT_EQ(std::get<scalar>(list.items[0].content), scalar{});

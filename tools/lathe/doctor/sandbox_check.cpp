@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -34,7 +36,8 @@ std::string consequence(const std::string& part) {
     {"uts", "candidates see the host's name"},
     {"root", "candidates see this machine's files"},
     {"proc", "candidates see other processes in /proc"},
-    {"seccomp", "candidates may make any system call"}};
+    {"seccomp", "candidates may make any system call"},
+    {"cgroup", "memory and processes of a candidate are limited one by one, not together"}};
   auto i = known.find(part);
   return i == known.end() ? part : fmt::format("{} ({})", part, i->second);
 }
@@ -43,14 +46,18 @@ std::string remedy_for(std::span<const std::string> missing, const sandbox_rules
   auto lacks = [&](std::string_view part) {
     return std::find(missing.begin(), missing.end(), part) != missing.end();
   };
-  auto other = [](const std::string& part) { return part != "proc" && part != "seccomp"; };
+  auto other = [](const std::string& part) {
+    return part != "proc" && part != "seccomp" && part != "cgroup";
+  };
   if (std::any_of(missing.begin(), missing.end(), other))
     return remedy_for_namespaces(rules);
   if (lacks("proc"))
     return rules.container ? container_options
                            : "parts of /proc are covered by other mounts: start Lathe where they "
                              "are not, outside the surrounding sandbox";
-  return "use a kernel with CONFIG_SECCOMP_FILTER";
+  if (lacks("seccomp"))
+    return "use a kernel with CONFIG_SECCOMP_FILTER";
+  return remedy_for_control_groups(rules);
 }
 
 } // namespace
@@ -78,6 +85,8 @@ sandbox_rules look_at_sandbox_rules() {
   std::error_code ignored;
   for (auto* mark : {"/.dockerenv", "/run/.containerenv", "/var/run/secrets/kubernetes.io"})
     result.container = result.container || fs::exists(mark, ignored);
+  result.root = ::geteuid() == 0;
+  result.unified = fs::exists("/sys/fs/cgroup/cgroup.controllers", ignored);
   return result;
 }
 
@@ -96,9 +105,23 @@ std::string remedy_for_namespaces(const sandbox_rules& rules) {
   return "use a kernel with user, pid, net, ipc and uts namespaces, or start Lathe as root";
 }
 
+std::string remedy_for_control_groups(const sandbox_rules& rules) {
+  if (!rules.unified)
+    return "control groups with limits need cgroup v2: boot with "
+           "systemd.unified_cgroup_hierarchy=1";
+  if (rules.container)
+    return "give the container control groups that it may write to: --privileged "
+           "--cgroupns=private, with lathe as its only process (exec lathe ...)";
+  if (!rules.root)
+    return "start Lathe in a group of its own: systemd-run --user --scope -p Delegate=yes lathe "
+           "...";
+  return "start Lathe in a group of its own: systemd-run --scope -p Delegate=yes lathe ...";
+}
+
 finding judge_sandbox(std::span<const std::string> missing, const sandbox_rules& rules) {
   if (missing.empty())
-    return ok("sandbox", "all parts work: namespaces, a root of its own, system call filter");
+    return ok("sandbox", "all parts work: namespaces, a root of its own, system call filter, "
+                         "control groups");
   std::vector<std::string> parts;
   for (auto& part : missing)
     parts.push_back(consequence(part));

@@ -20,6 +20,8 @@ struct sandbox_rules {
   bool sys_admin = false; ///< has the capability CAP_SYS_ADMIN
   bool filtered = false;  ///< runs under somebody's seccomp filter
   bool container = false;
+  bool root = false;
+  bool unified = false; ///< control groups are of version 2 alone
 };
 
 /// Reads /proc/self/status for the capability and the filter.
@@ -29,6 +31,9 @@ sandbox_rules look_at_sandbox_rules();
 
 /// Returns how to let processes make namespaces where these rules forbid it.
 std::string remedy_for_namespaces(const sandbox_rules& rules);
+
+/// Returns how to have control groups with limits.
+std::string remedy_for_control_groups(const sandbox_rules& rules);
 
 /// @param missing the parts that a worker's sandbox lacks, as gpu::worker_process names them
 finding judge_sandbox(std::span<const std::string> missing, const sandbox_rules& rules);
