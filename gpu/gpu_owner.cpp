@@ -1,11 +1,15 @@
 #include "gpu/gpu_owner.hpp"
 
+#include "gpu/lease_log.hpp"
 #include "gpu/lease_queue.hpp"
 #include "messages/error.hpp"
+#include "messages/event_json.hpp"
 
 #include <caf/action.hpp>
+#include <caf/actor_clock.hpp>
 #include <caf/actor_addr.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -13,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -24,33 +29,38 @@ struct gpu_owner_state {
   static inline const char* name = "gpu.owner";
 
   gpu_owner_state(gpu_owner_actor::pointer selfptr, gpu_owner_options opts)
-    : self(selfptr), options(std::move(opts)), queue(options.queue_bound) {
+    : self(selfptr),
+      options(std::move(opts)),
+      queue(options.queue_bound),
+      log(options.device),
+      began(self->clock().now()),
+      began_at(std::chrono::system_clock::now().time_since_epoch()) {
     // nop
   }
 
   gpu_owner_actor::behavior_type make_behavior() {
     self->set_down_handler([this](caf::down_msg& x) { forget(x.source); });
     return {
-      [this](lease_request& x) { return acquire(std::move(x)); },
+      [this](const lease_request& x) { return acquire(x); },
       [this](lease_release x) { release(x.fence); },
     };
   }
 
   // -- callbacks for the behavior -------------------------------------------------------
 
-  caf::result<lease> acquire(lease_request request) {
+  caf::result<lease> acquire(const lease_request& request) {
     if (!self->current_sender())
       return make_error(errc::user_error,
                         "a lease request needs a sender, who will hold the lease");
-    auto timeout_ms = request.timeout_ms;
-    auto ticket = queue.push(std::move(request), self->clock().now());
+    auto ticket = queue.push(request, self->clock().now());
     if (!ticket)
       return make_error(errc::overloaded, fmt::format("{} requests wait for {} already",
                                                       queue.waiting(), options.device));
+    log.ask(*ticket, request, seconds());
     auto asker = caf::actor_cast<caf::actor_addr>(self->current_sender());
     watch(asker);
     auto promise = self->make_response_promise<lease>();
-    waiting.emplace(*ticket, waiter{asker, promise, timeout_ms});
+    waiting.emplace(*ticket, waiter{asker, promise, request.timeout_ms});
     set_alarm(*ticket);
     settle();
     return promise;
@@ -58,8 +68,10 @@ struct gpu_owner_state {
 
   void release(std::uint64_t fence) {
     held.erase(fence);
-    if (queue.release(fence))
-      settle();
+    if (!queue.release(fence))
+      return;
+    note_end(fence, false);
+    settle();
   }
 
   // Takes back what a dead actor held, and forgets what it waited for.
@@ -69,12 +81,14 @@ struct gpu_owner_state {
       if (x.second.asker != dead)
         return false;
       queue.cancel(x.first);
+      log.drop(x.first);
       return true;
     });
     std::erase_if(held, [&](const auto& x) {
       if (x.second != dead)
         return false;
       queue.release(x.first);
+      note_end(x.first, true);
       return true;
     });
     settle();
@@ -108,13 +122,36 @@ struct gpu_owner_state {
     for (auto& [ticket, granted] : queue.decide(self->clock().now())) {
       auto x = std::move(waiting.extract(ticket).mapped());
       if (granted) {
+        log.grant(ticket, granted->fence, seconds());
         held.emplace(granted->fence, x.asker);
         x.promise.deliver(*granted);
       } else {
+        log.drop(ticket);
         x.promise.deliver(make_error(errc::timed_out, fmt::format("no lease on {} within {} ms",
                                                                   options.device, x.timeout_ms)));
       }
     }
+  }
+
+  // -- the journal ------------------------------------------------------------------------
+
+  void note_end(std::uint64_t fence, bool reclaimed) {
+    auto x = log.end(fence, seconds(), reclaimed);
+    if (x && options.journal)
+      write(std::move(x->session), lease_event, to_json(x->span));
+  }
+
+  // Nobody waits for it: a journal that cannot be written ends the run by way of its sessions.
+  void write(session_id session, std::string_view kind, std::string payload) {
+    journal_append batch;
+    batch.records.push_back({0, 0, std::move(session), std::string{kind}, std::move(payload)});
+    caf::anon_send(options.journal, std::move(batch));
+  }
+
+  // Since the epoch, but no leap of the system's clock makes a span shorter or longer.
+  double seconds() const {
+    std::chrono::duration<double> result = began_at + (self->clock().now() - began);
+    return result.count();
   }
 
   // -- state ------------------------------------------------------------------------------
@@ -122,6 +159,9 @@ struct gpu_owner_state {
   gpu_owner_actor::pointer self;
   gpu_owner_options options;
   lease_queue queue;
+  lease_log log;
+  caf::actor_clock::time_point began;
+  std::chrono::system_clock::duration began_at; // since the epoch
   std::map<std::uint64_t, waiter> waiting;       // by ticket
   std::map<std::uint64_t, caf::actor_addr> held; // by fence
   std::set<caf::actor_addr> watched;

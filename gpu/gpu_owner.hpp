@@ -13,6 +13,7 @@ namespace lathe::gpu {
 struct gpu_owner_options {
   std::string device = "cpu";     ///< for messages to people
   std::size_t queue_bound = 1024; ///< the most requests that wait at once
+  journal_actor journal = {};     ///< gets a `lease_event` for each lease that ends; may be null
 };
 
 /// Spawns the owner of one device. Fails requests with `overloaded` when too many wait, and with

@@ -32,8 +32,12 @@ std::int32_t cores() {
 
 } // namespace
 
-evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site) {
-  auto owner = gpu::spawn_gpu_owner(sys, {});
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
+                          journal_actor journal) {
+  gpu::gpu_owner_options owning;
+  owning.device = site->device().name();
+  owning.journal = std::move(journal);
+  auto owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   auto configured = site->config().workers;
   auto usual = static_cast<std::int32_t>(site->usual_workers());
   auto judges = actors::spawn_agent_pool<evaluation_request, verdict>(
@@ -51,7 +55,7 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
     });
   return {spawn_evaluator_front(sys, preparers, judges, recipes),
           caf::actor_cast<pool_actor>(judges), caf::actor_cast<pool_actor>(preparers),
-          caf::actor_cast<pool_actor>(recipes), site};
+          caf::actor_cast<pool_actor>(recipes), owner, site};
 }
 
 evaluator_actor

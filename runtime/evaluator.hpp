@@ -16,11 +16,13 @@ struct evaluator {
   pool_actor judges;
   pool_actor preparers;
   pool_actor recipes;
+  gpu_owner_actor owner;
   std::shared_ptr<gpu::evaluation_site> site;
 };
 
-/// Spawns the evaluator and the owner of its device.
-evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site);
+/// Spawns the evaluator and the owner of its device, whose leases go to the journal.
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
+                          journal_actor journal);
 
 /// Spawns a front for any three actors that prepare, judge and run recipes; tests give fakes.
 evaluator_actor

@@ -1,7 +1,9 @@
 #include "runtime/replay.hpp"
 
 #include "actors/session_journal.hpp"
+#include "gpu/lease_log.hpp"
 #include "messages/error.hpp"
+#include "messages/event_json.hpp"
 
 #include <fmt/format.h>
 
@@ -44,6 +46,16 @@ caf::error add_texts(const actors::session_event& event, const contents& text_of
   return {};
 }
 
+caf::error add_lease(const journal_record& record, lease_timeline& leases) {
+  auto span = from_json<lease_span>(record.payload);
+  if (!span)
+    return make_error(errc::journal_failed, fmt::format("event {} ({}) does not parse: {}",
+                                                        record.seq, record.kind,
+                                                        describe(span.error())));
+  leases.add(*span);
+  return {};
+}
+
 } // namespace
 
 caf::expected<run_past> read_past(journal_store& journal) {
@@ -58,6 +70,11 @@ caf::expected<run_past> read_past(journal_store& journal) {
         return error;
       continue;
     }
+    if (record.kind == gpu::lease_event) {
+      if (auto error = add_lease(record, result.leases))
+        return error;
+      continue;
+    }
     auto event = actors::from_record(record);
     if (!event)
       return std::move(event.error());
@@ -66,6 +83,18 @@ caf::expected<run_past> read_past(journal_store& journal) {
       return error;
     past.events.push_back(std::move(*event));
   }
+  return result;
+}
+
+caf::expected<lease_timeline> read_leases(journal_store& journal) {
+  auto records = journal.read_events();
+  if (!records)
+    return std::move(records.error());
+  lease_timeline result;
+  for (auto& record : *records)
+    if (record.kind == gpu::lease_event)
+      if (auto error = add_lease(record, result))
+        return error;
   return result;
 }
 

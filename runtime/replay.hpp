@@ -3,6 +3,7 @@
 #include "actors/session_state.hpp"
 #include "llm_clients/exchange.hpp"
 #include "runtime/journal/journal_store.hpp"
+#include "runtime/lease_timeline.hpp"
 
 #include <caf/expected.hpp>
 
@@ -22,10 +23,14 @@ struct session_past {
 struct run_past {
   std::map<session_id, session_past> sessions;
   llm_clients::earlier_run answers; ///< that were paid for
+  lease_timeline leases;
 };
 
 /// Reads a whole journal.
 caf::expected<run_past> read_past(journal_store& journal);
+
+/// Reads what a journal says about leases alone.
+caf::expected<lease_timeline> read_leases(journal_store& journal);
 
 /// Folds a session's events.
 actors::session_state fold(session_past past);

@@ -32,6 +32,7 @@ using clock = std::chrono::steady_clock;
 
 // What is paid for has timeouts of its own; this is for a session that is lost.
 constexpr auto stop_patience = std::chrono::hours{1};
+constexpr auto journal_patience = std::chrono::seconds{10};
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -80,7 +81,7 @@ public:
     if (!site)
       return std::move(site.error());
     journal_ = spawn_journal(system_, std::move(*store));
-    evaluator_ = spawn_evaluator(system_, std::move(*site));
+    evaluator_ = spawn_evaluator(system_, std::move(*site), journal_);
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;
@@ -150,6 +151,20 @@ public:
     for (auto& [name, x] : results_)
       list.push_back(x);
     return list;
+  }
+
+  std::vector<device_time> devices() override {
+    // The owner answers behind all releases that were sent to it, the journal behind their spans.
+    caf::scoped_actor self{system_};
+    self->request(evaluator_.owner, journal_patience, lease_release{})
+      .receive([] {}, [](const caf::error&) {});
+    self->request(journal_, journal_patience, flush_atom_v)
+      .receive([] {}, [](const caf::error&) {});
+    auto store = journal_store::open_read_only(directory_.paths().journal());
+    if (!store)
+      return {};
+    auto leases = read_leases(*store);
+    return leases ? leases->devices() : std::vector<device_time>{};
   }
 
   std::optional<caf::error> failure() override {

@@ -3,6 +3,7 @@
 #include "gpu/evaluation_site.hpp"
 #include "messages/topology.hpp"
 #include "runtime/journal/run_directory.hpp"
+#include "runtime/lease_timeline.hpp"
 #include "runtime/session_result.hpp"
 
 #include <caf/expected.hpp>
@@ -49,6 +50,9 @@ public:
   virtual std::vector<session_status> status() = 0;
   virtual std::vector<pool_status> pools() = 0;
   virtual std::vector<session_result> results() = 0;
+
+  /// What the devices' time went to, as far as the journal knows; earlier parts of the run count.
+  virtual std::vector<device_time> devices() = 0;
 
   /// Why the run cannot go on, if it cannot: the journal's disk is full, say.
   virtual std::optional<caf::error> failure() = 0;

@@ -1,6 +1,8 @@
 #include "gpu/gpu_owner.hpp"
 
+#include "gpu/lease_log.hpp"
 #include "messages/error.hpp"
+#include "messages/event_json.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -8,6 +10,7 @@
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,6 +42,18 @@ caf::behavior run_asker(caf::event_based_actor* self, gpu_owner_actor owner, ans
   };
 }
 
+using records = std::vector<journal_record>;
+
+journal_actor::behavior_type run_journal(journal_actor::pointer, std::shared_ptr<records> got) {
+  return {
+    [got](journal_append& x) -> caf::result<std::int64_t> {
+      got->insert(got->end(), x.records.begin(), x.records.end());
+      return static_cast<std::int64_t>(got->size());
+    },
+    [](flush_atom) {},
+  };
+}
+
 // Owns scheduler and clock: nothing happens but by `run` and `pass`.
 class gpu_owner : public testing::Test {
 protected:
@@ -64,6 +79,7 @@ protected:
 
   void TearDown() override {
     caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(journal, caf::exit_reason::user_shutdown);
     for (auto& x : askers)
       caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
     run();
@@ -100,13 +116,24 @@ protected:
     run();
   }
 
+  std::vector<lease_span> spans() {
+    std::vector<lease_span> result;
+    for (auto& x : *journaled)
+      if (x.kind == gpu::lease_event)
+        result.push_back(*from_json<lease_span>(x.payload));
+    return result;
+  }
+
   caf::scheduler::test_coordinator& scheduler() {
     return dynamic_cast<caf::scheduler::test_coordinator&>(sys.scheduler());
   }
 
   config cfg;
   caf::actor_system sys{cfg};
-  gpu_owner_actor owner = gpu::spawn_gpu_owner(sys, {.device = "cpu", .queue_bound = 2});
+  std::shared_ptr<records> journaled = std::make_shared<records>();
+  journal_actor journal = sys.spawn(run_journal, journaled);
+  gpu_owner_actor owner
+    = gpu::spawn_gpu_owner(sys, {.device = "cpu", .queue_bound = 2, .journal = journal});
   std::vector<caf::actor> askers;
 };
 
@@ -203,6 +230,40 @@ TEST_F(gpu_owner, a_request_without_a_sender_holds_nothing) {
   caf::anon_send(owner, lease_request{"session", exclusive});
   ask(next, exclusive);
   EXPECT_EQ(next.leases(), 1u);
+}
+
+TEST_F(gpu_owner, each_lease_that_ends_is_journaled) {
+  auto first = make_asker();
+  auto second = make_asker();
+  ask(first, exclusive);
+  pass(2s);
+  ask(second, shared);
+  pass(1s);
+  EXPECT_TRUE(spans().empty()) << "it has not ended yet";
+  release(first);
+  release(first);
+  pass(4s);
+  kill(second);
+  auto got = spans();
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(journaled->front().session, "session");
+  EXPECT_EQ(got[0].device, "cpu");
+  EXPECT_EQ(got[0].kind, exclusive);
+  EXPECT_NEAR(got[0].released - got[0].granted, 3, 1e-6);
+  EXPECT_FALSE(got[0].reclaimed);
+  EXPECT_NEAR(got[1].granted - got[1].asked, 1, 1e-6);
+  EXPECT_NEAR(got[1].released - got[1].granted, 4, 1e-6);
+  EXPECT_TRUE(got[1].reclaimed) << "its holder died";
+}
+
+TEST_F(gpu_owner, a_wait_without_a_lease_is_no_span) {
+  auto holder = make_asker();
+  auto late = make_asker();
+  ask(holder, exclusive);
+  ask(late, exclusive, 500);
+  pass(500ms);
+  release(holder);
+  EXPECT_EQ(spans().size(), 1u);
 }
 
 TEST_F(gpu_owner, patience_outlasts_every_timeout) {
