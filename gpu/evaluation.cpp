@@ -124,6 +124,7 @@ bool evaluation::warm() {
   auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
+  stage_lease lease{*this, std::move(*held)};
   auto& first = oracle_.checked().front();
   return construct(first.weights) && give(first) && call_model(first).has_value();
 }
@@ -132,6 +133,7 @@ bool evaluation::check() {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
+  stage_lease lease{*this, std::move(*held)};
   enter("check");
   verdict_.correctness.emplace();
   verdict_.correctness->policy = oracle_.rules().tolerance;
@@ -153,6 +155,7 @@ bool evaluation::time() {
     auto held = hold(leases_, lease_kind::exclusive, request_.priority);
     if (!held)
       return give_up(std::move(held.error()));
+    stage_lease lease{*this, std::move(*held)};
     std::lock_guard guard{oracle_.mutex()};
     auto quiet = site_.freezer().freeze_all_but({tag_, oracle_.tag()});
     enter("time");
@@ -162,19 +165,20 @@ bool evaluation::time() {
     auto& by_means = oracle_.rules().timing;
     found = by_means ? time_by_means(site_, oracle_, *worker_.process, *by_means)
                      : race{site_, oracle_, *worker_.process, budget}.run();
+    verdict_.stages.back().wall = found.wall;
+    auto cpu = worker_.process->cpu_seconds();
+    verdict_.stages.back().cpu = std::max(0.0, cpu - cpu_before_);
+    cpu_before_ = cpu;
+    seconds_ = std::move(found.seconds);
+    reference_broke_ = !found.broken.empty();
+    if (reference_broke_)
+      return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
+                                                          + found.broken));
+    if (found.failed)
+      return fail(*found.failed);
+    if (found.refused)
+      return refuse(found.refused->rule, found.refused->evidence);
   }
-  verdict_.stages.back().wall = found.wall;
-  auto cpu = worker_.process->cpu_seconds();
-  verdict_.stages.back().cpu = std::max(0.0, cpu - cpu_before_);
-  cpu_before_ = cpu;
-  seconds_ = std::move(found.seconds);
-  if (!found.broken.empty())
-    return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
-                                                        + found.broken));
-  if (found.failed)
-    return fail(*found.failed);
-  if (found.refused)
-    return refuse(found.refused->rule, found.refused->evidence);
   return audit(found);
 }
 
@@ -182,6 +186,7 @@ bool evaluation::audit(const race_result& found) {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
+  stage_lease lease{*this, std::move(*held)};
   enter("audit");
   for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
     auto* draw = found.kept[slot];
@@ -243,6 +248,7 @@ void evaluation::profile() {
   auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
   if (!held)
     return;
+  stage_lease lease{*this, std::move(*held)};
   enter("profile");
   auto& draw = oracle_.checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
@@ -339,6 +345,23 @@ bool evaluation::fail(const failure& why) {
   verdict_.evidence = shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
                                 + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
   return false;
+}
+
+// What was killed, crashed or ran out of memory may have left a GPU in any state.
+bool evaluation::in_doubt() const {
+  using enum outcome;
+  auto how = verdict_.outcome;
+  return how == crashed || how == timed_out || how == out_of_memory || reference_broke_
+         || (worker_.process && !worker_.process->alive());
+}
+
+evaluation::stage_lease::~stage_lease() {
+  if (!held_)
+    return;
+  if (owner_.in_doubt())
+    held_->doubt();
+  if (owner_.broken_ || !owner_.verdict_.correct())
+    owner_.worker_.end();
 }
 
 bool evaluation::refuse(std::string rule, std::string evidence) {

@@ -34,6 +34,24 @@ private:
     bool changed_inputs = false;
   };
 
+  /// The lease of a stage, if it needs one. A candidate that failed ends before the lease does, and
+  /// the lease says so when that left the device in doubt.
+  class stage_lease {
+  public:
+    stage_lease(evaluation& owner, std::optional<held_lease> held)
+      : owner_(owner), held_(std::move(held)) {
+      // nop
+    }
+
+    stage_lease(stage_lease&&) = delete;
+
+    ~stage_lease();
+
+  private:
+    evaluation& owner_;
+    std::optional<held_lease> held_;
+  };
+
   // Each stage returns true when the next one may begin.
   bool build();
   bool warm();
@@ -56,6 +74,7 @@ private:
   // -- endings: all return false -------------------------------------------------------------
 
   bool fail(const failure& why);
+  bool in_doubt() const;
   bool refuse(std::string rule, std::string evidence);
   bool give_up(caf::error why);
 
@@ -72,6 +91,7 @@ private:
   verdict verdict_;
   std::vector<double> seconds_;
   caf::error broken_;
+  bool reference_broke_ = false;
   double cpu_before_ = 0;
 };
 

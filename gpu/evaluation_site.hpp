@@ -37,6 +37,13 @@ struct site_worker {
   std::unique_ptr<worker_process> process;
   std::shared_ptr<void> listing; ///< takes it off the site's list
   std::unique_ptr<freezer::process> frozen;
+
+  /// Kills the process and waits until it is gone.
+  void end() {
+    frozen.reset();
+    listing.reset();
+    process.reset();
+  }
 };
 
 /// What all evaluations of a run share: the warm process, the verifier, the oracles, the verdicts
@@ -59,6 +66,8 @@ public:
 
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.
   void close();
+
+  bool closed() const;
 
   verifier::verifier_process& verifier() {
     return *verifier_;

@@ -27,7 +27,10 @@ caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
   auto held = hold_for_kernels(site.device(), leases, 0);
   if (!held)
     return std::move(held.error());
-  return task_oracle::prepare(subject, site, std::move(rules));
+  auto result = task_oracle::prepare(subject, site, std::move(rules));
+  if (!result && *held)
+    (*held)->doubt(); // its process is gone, and nobody knows what it did last
+  return result;
 }
 
 caf::expected<std::shared_ptr<task_oracle>>
