@@ -1,6 +1,7 @@
 #include "runtime/evaluator.hpp"
 
 #include "actors/agent_pool.hpp"
+#include "gpu/device_probe.hpp"
 #include "gpu/evaluation_agents.hpp"
 #include "gpu/gpu_owner.hpp"
 
@@ -33,10 +34,13 @@ std::int32_t cores() {
 } // namespace
 
 evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
-                          journal_actor journal) {
+                          journal_actor journal, std::function<void(const device_event&)> tell) {
   gpu::gpu_owner_options owning;
   owning.device = site->device().name();
   owning.journal = std::move(journal);
+  owning.tell = std::move(tell);
+  if (site->device().cuda)
+    owning.probe = gpu::spawn_device_probe(sys, [site] { return gpu::probe_device(*site); });
   auto owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   auto configured = site->config().workers;
   auto usual = static_cast<std::int32_t>(site->usual_workers());

@@ -26,8 +26,8 @@ struct device_time {
   }
 };
 
-/// A fold over the spans of leases that a journal keeps. A run that was taken up again is the sum of
-/// its parts: what lies between them is nobody's time.
+/// A fold over the spans of leases that a journal keeps. A run that was taken up again is the sum
+/// of its parts: what lies between them is nobody's time.
 class lease_timeline {
 public:
   /// Adds a span, in the journal's order.

@@ -46,13 +46,33 @@ caf::error add_texts(const actors::session_event& event, const contents& text_of
   return {};
 }
 
-caf::error add_lease(const journal_record& record, lease_timeline& leases) {
-  auto span = from_json<lease_span>(record.payload);
+template <class T>
+caf::expected<T> parse(const journal_record& record) {
+  auto result = from_json<T>(record.payload);
+  if (!result)
+    return make_error(errc::journal_failed,
+                      fmt::format("event {} ({}) does not parse: {}", record.seq, record.kind,
+                                  describe(result.error())));
+  return result;
+}
+
+caf::error add_lease(const journal_record& record, run_past& past) {
+  auto span = parse<lease_span>(record);
   if (!span)
-    return make_error(errc::journal_failed, fmt::format("event {} ({}) does not parse: {}",
-                                                        record.seq, record.kind,
-                                                        describe(span.error())));
-  leases.add(*span);
+    return std::move(span.error());
+  past.leases.add(*span);
+  // Whatever was wrong with a device that is used again is over, also when a run was taken up.
+  auto news = past.devices.find(span->device);
+  if (news != past.devices.end() && span->granted > news->second.time)
+    past.devices.erase(news);
+  return {};
+}
+
+caf::error add_device(const journal_record& record, run_past& past) {
+  auto news = parse<device_event>(record);
+  if (!news)
+    return std::move(news.error());
+  past.devices.insert_or_assign(news->device, device_news{*news, record.time});
   return {};
 }
 
@@ -71,7 +91,12 @@ caf::expected<run_past> read_past(journal_store& journal) {
       continue;
     }
     if (record.kind == gpu::lease_event) {
-      if (auto error = add_lease(record, result.leases))
+      if (auto error = add_lease(record, result))
+        return error;
+      continue;
+    }
+    if (record.kind == device_event::kind) {
+      if (auto error = add_device(record, result))
         return error;
       continue;
     }
@@ -91,10 +116,14 @@ caf::expected<lease_timeline> read_leases(journal_store& journal) {
   if (!records)
     return std::move(records.error());
   lease_timeline result;
-  for (auto& record : *records)
-    if (record.kind == gpu::lease_event)
-      if (auto error = add_lease(record, result))
-        return error;
+  for (auto& record : *records) {
+    if (record.kind != gpu::lease_event)
+      continue;
+    auto span = parse<lease_span>(record);
+    if (!span)
+      return std::move(span.error());
+    result.add(*span);
+  }
   return result;
 }
 

@@ -24,6 +24,8 @@ struct run_options {
   std::uint64_t seed = 0;         ///< of the jitter between LLM attempts
   /// Called with a line for each event that people should see; from any thread.
   std::function<void(const std::string& line)> tell;
+  /// Called with a line that people should see on any display: a GPU is in quarantine, say.
+  std::function<void(const std::string& line)> warn;
 };
 
 /// A run on this node: many sessions, the pools of agents that they share, evaluator, gateway and

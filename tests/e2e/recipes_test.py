@@ -1,8 +1,11 @@
 """A run of recipes alone, from a task file to a faster model that is ready to use."""
 
+import json
+import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 import unittest
 
 from lathe_case import DONE, NOT_BETTER, Journal, LatheCase
@@ -42,6 +45,7 @@ class Recipes(LatheCase):
         self.check_journal(Journal(run))
         self.check_status()
         self.check_that_a_finished_run_stays_as_it_is()
+        self.check_that_status_tells_of_a_lost_device()
 
     def check_report(self, report: str) -> None:
         for part in ("## conv", "proof: fp32 class", "measured again after the search", "| recipe",
@@ -96,6 +100,17 @@ class Recipes(LatheCase):
         ended = self.lathe("run", "--resume", "runs/r", "--json")
         self.assert_code(ended, DONE)
         self.assertEqual(journal.query("select * from event"), before)
+
+    def check_that_status_tells_of_a_lost_device(self) -> None:
+        connection = sqlite3.connect(self.folder / "runs/r/journal.sqlite")
+        with connection:
+            news = {"device": "cpu", "state": "lost", "reason": "no context"}
+            connection.execute("insert into event (time, session, kind, payload) values (?, '', 'device', ?)",
+                               (time.time(), json.dumps(news)))
+        connection.close()
+        shown = self.lathe("status", "runs/r")
+        self.assert_code(shown, DONE)
+        self.assertIn("cpu is lost: no context", shown.out)
 
     def test_a_run_without_a_win_ends_with_1(self) -> None:
         task = self.write("plain.py", TASK)

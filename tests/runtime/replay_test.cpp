@@ -21,8 +21,8 @@ protected:
     EXPECT_TRUE(written) << sentence(written);
   }
 
-  void append(std::string kind, std::string payload) {
-    auto written = store.append({make_record("mlp", std::move(kind), std::move(payload))});
+  void append(std::string kind, std::string payload, double time = 0) {
+    auto written = store.append({make_record("mlp", std::move(kind), std::move(payload), time)});
     EXPECT_TRUE(written) << sentence(written);
   }
 
@@ -55,6 +55,19 @@ TEST_F(replay, leases_can_be_read_alone) {
   auto leases = runtime::read_leases(store);
   ASSERT_TRUE(leases) << sentence(leases);
   EXPECT_EQ(leases->devices().front().leases, 1);
+}
+
+TEST_F(replay, the_latest_news_of_a_device_hold_until_it_is_used_again) {
+  append("device", to_json(device_event{"cpu", device_state::quarantined, "no context"}), 11);
+  append("device", to_json(device_event{"cpu", device_state::lost, "no context"}), 11.5);
+  auto past = runtime::read_past(store);
+  ASSERT_TRUE(past) << sentence(past);
+  EXPECT_EQ(past->sessions.at("mlp").events.size(), 1u);
+  EXPECT_EQ(past->devices.at("cpu").event.state, device_state::lost);
+  append("lease", to_json(span));
+  past = runtime::read_past(store);
+  ASSERT_TRUE(past) << sentence(past);
+  EXPECT_TRUE(past->devices.empty()) << "a lease was granted at 12";
 }
 
 TEST_F(replay, a_damaged_lease_names_its_event) {

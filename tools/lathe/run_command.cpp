@@ -249,6 +249,7 @@ int run_tasks(run_arguments x) {
   options.paths = home.site;
   options.seed = std::random_device{}();
   options.tell = [&](const std::string& line) { display.tell(line); };
+  options.warn = [&](const std::string& line) { display.warn(line); };
   auto work = runtime::run::start(std::move(*directory), std::move(options));
   if (!work)
     return fail(work.error());

@@ -1,3 +1,4 @@
+#include "gpu/device_health.hpp"
 #include "messages/error.hpp"
 #include "runtime/journal/run_directory.hpp"
 #include "runtime/progress.hpp"
@@ -52,6 +53,9 @@ int show(const std::string& run, bool json) {
     fmt::print("{}", runtime::format_result(x, paths.best(x.status.name).string()));
   for (auto& x : devices)
     fmt::print("\n{}\n", runtime::format_device(x));
+  for (auto& [name, news] : past->devices)
+    if (news.event.state != device_state::recovered)
+      fmt::print("\n{}\n", gpu::in_words(news.event));
   if (auto process = runtime::working_process(paths))
     fmt::print("\nlive: process {}, {} so far\n", *process, runtime::format_clock(view.elapsed));
   else if (std::any_of(results.begin(), results.end(), [](auto& x) { return !x.status.finished; }))
