@@ -58,8 +58,11 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
       return gpu::spawn_recipe_runner(home, site);
     });
   return {spawn_evaluator_front(sys, preparers, judges, recipes),
-          caf::actor_cast<pool_actor>(judges), caf::actor_cast<pool_actor>(preparers),
-          caf::actor_cast<pool_actor>(recipes), owner, site};
+          caf::actor_cast<pool_actor>(judges),
+          caf::actor_cast<pool_actor>(preparers),
+          caf::actor_cast<pool_actor>(recipes),
+          owner,
+          site};
 }
 
 evaluator_actor
