@@ -89,6 +89,8 @@ caf::expected<verdict> evaluation::run() {
   verdict_.outcome = outcome::correct;
   if (build() && warm() && check() && time() && request_.want_profile)
     profile();
+  if (in_doubt() && !doubt_told_)
+    tell_doubt();
   if (broken_)
     return broken_;
   if (!request_.confirm)
@@ -355,10 +357,20 @@ bool evaluation::in_doubt() const {
          || (worker_.process && !worker_.process->alive());
 }
 
+// A stage without a lease may have used the GPU, too: importing a file can launch kernels.
+void evaluation::tell_doubt() {
+  worker_.end();
+  if (!site_.device().cuda || site_.closed())
+    return;
+  if (auto held = hold(leases_, lease_kind::shared, request_.priority))
+    held->doubt();
+}
+
 evaluation::stage_lease::~stage_lease() {
   if (!held_)
     return;
-  if (owner_.in_doubt())
+  owner_.doubt_told_ = owner_.in_doubt();
+  if (owner_.doubt_told_)
     held_->doubt();
   if (owner_.broken_ || !owner_.verdict_.correct())
     owner_.worker_.end();

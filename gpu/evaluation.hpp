@@ -74,9 +74,16 @@ private:
   // -- endings: all return false -------------------------------------------------------------
 
   bool fail(const failure& why);
-  bool in_doubt() const;
   bool refuse(std::string rule, std::string evidence);
   bool give_up(caf::error why);
+
+  // -- what it leaves behind -------------------------------------------------------------------
+
+  /// The device has to be probed before it can be trusted.
+  bool in_doubt() const;
+
+  /// Tells so where no stage's lease could.
+  void tell_doubt();
 
   /// Begins to count the cost of a stage.
   void enter(std::string stage);
@@ -92,6 +99,7 @@ private:
   std::vector<double> seconds_;
   caf::error broken_;
   bool reference_broke_ = false;
+  bool doubt_told_ = false; // by the lease of the stage that left it
   double cpu_before_ = 0;
 };
 
