@@ -234,7 +234,7 @@ struct session_actor_state {
       self->run_delayed(overload_pause, [this, request] { send(request); });
     else if (code == errc::cancelled && stopping)
       answer_stop(); // stays in flight: a resumed run asks again
-    else if (code == errc::provider_unreachable)
+    else if (code == errc::provider_unreachable || code == errc::device_lost)
       self->quit(reason); // so does this, and all that it would go on to ask in vain
     else
       happened(request_failed{request.id, code, describe(reason)});

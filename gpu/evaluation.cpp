@@ -107,6 +107,8 @@ caf::expected<verdict> evaluation::run() {
   attempt();
   if (interrupted_)
     attempt(); // once: whoever is killed again and again has a reason to be
+  if (in_doubt() && !doubt_told_)
+    tell_doubt();
   if (broken_)
     return broken_;
   if (!request_.confirm)
@@ -115,13 +117,13 @@ caf::expected<verdict> evaluation::run() {
 }
 
 void evaluation::attempt() {
-  worker_.reset();
+  worker_.end();
   seat_.reset();
   verdict_ = {};
   verdict_.outcome = outcome::correct;
   seconds_.clear();
   broken_ = {};
-  interrupted_ = false;
+  interrupted_ = reference_broke_ = doubt_told_ = false;
   cpu_before_ = 0;
   if (build() && meet_oracle() && warm() && check() && time()) {
     if (request_.want_profile)
@@ -172,6 +174,7 @@ bool evaluation::check() {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
+  stage_end end{*this, *held};
   enter("check");
   verdict_.correctness.emplace();
   verdict_.correctness->policy = rules_.tolerance;
@@ -196,31 +199,40 @@ bool evaluation::time() {
                                   worker_.process.get(), tag_);
     if (!quiet)
       return give_up(std::move(quiet.error()));
+    stage_end end{*this, (*quiet)->lease()};
     enter("time");
     auto& by_means = rules_.timing;
     found = by_means ? time_by_means(site_, *oracle_, *worker_.process, *by_means)
                      : race{site_, *oracle_, *worker_.process, precision()}.run();
-    interrupted_ = !found.broken.empty() && !oracle_->process().alive();
+    if (!survived(found))
+      return false;
   }
-  verdict_.stages.back().wall = found.wall;
+  return audit(found);
+}
+
+// Writes down what the race cost, and what it says of who did not get through it.
+bool evaluation::survived(race_result& found) {
+  auto& cost = verdict_.stages.back();
   auto cpu = worker_.process->cpu_seconds();
-  verdict_.stages.back().cpu = std::max(0.0, cpu - cpu_before_);
+  cost.wall = found.wall;
+  cost.cpu = std::max(0.0, cpu - cpu_before_);
   cpu_before_ = cpu;
   seconds_ = std::move(found.seconds);
-  if (!found.broken.empty())
+  reference_broke_ = !found.broken.empty();
+  interrupted_ = reference_broke_ && !oracle_->process().alive();
+  if (reference_broke_)
     return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
                                                         + found.broken));
   if (found.failed)
     return fail(*found.failed);
-  if (found.refused)
-    return refuse(found.refused->rule, found.refused->evidence);
-  return audit(found);
+  return !found.refused || refuse(found.refused->rule, found.refused->evidence);
 }
 
 bool evaluation::audit(const race_result& found) {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return give_up(std::move(held.error()));
+  stage_end end{*this, *held};
   enter("audit");
   for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
     auto* draw = found.kept[slot];
@@ -298,6 +310,7 @@ void evaluation::profile() {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return;
+  stage_end end{*this, *held};
   enter("profile");
   auto& draw = oracle_->checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
@@ -447,6 +460,32 @@ bool evaluation::fail(const failure& why) {
   verdict_.evidence = shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
                                 + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
   return false;
+}
+
+// What was killed, or killed itself, may have left a GPU in any state; an exception that is not the
+// GPU's own leaves nothing when its process ends.
+bool evaluation::in_doubt() const {
+  return verdict_.outcome == outcome::timed_out || reference_broke_
+         || (worker_.process && !worker_.process->alive())
+         || (verdict_.outcome == outcome::crashed
+             && verdict_.evidence.find("CUDA error") != std::string::npos);
+}
+
+// A stage without a lease may have used the GPU, too: importing a file can launch kernels.
+void evaluation::tell_doubt() {
+  worker_.end();
+  if (!site_.device().cuda || site_.closed())
+    return;
+  if (auto held = hold(leases_, lease_kind::shared, request_.priority))
+    held->doubt();
+}
+
+evaluation::stage_end::~stage_end() {
+  owner_.doubt_told_ = owner_.in_doubt();
+  if (owner_.doubt_told_)
+    held_.doubt();
+  if (owner_.broken_ || !owner_.verdict_.correct())
+    owner_.worker_.end();
 }
 
 bool evaluation::refuse(std::string rule, std::string evidence) {

@@ -43,12 +43,30 @@ private:
   /// Goes through the stages, with a process of its own.
   void attempt();
 
+  /// The end of a stage that has a lease: a candidate that failed ends before the lease does, and
+  /// the lease says so when that left the device in doubt.
+  class stage_end {
+  public:
+    stage_end(evaluation& owner, held_lease& held) : owner_(owner), held_(held) {
+      // nop
+    }
+
+    stage_end(stage_end&&) = delete;
+
+    ~stage_end();
+
+  private:
+    evaluation& owner_;
+    held_lease& held_;
+  };
+
   // Each stage returns true when the next one may begin.
   bool build();
   bool meet_oracle();
   bool warm();
   bool check();
   bool time();
+  bool survived(race_result& found);
   bool audit(const race_result& found);
   bool trace();
   stopping_options precision() const;
@@ -77,6 +95,14 @@ private:
   /// Sees to it that the oracle has a process.
   bool revive_oracle();
 
+  // -- what it leaves behind -------------------------------------------------------------------
+
+  /// The device has to be probed before it can be trusted.
+  bool in_doubt() const;
+
+  /// Tells so where no stage's lease could.
+  void tell_doubt();
+
   /// Begins to count the cost of a stage.
   void enter(std::string stage);
   reply call(boost::json::object request, std::span<const int> fds, double limit);
@@ -93,7 +119,9 @@ private:
   verdict verdict_;
   std::vector<double> seconds_;
   caf::error broken_;
-  bool interrupted_ = false; // somebody killed a process that was needed
+  bool interrupted_ = false;     // somebody killed a process that was needed
+  bool reference_broke_ = false;
+  bool doubt_told_ = false;      // by the lease of the stage that left it
   double cpu_before_ = 0;
 };
 

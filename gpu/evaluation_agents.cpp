@@ -33,8 +33,8 @@ public:
     return result;
   }
 
-  void release(const lease& x) override {
-    self_->send(owner_, lease_release{x.fence});
+  void release(const lease& x, bool suspect) override {
+    self_->send(owner_, lease_release{x.fence, suspect});
   }
 
 private:

@@ -185,6 +185,11 @@ void evaluation_site::close() {
     worker->kill();
 }
 
+bool evaluation_site::closed() const {
+  std::lock_guard guard{mutex_};
+  return closed_;
+}
+
 // -- tasks and verdicts -------------------------------------------------------------------
 
 void evaluation_site::add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle) {

@@ -39,8 +39,8 @@ struct site_worker {
   std::shared_ptr<void> listing; ///< takes it off the site's list
   std::unique_ptr<freezer::process> frozen;
 
-  /// Ends the process, and forgets it first.
-  void reset() {
+  /// Kills the process and waits until it is gone.
+  void end() {
     frozen.reset();
     listing.reset();
     process.reset();
@@ -67,6 +67,8 @@ public:
 
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.
   void close();
+
+  bool closed() const;
 
   verifier::verifier_process& verifier() {
     return *verifier_;

@@ -42,7 +42,7 @@ std::optional<std::uint64_t> lease_queue::push(lease_request request, time_point
   return last_ticket_;
 }
 
-std::vector<lease_queue::decision> lease_queue::decide(time_point now) {
+std::vector<lease_queue::decision> lease_queue::decide(time_point now, bool usable) {
   std::vector<decision> result;
   std::erase_if(waiting_, [&](const entry& x) {
     if (x.deadline > now)
@@ -50,7 +50,7 @@ std::vector<lease_queue::decision> lease_queue::decide(time_point now) {
     result.push_back({x.ticket, std::nullopt});
     return true;
   });
-  while (!waiting_.empty()) {
+  while (usable && !waiting_.empty()) {
     auto next = first();
     if (!may_grant(next->request.kind))
       break;

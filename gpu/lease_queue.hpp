@@ -38,7 +38,8 @@ public:
 
   /// Ends all waits that end now, in order. A request is reported once, and one whose time ran out
   /// is never granted.
-  std::vector<decision> decide(time_point now);
+  /// @param usable whether the GPU may be used: else nothing is granted
+  std::vector<decision> decide(time_point now, bool usable = true);
 
   /// Forgets a waiting request. Returns false for a ticket that does not wait.
   bool cancel(std::uint64_t ticket);

@@ -16,7 +16,8 @@ public:
   /// Waits for a lease.
   virtual caf::expected<lease> acquire(lease_kind kind, std::int32_t priority) = 0;
 
-  virtual void release(const lease& x) = 0;
+  /// @param suspect the holder's processes, which are gone, left the device in doubt
+  virtual void release(const lease& x, bool suspect) = 0;
 };
 
 /// A lease that goes back when it leaves scope.
@@ -27,7 +28,8 @@ public:
   }
 
   held_lease(held_lease&& other) noexcept
-    : source_(std::exchange(other.source_, nullptr)), lease_(other.lease_) {
+    : source_(std::exchange(other.source_, nullptr)), lease_(other.lease_),
+      suspect_(other.suspect_) {
     // nop
   }
 
@@ -35,12 +37,19 @@ public:
 
   ~held_lease() {
     if (source_ != nullptr)
-      source_->release(lease_);
+      source_->release(lease_, suspect_);
+  }
+
+  /// What was done under the lease left the device in doubt: it has to be probed before others get
+  /// it. Whoever did it must be gone when the lease goes back.
+  void doubt() {
+    suspect_ = true;
   }
 
 private:
   lease_source* source_;
   lease lease_;
+  bool suspect_ = false;
 };
 
 /// Waits for a lease and holds it.

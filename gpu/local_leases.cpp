@@ -2,33 +2,68 @@
 
 #include "messages/error.hpp"
 
+#include <thread>
+#include <utility>
+
 namespace lathe::gpu {
 
-local_leases::local_leases(std::size_t bound) : queue_(bound) {
-  // nop
+local_leases::local_leases(local_lease_options options)
+  : options_(std::move(options)), queue_(options_.bound),
+    health_(options_.device, options_.health) {
+  if (!options_.pause)
+    options_.pause = [](device_health::duration x) { std::this_thread::sleep_for(x); };
 }
 
 caf::expected<lease> local_leases::acquire(lease_kind kind, std::int32_t priority) {
   std::unique_lock guard{mutex_};
-  auto ticket = queue_.push({"", kind, priority, 0}, lease_queue::time_point::clock::now());
+  auto ticket = queue_.push({"", kind, priority, 0}, options_.now());
   if (!ticket)
     return make_error(errc::overloaded, "too many evaluations wait for the device");
-  grant();
-  granted_.wait(guard, [&] { return leases_.contains(*ticket); });
-  return leases_.extract(*ticket).mapped();
+  waiting_.insert(*ticket);
+  settle();
+  settled_.wait(guard, [&] { return answers_.contains(*ticket); });
+  return std::move(answers_.extract(*ticket).mapped());
 }
 
-void local_leases::release(const lease& x) {
-  std::lock_guard guard{mutex_};
-  if (queue_.release(x.fence))
-    grant();
+void local_leases::release(const lease& x, bool suspect) {
+  std::unique_lock guard{mutex_};
+  if (!queue_.release(x.fence))
+    return;
+  if (suspect && options_.probe && health_.doubt())
+    probe(guard);
+  settle();
 }
 
-void local_leases::grant() {
+// Until it is known whether the device can be used.
+void local_leases::probe(std::unique_lock<std::mutex>& guard) {
+  for (;;) {
+    guard.unlock();
+    auto problem = options_.probe();
+    guard.lock();
+    auto next = problem ? health_.failed(describe(problem), options_.now()) : health_.passed();
+    if (next.news && options_.tell)
+      options_.tell(*next.news);
+    if (!next.probe_in)
+      return;
+    guard.unlock();
+    options_.pause(*next.probe_in);
+    guard.lock();
+  }
+}
+
+// Answers everybody whose wait ends now.
+void local_leases::settle() {
+  if (health_.lost())
+    for (auto ticket : std::exchange(waiting_, {})) {
+      queue_.cancel(ticket);
+      answers_.emplace(ticket, health_.loss());
+    }
   // Requests have no time limit, so every decision is a lease.
-  for (auto& decision : queue_.decide(lease_queue::time_point::clock::now()))
-    leases_.emplace(decision.ticket, *decision.granted);
-  granted_.notify_all();
+  for (auto& decision : queue_.decide(options_.now(), health_.usable())) {
+    waiting_.erase(decision.ticket);
+    answers_.emplace(decision.ticket, *decision.granted);
+  }
+  settled_.notify_all();
 }
 
 } // namespace lathe::gpu

@@ -15,6 +15,20 @@ namespace {
 using device_handle = void*;
 
 constexpr int success = 0;
+constexpr int insufficient_size = 7;
+
+struct process_info { // nvmlProcessInfo_v2_t
+  unsigned pid;
+  unsigned long long bytes; // all ones: not available
+  unsigned gpu_instance;
+  unsigned compute_instance;
+};
+
+struct memory_info { // nvmlMemory_t
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
 
 class library : public nvml {
 public:
@@ -39,6 +53,10 @@ public:
                     && find("nvmlDeviceGetMinorNumber", minor_);
     if (!complete)
       return make_error(errc::environment_error, "the NVIDIA driver is too old");
+    // Both versions of the first take the same struct; the oldest drivers lack either.
+    static_cast<void>(find("nvmlDeviceGetComputeRunningProcesses_v3", running_)
+                      || find("nvmlDeviceGetComputeRunningProcesses_v2", running_));
+    static_cast<void>(find("nvmlDeviceGetMemoryInfo", memory_));
     unsigned count = 0;
     if (start() != success || count_devices(&count) != success)
       return make_error(errc::environment_error, "the NVIDIA driver does not answer; nvidia-smi "
@@ -53,7 +71,41 @@ public:
     return cards_;
   }
 
+  caf::expected<std::vector<gpu_process>> processes(std::size_t card) const override {
+    if (running_ == nullptr)
+      return make_error(errc::environment_error, "the NVIDIA driver is too old to name processes");
+    std::vector<process_info> list(64);
+    for (;;) {
+      auto count = static_cast<unsigned>(list.size());
+      auto code = running_(handles_[card], &count, list.data());
+      if (code == insufficient_size && count > 0) {
+        list.resize(2 * std::size_t{count}); // more may come meanwhile
+        continue;
+      }
+      if (code != success)
+        return silent(card);
+      list.resize(count);
+      break;
+    }
+    std::vector<gpu_process> result;
+    for (auto& x : list)
+      result.push_back({static_cast<pid_t>(x.pid), x.bytes == ~0ull ? 0 : x.bytes});
+    return result;
+  }
+
+  caf::expected<std::uint64_t> used_memory(std::size_t card) const override {
+    memory_info found{};
+    if (memory_ == nullptr || memory_(handles_[card], &found) != success)
+      return silent(card);
+    return found.used;
+  }
+
 private:
+  static caf::error silent(std::size_t card) {
+    return make_error(errc::environment_error,
+                      fmt::format("GPU {} does not answer the driver", card));
+  }
+
   template <class Function>
   bool find(const char* name, Function*& result) {
     result = reinterpret_cast<Function*>(::dlsym(handle_, name));
@@ -68,21 +120,24 @@ private:
     if (device_(index, &device) != success || name_(device, name.data(), name.size()) != success
         || uuid_(device, uuid.data(), uuid.size()) != success
         || minor_(device, &card.minor) != success)
-      return make_error(errc::environment_error,
-                        fmt::format("GPU {} does not answer the driver", index));
+      return silent(index);
     card.name = name.data();
     card.uuid = uuid.data();
     cards_.push_back(std::move(card));
+    handles_.push_back(device);
     return {};
   }
 
   void* handle_ = nullptr;
   std::vector<gpu_card> cards_;
+  std::vector<device_handle> handles_; // by index, as the cards
   int (*shut_down_)() = nullptr;
   int (*device_)(unsigned, device_handle*) = nullptr;
   int (*name_)(device_handle, char*, unsigned) = nullptr;
   int (*uuid_)(device_handle, char*, unsigned) = nullptr;
   int (*minor_)(device_handle, unsigned*) = nullptr;
+  int (*running_)(device_handle, unsigned*, process_info*) = nullptr; // may stay null
+  int (*memory_)(device_handle, memory_info*) = nullptr;              // may stay null
 };
 
 } // namespace

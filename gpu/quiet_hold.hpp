@@ -24,6 +24,11 @@ public:
   take(evaluation_site& site, lease_source& leases, task_oracle& oracle, std::int32_t priority,
        const worker_process* candidate = nullptr, const std::string& tag = {});
 
+  /// The exclusive one.
+  held_lease& lease() {
+    return lease_;
+  }
+
 private:
   quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle, const std::string& tag);
 

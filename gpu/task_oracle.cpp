@@ -104,7 +104,7 @@ caf::error task_oracle::revive() {
   if (!done.ok())
     return make_error(errc::evaluator_failed,
                       "the reference could not be started again: " + done.problem().message);
-  worker_.reset();
+  worker_.end();
   worker_ = std::move(*fresh);
   return {};
 }

@@ -1,6 +1,7 @@
 #include "runtime/evaluator.hpp"
 
 #include "actors/agent_pool.hpp"
+#include "gpu/device_probe.hpp"
 #include "gpu/evaluation_agents.hpp"
 #include "gpu/gpu_owner.hpp"
 
@@ -32,8 +33,15 @@ std::int32_t cores() {
 
 } // namespace
 
-evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site) {
-  auto owner = gpu::spawn_gpu_owner(sys, {});
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
+                          journal_actor journal, std::function<void(const device_event&)> tell) {
+  gpu::gpu_owner_options owning;
+  owning.device = site->device().name();
+  owning.journal = std::move(journal);
+  owning.tell = std::move(tell);
+  if (site->device().cuda)
+    owning.probe = gpu::spawn_device_probe(sys, [site] { return gpu::probe_device(*site); });
+  auto owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   auto configured = site->config().workers;
   auto usual = static_cast<std::int32_t>(site->usual_workers());
   auto judges = actors::spawn_agent_pool<evaluation_request, verdict>(
@@ -50,8 +58,11 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
       return gpu::spawn_recipe_runner(home, site);
     });
   return {spawn_evaluator_front(sys, preparers, judges, recipes),
-          caf::actor_cast<pool_actor>(judges), caf::actor_cast<pool_actor>(preparers),
-          caf::actor_cast<pool_actor>(recipes), site};
+          caf::actor_cast<pool_actor>(judges),
+          caf::actor_cast<pool_actor>(preparers),
+          caf::actor_cast<pool_actor>(recipes),
+          owner,
+          site};
 }
 
 evaluator_actor

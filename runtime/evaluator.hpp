@@ -1,10 +1,12 @@
 #pragma once
 
 #include "gpu/evaluation_site.hpp"
+#include "messages/device_event.hpp"
 #include "messages/interfaces.hpp"
 
 #include <caf/fwd.hpp>
 
+#include <functional>
 #include <memory>
 
 namespace lathe::runtime {
@@ -16,11 +18,14 @@ struct evaluator {
   pool_actor judges;
   pool_actor preparers;
   pool_actor recipes;
+  gpu_owner_actor owner;
   std::shared_ptr<gpu::evaluation_site> site;
 };
 
-/// Spawns the evaluator and the owner of its device.
-evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site);
+/// Spawns the evaluator and the owner of its device, whose leases go to the journal.
+/// @param tell is called with what people have to hear of the device, from any thread
+evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
+                          journal_actor journal, std::function<void(const device_event&)> tell);
 
 /// Spawns a front for any three actors that prepare, judge and run recipes; tests give fakes.
 evaluator_actor

@@ -1,7 +1,9 @@
 #include "runtime/replay.hpp"
 
 #include "actors/session_journal.hpp"
+#include "gpu/lease_log.hpp"
 #include "messages/error.hpp"
+#include "messages/event_json.hpp"
 
 #include <fmt/format.h>
 
@@ -44,6 +46,36 @@ caf::error add_texts(const actors::session_event& event, const contents& text_of
   return {};
 }
 
+template <class T>
+caf::expected<T> parse(const journal_record& record) {
+  auto result = from_json<T>(record.payload);
+  if (!result)
+    return make_error(errc::journal_failed,
+                      fmt::format("event {} ({}) does not parse: {}", record.seq, record.kind,
+                                  describe(result.error())));
+  return result;
+}
+
+caf::error add_lease(const journal_record& record, run_past& past) {
+  auto span = parse<lease_span>(record);
+  if (!span)
+    return std::move(span.error());
+  past.leases.add(*span);
+  // Whatever was wrong with a device that is used again is over, also when a run was taken up.
+  auto news = past.devices.find(span->device);
+  if (news != past.devices.end() && span->granted > news->second.time)
+    past.devices.erase(news);
+  return {};
+}
+
+caf::error add_device(const journal_record& record, run_past& past) {
+  auto news = parse<device_event>(record);
+  if (!news)
+    return std::move(news.error());
+  past.devices.insert_or_assign(news->device, device_news{*news, record.time});
+  return {};
+}
+
 } // namespace
 
 caf::expected<run_past> read_past(journal_store& journal) {
@@ -58,6 +90,16 @@ caf::expected<run_past> read_past(journal_store& journal) {
         return error;
       continue;
     }
+    if (record.kind == gpu::lease_event) {
+      if (auto error = add_lease(record, result))
+        return error;
+      continue;
+    }
+    if (record.kind == device_event::kind) {
+      if (auto error = add_device(record, result))
+        return error;
+      continue;
+    }
     auto event = actors::from_record(record);
     if (!event)
       return std::move(event.error());
@@ -65,6 +107,22 @@ caf::expected<run_past> read_past(journal_store& journal) {
     if (auto error = add_texts(*event, text_of, past))
       return error;
     past.events.push_back(std::move(*event));
+  }
+  return result;
+}
+
+caf::expected<lease_timeline> read_leases(journal_store& journal) {
+  auto records = journal.read_events();
+  if (!records)
+    return std::move(records.error());
+  lease_timeline result;
+  for (auto& record : *records) {
+    if (record.kind != gpu::lease_event)
+      continue;
+    auto span = parse<lease_span>(record);
+    if (!span)
+      return std::move(span.error());
+    result.add(*span);
   }
   return result;
 }

@@ -136,6 +136,18 @@ boost::json::value json_of(const timing& x) {
           {"samples", x.samples},              {"blocks", x.blocks}};
 }
 
+boost::json::value json_of(const device_time& x) {
+  return {{"device", x.device},
+          {"seconds", x.wall},
+          {"exclusive_seconds", x.exclusive},
+          {"shared_seconds", x.shared},
+          {"idle_seconds", x.idle()},
+          {"leases", x.leases},
+          {"exclusive_leases", x.exclusive_leases},
+          {"median_exclusive_seconds", x.median_exclusive},
+          {"longest_exclusive_seconds", x.longest_exclusive}};
+}
+
 } // namespace
 
 std::string format_ms(double seconds) {
@@ -185,8 +197,17 @@ std::string format_result(const session_result& x, const std::string& best_file)
   return text;
 }
 
+std::string format_device(const device_time& x) {
+  auto share = [&](double seconds) { return x.wall > 0 ? 100 * seconds / x.wall : 0; };
+  return fmt::format("{}  exclusive {:.0f} % · shared {:.0f} % · idle {:.0f} % of {:.0f} s · {}, "
+                     "median {:.2f} s",
+                     x.device, share(x.exclusive), share(x.shared), share(x.idle()), x.wall,
+                     plural(x.exclusive_leases, "exclusive lease"), x.median_exclusive);
+}
+
 std::string format_report(const std::string& run_name, const std::string& topology_name,
-                          const std::vector<session_result>& results) {
+                          const std::vector<session_result>& results,
+                          const std::vector<device_time>& devices) {
   auto text = fmt::format("# Run {}: topology {}\n\n", run_name, topology_name);
   text += "| task | best | how | tried | right | wrong | refused | queries | USD |\n";
   text += "|---|---|---|---|---|---|---|---|---|\n";
@@ -201,6 +222,9 @@ std::string format_report(const std::string& run_name, const std::string& topolo
   }
   text += "\nSpeed-ups are against PyTorch eager, timed in the same lease in alternating blocks; the "
           "interval is 95 %.\n\n";
+  for (auto& x : devices)
+    text += fmt::format("- {}\n", format_device(x));
+  text += devices.empty() ? "" : "\n";
   for (auto& x : results)
     text += session_section(x);
   return text;
@@ -220,7 +244,8 @@ std::string format_best_file(const session_result& x) {
   return header + x.best_source;
 }
 
-std::string format_json(const std::string& run_name, const std::vector<session_result>& results) {
+std::string format_json(const std::string& run_name, const std::vector<session_result>& results,
+                        const std::vector<device_time>& devices) {
   boost::json::array sessions;
   for (auto& x : results) {
     boost::json::array rows;
@@ -255,7 +280,11 @@ std::string format_json(const std::string& run_name, const std::vector<session_r
                         {"usd", s.cost.usd},
                         {"candidates", std::move(rows)}});
   }
-  return boost::json::serialize(boost::json::value{{"run", run_name}, {"sessions", std::move(sessions)}});
+  boost::json::array times;
+  for (auto& x : devices)
+    times.push_back(json_of(x));
+  return boost::json::serialize(boost::json::value{
+    {"run", run_name}, {"sessions", std::move(sessions)}, {"devices", std::move(times)}});
 }
 
 } // namespace lathe::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/lease_timeline.hpp"
 #include "runtime/session_result.hpp"
 
 #include <string>
@@ -23,15 +24,20 @@ std::string format_taste(const verdict& x);
 /// Returns a session's result in a few lines for the terminal.
 std::string format_result(const session_result& x, const std::string& best_file);
 
+/// Returns what a device's time went to in one line: "cuda:0  exclusive 38 % · shared 41 % · ...".
+std::string format_device(const device_time& x);
+
 /// Returns the run's report in Markdown.
 std::string format_report(const std::string& run_name, const std::string& topology_name,
-                          const std::vector<session_result>& results);
+                          const std::vector<session_result>& results,
+                          const std::vector<device_time>& devices = {});
 
 /// Returns the best candidate as a file that people use: its source under a header that says what
 /// was proven, how and where.
 std::string format_best_file(const session_result& x);
 
 /// Returns all results as one JSON document with stable keys.
-std::string format_json(const std::string& run_name, const std::vector<session_result>& results);
+std::string format_json(const std::string& run_name, const std::vector<session_result>& results,
+                        const std::vector<device_time>& devices = {});
 
 } // namespace lathe::runtime

@@ -1,6 +1,7 @@
 #include "runtime/run.hpp"
 
 #include "actors/session.hpp"
+#include "gpu/device_health.hpp"
 #include "llm_clients/gateway.hpp"
 #include "messages/error.hpp"
 #include "messages/registration.hpp"
@@ -32,6 +33,7 @@ using clock = std::chrono::steady_clock;
 
 // What is paid for has timeouts of its own; this is for a session that is lost.
 constexpr auto stop_patience = std::chrono::hours{1};
+constexpr auto journal_patience = std::chrono::seconds{10};
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -80,7 +82,8 @@ public:
     if (!site)
       return std::move(site.error());
     journal_ = spawn_journal(system_, std::move(*store));
-    evaluator_ = spawn_evaluator(system_, std::move(*site));
+    evaluator_ = spawn_evaluator(system_, std::move(*site), journal_,
+                                 [this](const device_event& x) { warn(x); });
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;
@@ -152,6 +155,20 @@ public:
     return list;
   }
 
+  std::vector<device_time> devices() override {
+    // The owner answers behind all releases that were sent to it, the journal behind their spans.
+    caf::scoped_actor self{system_};
+    self->request(evaluator_.owner, journal_patience, lease_release{})
+      .receive([] {}, [](const caf::error&) {});
+    self->request(journal_, journal_patience, flush_atom_v)
+      .receive([] {}, [](const caf::error&) {});
+    auto store = journal_store::open_read_only(directory_.paths().journal());
+    if (!store)
+      return {};
+    auto leases = read_leases(*store);
+    return leases ? leases->devices() : std::vector<device_time>{};
+  }
+
   std::optional<caf::error> failure() override {
     std::lock_guard guard{mutex_};
     return failure_;
@@ -200,6 +217,11 @@ private:
     note(name, std::move(result));
   }
 
+  void warn(const device_event& x) {
+    if (options_.warn)
+      options_.warn(fmt::format("{}  {}", format_clock(elapsed()), gpu::in_words(x)));
+  }
+
   void note(const session_id& name, session_result result) {
     std::lock_guard guard{mutex_};
     results_[name] = std::move(result);
@@ -221,14 +243,19 @@ private:
     if (!reason || reason == caf::exit_reason::kill || reason == caf::exit_reason::unreachable)
       return;
     if (reason == errc::provider_unreachable)
-      return give_up(make_error(errc::provider_unreachable,
-                                fmt::format("{}; when it can be reached, go on with: "
-                                            "lathe run --resume {}",
-                                            describe(reason), directory_.paths().root.string())));
+      return give_up(until(errc::provider_unreachable, "it can be reached", reason));
+    if (reason == errc::device_lost)
+      return give_up(until(errc::device_lost, "it works again", reason));
     give_up(reason.category() == caf::type_id_v<errc>
               ? reason
               : make_error(errc::journal_failed,
                            "session " + name + " broke: " + caf::to_string(reason)));
+  }
+
+  caf::error until(errc code, std::string_view mended, const caf::error& reason) const {
+    return make_error(code,
+                      fmt::format("{}; when {}, go on with: lathe run --resume {}",
+                                  describe(reason), mended, directory_.paths().root.string()));
   }
 
   void give_up(caf::error reason) {

@@ -3,6 +3,7 @@
 #include "gpu/evaluation_site.hpp"
 #include "messages/topology.hpp"
 #include "runtime/journal/run_directory.hpp"
+#include "runtime/lease_timeline.hpp"
 #include "runtime/session_result.hpp"
 
 #include <caf/expected.hpp>
@@ -23,6 +24,8 @@ struct run_options {
   std::uint64_t seed = 0;         ///< of the jitter between LLM attempts
   /// Called with a line for each event that people should see; from any thread.
   std::function<void(const std::string& line)> tell;
+  /// Called with a line that people should see on any display: a GPU is in quarantine, say.
+  std::function<void(const std::string& line)> warn;
 };
 
 /// A run on this node: many sessions, the pools of agents that they share, evaluator, gateway and
@@ -49,6 +52,9 @@ public:
   virtual std::vector<session_status> status() = 0;
   virtual std::vector<pool_status> pools() = 0;
   virtual std::vector<session_result> results() = 0;
+
+  /// What the devices' time went to, as far as the journal knows; earlier parts of the run count.
+  virtual std::vector<device_time> devices() = 0;
 
   /// Why the run cannot go on, if it cannot: the journal's disk is full, say.
   virtual std::optional<caf::error> failure() = 0;

@@ -102,6 +102,8 @@ class Cuda(Cpu):
 
     def facts(self) -> dict[str, Any]:
         found = torch.cuda.get_device_properties(self.device)
+        if torch.ones(1000, device=self.device).sum().item() != 1000:
+            raise RuntimeError("the GPU computes wrong results")
         return {"gpu": found.name, "multiprocessors": found.multi_processor_count,
                 "memory": found.total_memory, "l2_bytes": found.L2_cache_size,
                 "capability": f"{found.major}.{found.minor}", "cuda": torch.version.cuda or ""}

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -22,7 +24,7 @@ process_stat parse_stat(std::string_view line) {
   std::istringstream fields{std::string{line.substr(name_end + 1)}};
   std::string skipped;
   process_stat result;
-  fields >> skipped >> skipped >> result.group;
+  fields >> result.state >> skipped >> result.group;
   for (int field = 6; field < 14; ++field)
     fields >> skipped;
   double ticks = 0;
@@ -52,6 +54,17 @@ void for_each_process(pid_t group, Visit visit) {
 }
 
 } // namespace
+
+std::optional<pid_t> live_group(pid_t pid) {
+  std::ifstream file{fs::path{"/proc"} / std::to_string(pid) / "stat"};
+  std::string line;
+  if (!std::getline(file, line)) // gone, or hidden (hidepid)
+    return ::kill(pid, 0) != 0 && errno == EPERM ? std::optional<pid_t>{0} : std::nullopt;
+  auto stat = parse_stat(line);
+  if (stat.group == 0 || stat.state == 'Z' || stat.state == 'X')
+    return std::nullopt;
+  return stat.group;
+}
 
 double group_cpu_seconds(pid_t group) {
   double sum = 0;

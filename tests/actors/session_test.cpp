@@ -157,6 +157,20 @@ TEST_F(session_actor_test, a_model_that_nobody_serves_ends_the_session_and_stays
   EXPECT_EQ(count("session_ended"), 0u);
 }
 
+TEST_F(session_actor_test, a_lost_device_ends_the_session_and_the_candidate_stays_in_flight) {
+  world.judge = [](const evaluation_request&) -> caf::result<verdict> {
+    return make_error(errc::device_lost, "cuda:0 did not recover");
+  };
+  auto session = spawn(fresh_options(test::small_topology()));
+  self->monitor(session);
+  self->send(session, start_atom_v);
+  caf::error reason;
+  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
+  EXPECT_EQ(reason, errc::device_lost);
+  EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
+  EXPECT_EQ(count("session_ended"), 0u);
+}
+
 TEST_F(session_actor_test, an_overloaded_peer_is_asked_again_and_nothing_is_lost) {
   std::atomic<int> refusals{3};
   world.judge = [&](const evaluation_request&) -> caf::result<verdict> {

@@ -1,8 +1,11 @@
 """A run of recipes alone, from a task file to a faster model that is ready to use."""
 
+import json
+import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 import unittest
 
 from lathe_case import DONE, NOT_BETTER, Journal, LatheCase
@@ -42,9 +45,11 @@ class Recipes(LatheCase):
         self.check_journal(Journal(run))
         self.check_status()
         self.check_that_a_finished_run_stays_as_it_is()
+        self.check_that_status_tells_of_a_lost_device()
 
     def check_report(self, report: str) -> None:
-        for part in ("## conv", "proof: fp32 class", "measured again after the search", "| recipe"):
+        for part in ("## conv", "proof: fp32 class", "measured again after the search", "| recipe",
+                     "- cpu  exclusive "):
             self.assertIn(part, report)
 
     def check_best(self) -> None:
@@ -59,12 +64,32 @@ class Recipes(LatheCase):
         self.assertEqual(journal.count("session_ended"), 1)
         self.assertEqual(journal.count("llm_exchange"), 0)
         self.assertGreaterEqual(journal.count("verdict_received"), 2)
+        self.check_leases(journal)
+
+    def check_leases(self, journal: Journal) -> None:
+        """Every lease has one span, and no exclusive one overlaps another lease."""
+        spans = sorted(journal.payloads("lease"), key=lambda x: x["fence"])
+        self.assertEqual([x["fence"] for x in spans], list(range(1, len(spans) + 1)))
+        self.assertIn("exclusive", {x["kind"] for x in spans})
+        for x in spans:
+            self.assertLessEqual(x["asked"], x["granted"])
+            self.assertLessEqual(x["granted"], x["released"])
+            if x["kind"] == "exclusive":
+                for y in spans:
+                    self.assertTrue(x is y or y["released"] <= x["granted"]
+                                    or x["released"] <= y["granted"], (x, y))
 
     def check_status(self) -> None:
         shown = self.lathe("status", "runs/r")
         self.assert_code(shown, DONE)
         self.assertIn("conv", shown.out)
-        (session,) = self.lathe("status", "runs/r", "--json").json["sessions"]
+        self.assertRegex(shown.out, r"cpu  exclusive \d+ % · shared \d+ % · idle \d+ % of \d+ s · \d+ "
+                                    r"exclusive leases, median \d+\.\d\d s")
+        found = self.lathe("status", "runs/r", "--json").json
+        (device,) = found["devices"]
+        self.assertEqual(device["device"], "cpu")
+        self.assertGreater(device["median_exclusive_seconds"], 0)
+        (session,) = found["sessions"]
         self.assertEqual((session["task"], session["state"]), ("conv", "done"))
         self.assertGreater(session["low"], 1)
         self.assertEqual(session["queries"], 0)
@@ -75,6 +100,17 @@ class Recipes(LatheCase):
         ended = self.lathe("run", "--resume", "runs/r", "--json")
         self.assert_code(ended, DONE)
         self.assertEqual(journal.query("select * from event"), before)
+
+    def check_that_status_tells_of_a_lost_device(self) -> None:
+        connection = sqlite3.connect(self.folder / "runs/r/journal.sqlite")
+        with connection:
+            news = {"device": "cpu", "state": "lost", "reason": "no context"}
+            connection.execute("insert into event (time, session, kind, payload) values (?, '', 'device', ?)",
+                               (time.time(), json.dumps(news)))
+        connection.close()
+        shown = self.lathe("status", "runs/r")
+        self.assert_code(shown, DONE)
+        self.assertIn("cpu is lost: no context", shown.out)
 
     def test_a_run_without_a_win_ends_with_1(self) -> None:
         task = self.write("plain.py", TASK)

@@ -17,6 +17,14 @@ public:
     return cards_;
   }
 
+  caf::expected<std::vector<gpu_process>> processes(std::size_t) const override {
+    return std::vector<gpu_process>{};
+  }
+
+  caf::expected<std::uint64_t> used_memory(std::size_t) const override {
+    return std::uint64_t{0};
+  }
+
 private:
   std::vector<gpu_card> cards_ = {{"first", "GPU-a", 0}, {"second", "GPU-b", 7}};
 };

@@ -1,13 +1,8 @@
 #include "gpu/gpu_owner.hpp"
 
-#include "messages/error.hpp"
+#include "tests/gpu/owner_peers.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/init_global_meta_objects.hpp>
-#include <caf/scheduler/test_coordinator.hpp>
-#include <caf/send.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,8 +34,7 @@ caf::behavior run_asker(caf::event_based_actor* self, gpu_owner_actor owner, ans
   };
 }
 
-// Owns scheduler and clock: nothing happens but by `run` and `pass`.
-class gpu_owner : public testing::Test {
+class gpu_owner : public test::owner_world {
 protected:
   struct asker {
     caf::actor self;
@@ -51,22 +45,17 @@ protected:
     }
   };
 
-  struct config : caf::actor_system_config {
-    config() {
-      set("caf.scheduler.policy", "testing");
-    }
-  };
-
-  static void SetUpTestSuite() {
-    caf::init_global_meta_objects<caf::id_block::lathe>();
-    caf::core::init_global_meta_objects();
+  gpu_owner() {
+    auto owning = options();
+    owning.queue_bound = 2;
+    owning.tell = [this](const device_event& x) { told.push_back(gpu::in_words(x)); };
+    owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   }
 
   void TearDown() override {
-    caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
     for (auto& x : askers)
       caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
-    run();
+    owner_world::TearDown();
   }
 
   asker make_asker() {
@@ -81,8 +70,8 @@ protected:
     run();
   }
 
-  void release(const asker& x) {
-    caf::anon_send(x.self, lease_release{x.got->leases.back().fence});
+  void release(const asker& x, bool suspect = false) {
+    caf::anon_send(x.self, lease_release{x.got->leases.back().fence, suspect});
     run();
   }
 
@@ -91,23 +80,18 @@ protected:
     run();
   }
 
-  void run() {
-    scheduler().run();
-  }
-
-  void pass(caf::timespan time) {
-    scheduler().advance_time(time);
+  void probe_passes() {
+    answer_probe();
     run();
   }
 
-  caf::scheduler::test_coordinator& scheduler() {
-    return dynamic_cast<caf::scheduler::test_coordinator&>(sys.scheduler());
+  void probe_fails() {
+    answer_probe("no context");
+    run();
   }
 
-  config cfg;
-  caf::actor_system sys{cfg};
-  gpu_owner_actor owner = gpu::spawn_gpu_owner(sys, {.device = "cpu", .queue_bound = 2});
   std::vector<caf::actor> askers;
+  std::vector<std::string> told;
 };
 
 constexpr auto shared = lease_kind::shared;
@@ -147,6 +131,8 @@ TEST_F(gpu_owner, a_dead_holder_gives_all_its_leases_back) {
   ask(next, exclusive);
   ASSERT_EQ(next.leases(), 0u);
   kill(holder);
+  EXPECT_EQ(next.leases(), 0u) << "nobody knows what its processes did last";
+  probe_passes();
   EXPECT_EQ(next.leases(), 1u);
 }
 
@@ -202,6 +188,163 @@ TEST_F(gpu_owner, a_request_without_a_sender_holds_nothing) {
   auto next = make_asker();
   caf::anon_send(owner, lease_request{"session", exclusive});
   ask(next, exclusive);
+  EXPECT_EQ(next.leases(), 1u);
+}
+
+TEST_F(gpu_owner, each_lease_that_ends_is_journaled) {
+  auto first = make_asker();
+  auto second = make_asker();
+  ask(first, exclusive);
+  pass(2s);
+  ask(second, shared);
+  pass(1s);
+  EXPECT_TRUE(written->spans().empty()) << "it has not ended yet";
+  release(first);
+  release(first);
+  pass(4s);
+  kill(second);
+  auto got = written->spans();
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(written->all.front().session, "session");
+  EXPECT_EQ(got[0].device, "cpu");
+  EXPECT_EQ(got[0].kind, exclusive);
+  EXPECT_NEAR(got[0].released - got[0].granted, 3, 1e-6);
+  EXPECT_FALSE(got[0].reclaimed);
+  EXPECT_NEAR(got[1].granted - got[1].asked, 1, 1e-6);
+  EXPECT_NEAR(got[1].released - got[1].granted, 4, 1e-6);
+  EXPECT_TRUE(got[1].reclaimed) << "its holder died";
+}
+
+TEST_F(gpu_owner, a_wait_without_a_lease_is_no_span) {
+  auto holder = make_asker();
+  auto late = make_asker();
+  ask(holder, exclusive);
+  ask(late, exclusive, 500);
+  pass(500ms);
+  release(holder);
+  EXPECT_EQ(written->spans().size(), 1u);
+}
+
+TEST_F(gpu_owner, a_suspect_lease_has_the_device_probed_before_anybody_gets_it) {
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  ask(next, exclusive);
+  release(holder, true);
+  EXPECT_EQ(next.leases(), 0u);
+  ASSERT_EQ(probes->waiting, 1u);
+  probe_passes();
+  EXPECT_EQ(next.leases(), 1u);
+  EXPECT_TRUE(written->news().empty()) << "it was a false alarm";
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(gpu_owner, a_device_that_fails_its_probe_is_in_quarantine_until_one_succeeds) {
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  release(holder, true);
+  probe_fails();
+  ask(next, shared);
+  EXPECT_THAT(written->news(), testing::ElementsAre("quarantined"));
+  EXPECT_EQ(probes->waiting, 0u);
+  pass(999ms);
+  EXPECT_EQ(probes->waiting, 0u);
+  pass(1ms);
+  ASSERT_EQ(probes->waiting, 1u);
+  probe_fails();
+  pass(1999ms);
+  EXPECT_EQ(probes->waiting, 0u) << "pauses double";
+  pass(1ms);
+  ASSERT_EQ(probes->waiting, 1u);
+  EXPECT_EQ(next.leases(), 0u);
+  probe_passes();
+  EXPECT_EQ(next.leases(), 1u);
+  EXPECT_THAT(written->news(), testing::ElementsAre("quarantined", "recovered"));
+  EXPECT_THAT(told, testing::ElementsAre("cpu is in quarantine and probed again until it recovers: "
+                                         "no context",
+                                         "cpu has recovered"));
+}
+
+TEST_F(gpu_owner, requests_time_out_in_quarantine_too) {
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  release(holder, true);
+  ask(next, shared, 500);
+  pass(500ms);
+  EXPECT_THAT(next.got->errors, testing::ElementsAre("no lease on cpu within 500 ms"));
+}
+
+TEST_F(gpu_owner, a_doubt_that_comes_while_a_probe_runs_is_probed_for_too) {
+  auto first = make_asker();
+  auto second = make_asker();
+  auto next = make_asker();
+  ask(first, shared);
+  ask(second, shared);
+  release(first, true);
+  release(second, true);
+  ask(next, shared);
+  ASSERT_EQ(probes->waiting, 1u) << "one at a time";
+  probe_passes();
+  pass(1ms);
+  EXPECT_EQ(next.leases(), 0u) << "that probe began before the second doubt";
+  ASSERT_EQ(probes->waiting, 1u);
+  probe_passes();
+  EXPECT_EQ(next.leases(), 1u);
+}
+
+TEST_F(gpu_owner, a_lost_device_fails_all_requests_at_once) {
+  auto holder = make_asker();
+  auto waiter = make_asker();
+  auto late = make_asker();
+  ask(holder, exclusive);
+  release(holder, true);
+  ask(waiter, exclusive);
+  while (written->news().empty() || written->news().back() != "lost") {
+    ASSERT_EQ(probes->waiting, 1u);
+    ASSERT_TRUE(waiter.got->errors.empty());
+    probe_fails();
+    pass(1min);
+  }
+  ask(late, shared);
+  constexpr auto sentence = "cpu did not recover within 10 min from what ran on it: no context";
+  EXPECT_THAT(waiter.got->errors, testing::ElementsAre(sentence));
+  EXPECT_THAT(late.got->errors, testing::ElementsAre(sentence));
+  EXPECT_EQ(probes->waiting, 0u);
+  EXPECT_THAT(written->news(), testing::ElementsAre("quarantined", "lost"));
+}
+
+TEST_F(gpu_owner, a_probe_that_is_cancelled_is_nobodys_news) {
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  release(holder, true);
+  ask(next, shared);
+  answer_probe("cancelled");
+  pass(1h);
+  EXPECT_TRUE(written->news().empty());
+  EXPECT_EQ(next.leases(), 0u) << "the run stops";
+}
+
+TEST_F(gpu_owner, a_stale_fence_leaves_nothing_in_doubt) {
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  release(holder);
+  release(holder, true);
+  ask(next, exclusive);
+  EXPECT_EQ(probes->waiting, 0u);
+  EXPECT_EQ(next.leases(), 1u);
+}
+
+TEST_F(gpu_owner, where_there_is_nothing_to_probe_no_doubt_counts) {
+  owner = gpu::spawn_gpu_owner(sys, {});
+  auto holder = make_asker();
+  auto next = make_asker();
+  ask(holder, exclusive);
+  ask(next, exclusive);
+  release(holder, true);
   EXPECT_EQ(next.leases(), 1u);
 }
 

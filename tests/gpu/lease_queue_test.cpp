@@ -401,3 +401,14 @@ TEST(lease_queue, keeps_its_rules_through_random_histories) {
     EXPECT_GT(history.expired(), 500);
   }
 }
+
+TEST(lease_queue, nothing_is_granted_on_a_gpu_that_must_not_be_used) {
+  lease_queue queue{8};
+  queue.push(shared, start);
+  queue.push(impatient(500), start);
+  EXPECT_TRUE(queue.decide(start, false).empty());
+  auto ended = queue.decide(start + 1s, false);
+  ASSERT_EQ(ended.size(), 1u) << "time limits go on";
+  EXPECT_FALSE(ended[0].granted);
+  EXPECT_EQ(queue.decide(start + 1s).size(), 1u);
+}

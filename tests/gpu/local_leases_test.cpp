@@ -72,8 +72,58 @@ TEST(local_leases, a_stale_lease_gives_nothing_back) {
 }
 
 TEST(local_leases, more_than_the_bound_are_not_kept_waiting) {
-  local_leases none{0};
+  local_leases none{{.bound = 0}};
   auto refused = none.acquire(lease_kind::shared, 0);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), errc::overloaded);
+}
+
+TEST(local_leases, a_device_in_doubt_is_probed_before_anybody_gets_it) {
+  std::vector<std::string> happened;
+  gpu::local_lease_options options;
+  options.device = "cuda:0";
+  options.probe = [&] {
+    happened.push_back("probe");
+    return happened.size() < 6 ? make_error(errc::environment_error, "no context") : caf::error{};
+  };
+  options.pause = [&](gpu::device_health::duration x) {
+    happened.push_back(std::to_string(x.count()));
+  };
+  options.tell = [&](const device_event& x) { happened.push_back(to_string(x.state)); };
+  local_leases leases{options};
+  {
+    auto held = gpu::hold(leases, lease_kind::exclusive, 0);
+    ASSERT_TRUE(held);
+    held->doubt();
+    EXPECT_TRUE(happened.empty());
+  }
+  EXPECT_EQ(happened, (std::vector<std::string>{"probe", "quarantined", "1000", "probe", "2000",
+                                                "probe", "recovered"}));
+  EXPECT_TRUE(leases.acquire(lease_kind::exclusive, 0));
+}
+
+TEST(local_leases, on_a_lost_device_nobody_waits) {
+  auto now = gpu::device_health::time_point{} + std::chrono::hours{1};
+  gpu::local_lease_options options;
+  options.device = "cuda:0";
+  options.probe = [] { return make_error(errc::environment_error, "no context"); };
+  options.now = [&] { return now; };
+  options.pause = [&](gpu::device_health::duration x) { now += x; };
+  local_leases leases{options};
+  auto held = leases.acquire(lease_kind::shared, 0);
+  ASSERT_TRUE(held);
+  leases.release(*held, true);
+  auto refused = leases.acquire(lease_kind::shared, 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), errc::device_lost);
+  EXPECT_EQ(describe(refused.error()), "cuda:0 did not recover within 10 min from what ran on it: "
+                                       "no context");
+}
+
+TEST(local_leases, where_there_is_nothing_to_probe_no_doubt_counts) {
+  local_leases leases;
+  auto held = leases.acquire(lease_kind::exclusive, 0);
+  ASSERT_TRUE(held);
+  leases.release(*held, true);
+  EXPECT_TRUE(leases.acquire(lease_kind::exclusive, 0));
 }

@@ -118,6 +118,15 @@ TEST(report, the_markdown_shows_every_candidate_and_keeps_its_table_whole) {
   EXPECT_THAT(text, HasSubstr("measured again after the search"));
 }
 
+TEST(report, a_device_has_one_line_of_what_its_time_went_to) {
+  device_time x{"cuda:0", 312, 118.6, 127.9, 400, 90, 0.412, 3.1};
+  constexpr auto line = "cuda:0  exclusive 38 % · shared 41 % · idle 21 % of 312 s · 90 exclusive "
+                        "leases, median 0.41 s";
+  EXPECT_EQ(format_device(x), line);
+  EXPECT_THAT(format_report("demo", "pike-b", {}, {x}), HasSubstr(line));
+  EXPECT_THAT(format_json("demo", {}, {x}), HasSubstr(R"("exclusive_leases":90)"));
+}
+
 TEST(report, the_best_file_is_the_source_under_its_proof) {
   auto text = format_best_file(finished(won(3.41, 3.38, 3.45)));
   EXPECT_THAT(text, HasSubstr("# attention: 3.41x [3.38, 3.45]"));

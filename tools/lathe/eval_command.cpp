@@ -147,6 +147,7 @@ int evaluate(const eval_arguments& x) {
   given->work.judges = judges_for(x);
   given->work.repeats = x.repeats;
   given->work.jobs = x.jobs > 0 ? x.jobs : (*site)->usual_workers();
+  given->work.warn = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   verdict_table table{given->work, (*site)->describe()};
   auto tell = [&](const judging::row& row) {
     if (!x.prints_json())

@@ -185,11 +185,12 @@ int exit_code_of(const std::vector<runtime::session_result>& results) {
 int report(runtime::run& work, const runtime::run_paths& paths, const run_arguments& x, bool over) {
   auto results = work.results();
   auto name = paths.root.filename().string();
-  auto text = runtime::format_report(name, work.plan().name, results);
+  auto devices = work.devices();
+  auto text = runtime::format_report(name, work.plan().name, results, devices);
   if (auto written = runtime::write_atomically(paths.report(), text); !written)
     return fail(written.error());
   if (x.json) {
-    fmt::print("{}\n", runtime::format_json(name, results));
+    fmt::print("{}\n", runtime::format_json(name, results, devices));
   } else {
     for (auto& result : results)
       fmt::print("{}", runtime::format_result(result, paths.best(result.status.name).string()));
@@ -248,6 +249,7 @@ int run_tasks(run_arguments x) {
   options.paths = home.site;
   options.seed = std::random_device{}();
   options.tell = [&](const std::string& line) { display.tell(line); };
+  options.warn = [&](const std::string& line) { display.warn(line); };
   auto work = runtime::run::start(std::move(*directory), std::move(options));
   if (!work)
     return fail(work.error());

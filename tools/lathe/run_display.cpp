@@ -23,6 +23,11 @@ void run_display::tell(const std::string& line) {
   say(line);
 }
 
+void run_display::warn(const std::string& line) {
+  if (!quiet_)
+    say(line);
+}
+
 void run_display::say(const std::string& line) {
   std::lock_guard guard{mutex_};
   erase();

@@ -16,6 +16,9 @@ public:
   /// Takes a line for an event. From any thread.
   void tell(const std::string& line);
 
+  /// Takes a line that people should see on any display. From any thread.
+  void warn(const std::string& line);
+
   /// Redraws the table, at most a few times a second.
   void redraw(runtime::run& work);
 

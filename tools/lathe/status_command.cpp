@@ -1,3 +1,4 @@
+#include "gpu/device_health.hpp"
 #include "messages/error.hpp"
 #include "runtime/journal/run_directory.hpp"
 #include "runtime/progress.hpp"
@@ -40,8 +41,9 @@ int show(const std::string& run, bool json) {
     results.push_back(runtime::make_result(state));
     view.sessions.push_back(results.back().status);
   }
+  auto devices = past->leases.devices();
   if (json) {
-    fmt::print("{}\n", runtime::format_json(paths.root.filename().string(), results));
+    fmt::print("{}\n", runtime::format_json(paths.root.filename().string(), results, devices));
     return done;
   }
   auto lines = runtime::format_table(view, false);
@@ -49,6 +51,11 @@ int show(const std::string& run, bool json) {
   fmt::print("{}\n\n", fmt::join(lines, "\n"));
   for (auto& x : results)
     fmt::print("{}", runtime::format_result(x, paths.best(x.status.name).string()));
+  for (auto& x : devices)
+    fmt::print("\n{}\n", runtime::format_device(x));
+  for (auto& [name, news] : past->devices)
+    if (news.event.state != device_state::recovered)
+      fmt::print("\n{}\n", gpu::in_words(news.event));
   if (auto process = runtime::working_process(paths))
     fmt::print("\nlive: process {}, {} so far\n", *process, runtime::format_clock(view.elapsed));
   else if (std::any_of(results.begin(), results.end(), [](auto& x) { return !x.status.finished; }))

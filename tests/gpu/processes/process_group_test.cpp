@@ -11,6 +11,7 @@ namespace lathe::gpu::testing {
 
 TEST(process_group, a_process_may_have_any_name) {
   auto stat = parse_stat("12 (a) b (c) S 1 34 34 0 -1 4194560 1 2 3 4 100 50 30 20 20 0 1 0 99");
+  EXPECT_EQ(stat.state, 'S');
   EXPECT_EQ(stat.group, 34);
   EXPECT_DOUBLE_EQ(stat.cpu_seconds, 200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)));
 }
@@ -18,6 +19,18 @@ TEST(process_group, a_process_may_have_any_name) {
 TEST(process_group, a_line_that_is_none_belongs_to_no_group) {
   EXPECT_EQ(parse_stat("").group, 0);
   EXPECT_EQ(parse_stat("12 (x)").group, 0);
+}
+
+TEST(process_group, a_process_that_only_waits_to_be_reaped_is_not_alive) {
+  EXPECT_EQ(live_group(::getpid()), ::getpgrp());
+  auto child = ::fork();
+  if (child == 0)
+    ::_exit(0);
+  siginfo_t ended{};
+  ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+  EXPECT_FALSE(live_group(child)) << "a zombie";
+  ::waitpid(child, nullptr, 0);
+  EXPECT_FALSE(live_group(child));
 }
 
 TEST(process_group, counts_the_time_of_all_members) {

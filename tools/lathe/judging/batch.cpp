@@ -1,5 +1,6 @@
 #include "tools/lathe/judging/batch.hpp"
 
+#include "gpu/device_probe.hpp"
 #include "gpu/evaluation.hpp"
 #include "gpu/local_leases.hpp"
 #include "gpu/task_preparation.hpp"
@@ -98,6 +99,16 @@ private:
   task_profile profile_;
 };
 
+gpu::local_lease_options lease_options(const batch& work, gpu::evaluation_site& site) {
+  gpu::local_lease_options result;
+  result.device = site.device().name();
+  if (site.device().cuda)
+    result.probe = [&site] { return gpu::probe_device(site); };
+  if (work.warn)
+    result.tell = [&work](const device_event& x) { work.warn(gpu::in_words(x)); };
+  return result;
+}
+
 // One verdict to be had.
 struct job {
   std::size_t entry = 0;
@@ -109,7 +120,7 @@ class workshop {
 public:
   workshop(const batch& work, gpu::evaluation_site& site,
            const std::function<void(const row&)>& tell)
-    : work_(work), site_(site), tell_(tell) {
+    : work_(work), site_(site), tell_(tell), leases_(lease_options(work, site)) {
     for (auto& x : work.entries)
       rows_.push_back({work.tasks[x.task].path, x.candidate, x.name, {}});
     for (auto& row : rows_)

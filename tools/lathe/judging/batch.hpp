@@ -24,6 +24,8 @@ struct batch {
   std::vector<gpu::judge_rules> judges; ///< at least one
   std::size_t repeats = 1;              ///< verdicts of each judge on each candidate
   std::size_t jobs = 1; ///< candidates that are built and checked at once; timed is one
+  /// Called with what people have to hear of the device: it is in quarantine, say. From any thread.
+  std::function<void(const std::string& line)> warn = {};
 };
 
 /// Judges them all, with one oracle a task and judge, which is gone when its candidates are done.
