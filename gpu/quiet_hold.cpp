@@ -1,6 +1,5 @@
 #include "gpu/quiet_hold.hpp"
 
-#include "gpu/processes/process_group.hpp"
 #include "messages/error.hpp"
 
 #include <chrono>
@@ -35,10 +34,7 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, task_oracle& oracl
     auto lease = hold(leases, lease_kind::exclusive, priority);
     if (!lease)
       return std::move(lease.error());
-    std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease), site, oracle, tag)};
-    pin_group(oracle.process().group(), site.timing_cpus());
-    if (candidate != nullptr)
-      pin_group(candidate->group(), site.timing_cpus());
+    std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease), site, oracle, candidate, tag)};
     auto broken = false;
     if (!site.device().cuda || is_quiet(oracle, broken))
       return result;
@@ -51,10 +47,12 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, task_oracle& oracl
 }
 
 quiet_hold::quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle,
-                       const std::string& tag)
+                       const worker_process* candidate, const std::string& tag)
   : lease_(std::move(lease)), oracle_(oracle.mutex()),
-    frozen_(site.freezer().freeze_all_but({tag, oracle.tag()})) {
-  // nop
+    frozen_(site.freezer().freeze_all_but({tag, oracle.tag()})),
+    reference_(oracle.process().group(), site.timing_cpus()) {
+  if (candidate != nullptr)
+    candidate_.emplace(candidate->group(), site.timing_cpus());
 }
 
 } // namespace lathe::gpu

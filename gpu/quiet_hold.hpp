@@ -2,18 +2,21 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/processes/process_group.hpp"
 #include "gpu/task_oracle.hpp"
 
 #include <caf/expected.hpp>
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 
 namespace lathe::gpu {
 
 /// What timing needs, as long as it lives: an exclusive lease, the oracle to oneself, every other
 /// evaluation process frozen, the kernels that they launched before gone from the device, and the
-/// timed processes bound to the site's processors.
+/// timed processes bound to the site's processors and ahead of others there.
 class quiet_hold {
 public:
   /// Waits for all of it. Where others have given a GPU work that goes on and on they are woken
@@ -30,11 +33,14 @@ public:
   }
 
 private:
-  quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle, const std::string& tag);
+  quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle,
+             const worker_process* candidate, const std::string& tag);
 
   held_lease lease_;
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
+  favoured_group reference_;
+  std::optional<favoured_group> candidate_;
 };
 
 } // namespace lathe::gpu

@@ -1,6 +1,7 @@
 #include "runtime/run.hpp"
 
 #include "actors/session.hpp"
+#include "gpu/screen.hpp"
 #include "gpu/device_health.hpp"
 #include "llm_clients/gateway.hpp"
 #include "messages/error.hpp"
@@ -10,6 +11,7 @@
 #include "runtime/journal/atomic_file.hpp"
 #include "runtime/journal/journal_actor.hpp"
 #include "runtime/progress.hpp"
+#include "runtime/recorded_verdicts.hpp"
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
 
@@ -94,6 +96,9 @@ public:
     gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
     pools_.emplace(system_, gateway_, evaluator_.front);
     pools_->adjust(options_.plan.agents);
+    for (auto& [name, session] : past->sessions)
+      for (auto& [source, verdict] : recorded_verdicts(session, evaluator_.site->describe()))
+        evaluator_.site->remember(name, gpu::normalised_hash(source), verdict);
     for (auto& [name, session] : past->sessions)
       add_session(name, std::move(session), false);
     for (auto& subject : options_.tasks)

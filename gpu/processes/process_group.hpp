@@ -24,8 +24,22 @@ std::optional<pid_t> live_group(pid_t pid);
 /// Returns the CPU time [seconds] of all processes of a group.
 double group_cpu_seconds(pid_t group);
 
-/// Binds every thread of a group's processes to these processors, and with them the threads that
-/// they will make. Processes that are gone, or that refuse, are passed over.
-void pin_group(pid_t group, std::span<const int> cpus);
+/// A group's processes, bound to a few processors, and ahead of everybody else there where the host
+/// allows it: what others compute meanwhile is not to be seen in its times. As all others again once
+/// this goes. Threads that its processes make meanwhile are bound, too, but not ahead. Processes
+/// that are gone, or that refuse, are passed over.
+class favoured_group {
+public:
+  favoured_group(pid_t group, std::span<const int> cpus);
+
+  favoured_group(const favoured_group&) = delete;
+
+  favoured_group& operator=(const favoured_group&) = delete;
+
+  ~favoured_group();
+
+private:
+  pid_t group_;
+};
 
 } // namespace lathe::gpu

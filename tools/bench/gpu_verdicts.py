@@ -3,7 +3,8 @@
 
 With --pike CHECKOUT the same candidates are then judged by PIKE's own evaluator (scripts/eval.py of
 a checkout of pike-project/pike), one cold process each, twelve at once behind its lock, as its worker
-does; the last line is the ratio of the two, taken in the same run on the same host.
+does; the last line is the ratio of the two, taken in the same run on the same host. Without
+--candidates each task is judged against copies of itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,22 +22,26 @@ import tempfile
 import time
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 12  # PIKE's default
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tasks", type=Path, nargs="+", required=True,
-                        help="tasks in KernelBench's format, named NUMBER_NAME.py")
-    parser.add_argument("--copies", type=int, default=2,
-                        help="candidates a task: the task itself, so that both tools judge the same")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--tasks", type=Path, nargs="+", default=sorted(ROOT.glob("configs/tasks/*.py")),
+                        help="tasks in KernelBench's format; with --pike named NUMBER_NAME.py")
+    parser.add_argument("--candidates", type=Path, nargs="+",
+                        help="named level_3_problem_NUMBER_sample_NUMBER_kernel.py")
+    parser.add_argument("--copies", type=int, default=2, help="of each task, without --candidates")
+    parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
     parser.add_argument("--pike", type=Path, help="a checkout of PIKE to compare with")
     parser.add_argument("--level", default="3-pike", help="PIKE's name for the tasks' folder")
+    parser.add_argument("--json", type=Path, help="keeps Lathe's document there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        candidates = write_candidates(arguments, Path(place))
+        candidates = lay_out(arguments, Path(place))
         ours = judge_with_lathe(arguments, Path(place))
+        print_repetition(arguments, Path(place))
         if arguments.pike is None:
             return 0
         theirs = judge_with_pike(arguments, candidates, Path(place))
@@ -43,52 +49,85 @@ def main() -> int:
     return 0
 
 
-def write_candidates(arguments: argparse.Namespace, place: Path) -> list[tuple[int, Path]]:
-    """Returns each candidate with the number of its task."""
-    (place / "tasks").mkdir()
-    (place / "candidates").mkdir()
-    result = []
+def lay_out(arguments: argparse.Namespace, place: Path) -> list[Path]:
+    """Puts tasks and candidates where both tools find them, and returns the candidates."""
+    for folder in ("tasks", "candidates"):
+        (place / folder).mkdir()
     for task in arguments.tasks:
-        text = task.read_text()
-        (place / "tasks" / task.name).write_text(text)
-        number = int(task.name.split("_")[0])
+        shutil.copy(task, place / "tasks")
+    for path in arguments.candidates or []:
+        shutil.copy(path, place / "candidates")
+    for task in arguments.tasks if arguments.candidates is None else []:
+        number = task.stem.split("_")[0]
+        text = re.sub(r"\bModel\b", "ModelNew", task.read_text())
         for copy in range(arguments.copies):
-            path = place / "candidates" / f"level_3_problem_{number}_sample_{copy}_kernel.py"
-            path.write_text(re.sub(r"\bModel\b", "ModelNew", text) + f"\n# copy {copy}\n")
-            result.append((number, path))
-    return result
+            name = (f"level_3_problem_{number}_sample_{copy}_kernel.py" if number.isdigit()
+                    else f"{task.stem}--{copy}.py")
+            (place / "candidates" / name).write_text(f"{text}\n# copy {copy}\n")
+    return sorted((place / "candidates").iterdir())
+
+
+def lathe_eval(arguments: argparse.Namespace, *words: str | Path) -> dict:
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        subprocess.run([os.environ.get("LATHE", "lathe"), "eval", *words, "--device",
+                        arguments.device, "--tolerance", "pike", f"--json={report.name}"],
+                       check=False, stdout=subprocess.DEVNULL)
+        return json.loads(Path(report.name).read_text())
 
 
 def judge_with_lathe(arguments: argparse.Namespace, place: Path) -> float:
-    report = place / "lathe.json"
     start = time.monotonic()
-    subprocess.run([os.environ.get("LATHE", "lathe"), "eval", "--tasks", place / "tasks",
-                    "--candidates", place / "candidates", "--device", arguments.device,
-                    "--tolerance", "pike", f"--json={report}"], check=False)
+    document = lathe_eval(arguments, "--tasks", place / "tasks", "--candidates",
+                          place / "candidates")
     wall = time.monotonic() - start
-    verdicts = json.loads(report.read_text())["verdicts"]
-    held = [stage["wall"] for verdict in verdicts for stage in verdict["stages"]
-            if stage["stage"] == "time"]
-    ready = [stage["wall"] for verdict in verdicts for stage in verdict["stages"]
-             if stage["stage"] == "build"]
-    correct = sum(verdict["outcome"] == "correct" for verdict in verdicts)
-    wins = sum(verdict.get("timing", {}).get("low", 0) > 1 for verdict in verdicts)
-    print(f"lathe: {len(verdicts)} verdicts in {wall:.1f} s, {correct} correct, {wins} of these "
-          "unchanged models told as wins")
-    if held:
-        print(f"GPU held exclusively: median {statistics.median(held):.2f} s, at most "
-              f"{max(held):.2f} s; process ready and file imported: median "
-              f"{statistics.median(ready):.2f} s")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(document))
+    verdicts = document["verdicts"]
+    outcomes = [verdict.get("outcome", "no verdict") for verdict in verdicts]
+    told = ", ".join(f"{outcomes.count(x)} {x}" for x in dict.fromkeys(outcomes))
+    print(f"lathe: {len(verdicts)} verdicts in {wall:.1f} s: {told}", flush=True)
+    print_stages(verdicts)
     return wall
 
 
-def judge_with_pike(arguments: argparse.Namespace, candidates: list[tuple[int, Path]],
-                    place: Path) -> float:
-    def judge(item: tuple[int, Path]) -> int:
-        number, path = item
+def print_stages(verdicts: list[dict]) -> None:
+    def walls(name: str) -> list[float]:
+        return [stage["wall"] for verdict in verdicts for stage in verdict.get("stages", [])
+                if stage["stage"] == name]
+
+    if held := walls("time"):
+        print(f"GPU held exclusively: median {statistics.median(held):.2f} s, at most "
+              f"{max(held):.2f} s, {sum(held):.1f} s in all")
+    for name in ("build", "warm", "check", "audit"):
+        if taken := walls(name):
+            print(f"{name}: median {statistics.median(taken):.2f} s, at most {max(taken):.1f} s")
+
+
+def print_repetition(arguments: argparse.Namespace, place: Path) -> None:
+    """The same text twice, one after the other: the second verdict is looked up."""
+    folder = place / "again"
+    folder.mkdir()
+    task = sorted((place / "tasks").iterdir())[0]
+    text = re.sub(r"\bModel\b", "ModelNew", task.read_text())
+    for name in ("first.py", "second.py"):
+        (folder / name).write_text(text)
+    verdicts = lathe_eval(arguments, task, folder / "first.py", folder / "second.py", "--jobs",
+                          "1")["verdicts"]
+    if any("stages" not in verdict for verdict in verdicts):
+        print("the same candidate again: no verdict")
+        return
+    first, second = (sum(stage["wall"] for stage in verdict["stages"]) for verdict in verdicts)
+    looked_up = next(x["wall"] for x in verdicts[1]["stages"] if x["stage"] == "screen") if any(
+        x["stage"] == "screen" for x in verdicts[1]["stages"]) else second
+    print(f"the same candidate again: {first:.2f} s, then {looked_up * 1e3:.3f} ms")
+
+
+def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path], place: Path) -> float:
+    def judge(path: Path) -> int:
+        number = re.search(r"problem_(\d+)_", path.name)[1]
         return subprocess.run(
             [sys.executable, arguments.pike / "scripts" / "eval.py", "--level", arguments.level,
-             "--task", str(number), "--code-path", path, "--gpu-locks-dir", place / "locks"],
+             "--task", number, "--code-path", path, "--gpu-locks-dir", place / "locks"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
 
     start = time.monotonic()

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <csignal>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace lathe::gpu::testing {
 
@@ -49,6 +51,37 @@ TEST(process_group, counts_the_time_of_all_members) {
   ::waitpid(child, nullptr, 0);
   EXPECT_GE(seen, 0.05);
   EXPECT_EQ(group_cpu_seconds(child), 0);
+}
+
+TEST(process_group, is_favoured_for_a_while) {
+  auto child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    ::pause();
+    ::_exit(0);
+  }
+  ::setpgid(child, child);
+  cpu_set_t before;
+  cpu_set_t during;
+  ::sched_getaffinity(child, sizeof(before), &before);
+  int first = 0;
+  while (!CPU_ISSET(static_cast<std::size_t>(first), &before))
+    ++first;
+  {
+    const std::vector<int> cpus{first};
+    favoured_group favoured{child, cpus};
+    ::sched_getaffinity(child, sizeof(during), &during);
+    EXPECT_EQ(CPU_COUNT(&during), 1);
+    EXPECT_TRUE(CPU_ISSET(static_cast<std::size_t>(first), &during));
+    if (::geteuid() == 0) {
+      EXPECT_EQ(::sched_getscheduler(child), SCHED_FIFO | SCHED_RESET_ON_FORK);
+    }
+  }
+  ::sched_getaffinity(child, sizeof(during), &during);
+  EXPECT_TRUE(CPU_EQUAL(&before, &during));
+  EXPECT_EQ(::sched_getscheduler(child) & SCHED_FIFO, 0);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 } // namespace lathe::gpu::testing

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""How steady verdicts are: repeated on an idle host and on one whose every core is busy, and a
+hundred verdicts on unchanged models, none of which may be a win.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# A launch-bound model, 0.03 to 0.1 ms a call; one that mixes; one that keeps the GPU busy.
+TASKS = {
+    "launch_bound": ("nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 8)",
+                     "1, 16"),
+    "mixed": ("nn.Linear(1024, 1024), nn.GELU(), nn.LayerNorm(1024), nn.Linear(1024, 1024)",
+              "2048, 1024"),
+    "busy": ("nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), "
+             "nn.Conv2d(64, 64, 3, padding=1)", "32, 32, 64, 64"),
+}
+TASK = """import torch
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential({layers})
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def get_inputs():
+    return [torch.randn({shape})]
+
+
+def get_init_inputs():
+    return []
+"""
+WITHIN = 0.01  # of their common median: what repeated verdicts are held to
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
+    parser.add_argument("--repeats", type=int, default=20, help="of each verdict, idle and busy")
+    parser.add_argument("--unchanged", type=int, default=100, help="verdicts on unchanged models")
+    arguments = parser.parse_args()
+    fine = True
+    with tempfile.TemporaryDirectory() as place:
+        files = {name: write_task(Path(place), name) for name in TASKS}
+        for name, (task, candidate) in files.items():
+            idle = medians(repeat(arguments, task, candidate, arguments.repeats))
+            with every_core_busy():
+                busy = medians(repeat(arguments, task, candidate, arguments.repeats))
+            fine &= tell_steadiness(name, idle, busy)
+        each = -(-arguments.unchanged // len(files))
+        runs = [run for task, candidate in files.values()
+                for run in repeat(arguments, task, candidate, each)]
+        fine &= tell_unchanged(runs)
+    return 0 if fine else 1
+
+
+def write_task(place: Path, name: str) -> tuple[Path, Path]:
+    layers, shape = TASKS[name]
+    text = TASK.format(layers=layers, shape=shape)
+    task, candidate = place / f"{name}.py", place / f"{name}_new.py"
+    task.write_text(text)
+    candidate.write_text(re.sub(r"\bModel\b", "ModelNew", text))
+    return task, candidate
+
+
+def repeat(arguments: argparse.Namespace, task: Path, candidate: Path, count: int) -> list[dict]:
+    ended = subprocess.run([os.environ.get("LATHE", "lathe"), "eval", task, candidate, "--device",
+                            arguments.device, "--repeat", str(count), "--json"],
+                           capture_output=True, text=True, check=False)
+    verdict = json.loads(ended.stdout)["verdicts"][0]
+    return verdict.get("runs", [verdict])
+
+
+def medians(runs: list[dict]) -> list[float]:
+    return [run["timing"]["candidate_ms"] for run in runs if run.get("timing")]
+
+
+class every_core_busy:
+    """As many processes as there are cores, each of which computes for nobody."""
+
+    def __enter__(self) -> None:
+        self.processes = [multiprocessing.Process(target=compute, daemon=True)
+                          for _ in range(os.cpu_count() or 1)]
+        for process in self.processes:
+            process.start()
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+
+def compute() -> None:
+    x = 1
+    while True:
+        x = x * 1103515245 % 2147483647
+
+
+def spread(values: list[float]) -> float:
+    """How far the one that is furthest from the median is from it."""
+    middle = statistics.median(values)
+    return max(abs(x / middle - 1) for x in values)
+
+
+def tell_steadiness(name: str, idle: list[float], busy: list[float]) -> bool:
+    if len(idle) < 2 or len(busy) < 2:
+        print(f"{name}: {len(idle)} verdicts with times on the idle host, {len(busy)} on the busy "
+              "one: nothing to compare")
+        return False
+    everything = spread(idle + busy)
+    print(f"{name}: {statistics.median(idle):.4f} ms; verdicts with times {len(idle)} idle, "
+          f"{len(busy)} busy; furthest from the median {spread(idle):.2%} idle, "
+          f"{spread(busy):.2%} busy, {everything:.2%} together; busy over idle "
+          f"{statistics.median(busy) / statistics.median(idle):.4f}", flush=True)
+    return everything <= WITHIN
+
+
+def tell_unchanged(runs: list[dict]) -> bool:
+    timed = [run["timing"] for run in runs if run.get("timing")]
+    wins = sum(x["low"] > 1 for x in timed)
+    losses = sum(x["high"] < 1 for x in timed)
+    print(f"unchanged models: {len(runs)} verdicts, {len(timed) - wins - losses} ties, {wins} wins, "
+          f"{losses} losses, {len(runs) - len(timed)} without times; speed-ups from "
+          f"{min(x['speedup'] for x in timed):.3f} to {max(x['speedup'] for x in timed):.3f}")
+    return wins == 0 and losses == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
