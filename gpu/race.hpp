@@ -56,6 +56,7 @@ private:
     block_clocks clocks;
   };
 
+  bool reserve();
   bool warm_up();
   std::size_t calls_for(double seconds) const;
   bool pair_of_blocks();

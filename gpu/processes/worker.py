@@ -61,8 +61,8 @@ class Worker:
     """One task's reference, or one candidate."""
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
-                 "arguments", "seed", "model", "exact_model", "timed", "inputs", "kept", "made",
-                 "called")
+                 "arguments", "seed", "model", "exact_model", "timed", "inputs", "spare", "kept",
+                 "made", "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -78,6 +78,7 @@ class Worker:
         self.exact_model: Any = None  # the same in float64, made when first asked for
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
         self.inputs: dict[str, Any] = {}
+        self.spare: list[Any] = []  # room for more of them
         self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
         self.called = False
@@ -157,7 +158,16 @@ class Worker:
         return {"bytes": size}
 
     def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        self.inputs[request["name"]] = values.read(fds[0], self.device.place)
+        """Inputs that come while calls are timed take no new memory: see `reserve`."""
+        name = request["name"]
+        room = self.inputs.get(name) or (self.spare.pop() if self.spare else None)
+        self.inputs[name] = values.read(fds[0], places_in(room, self.device.place))
+        return {}
+
+    def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        """Makes room for inputs to come: a call after them finds its memory as others do."""
+        like = self.pristine(request["inputs"])
+        self.spare = [copy_of(like) for _ in range(request["count"])]
         return {}
 
     def pristine(self, name: str) -> Any:
@@ -327,6 +337,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "arguments": Worker.give_arguments,
     "construct": Worker.construct,
     "inputs": Worker.keep_inputs,
+    "reserve": Worker.reserve,
     "run": Worker.run,
     "time": Worker.time,
     "keep": Worker.keep,
@@ -339,6 +350,19 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "describe": Worker.describe,
     "quiet": Worker.wait_until_quiet,
 }
+
+
+def places_in(room: Any, otherwise: values.Place) -> values.Place:
+    """Returns what copies tensors, one by one, into those of `room` as long as they fit."""
+    targets = iter(values.tensors_of(room))
+
+    def place(tensor: torch.Tensor) -> torch.Tensor:
+        target = next(targets, None)
+        if target is None or target.shape != tensor.shape or target.dtype != tensor.dtype:
+            return otherwise(tensor)
+        return target.copy_(tensor)
+
+    return place
 
 
 def read_bytes(fd: int) -> bytes:
