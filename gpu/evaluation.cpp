@@ -175,7 +175,7 @@ bool evaluation::time() {
     return fail(*found.failed);
   if (found.refused)
     return refuse(found.refused->rule, found.refused->evidence);
-  return audit(found);
+  return audit(found) && is_possible();
 }
 
 bool evaluation::audit(const race_result& found) {
@@ -206,6 +206,8 @@ bool evaluation::audit(const race_result& found) {
     return false;
   }
   verdict_.timing = found.timing;
+  if (auto limit = oracle_.limit())
+    verdict_.timing->floor = limit->floor;
   if (!oracle_.rules().watches_conduct)
     return true; // judges of papers publish what they measured
   if (!site_.device().cuda) {
@@ -237,6 +239,27 @@ bool evaluation::trace() {
     return refuse(refused->rule, refused->evidence);
   allow_for_processes(1 - std::min(1.0, x.busy / verdict_.timing->candidate));
   return true;
+}
+
+// Before anybody is refused for being faster than the device, the device gets a second chance.
+bool evaluation::is_possible() {
+  auto& work = oracle_.work();
+  if (!oracle_.rules().watches_conduct || !work || work->read + work->written == 0)
+    return true;
+  auto check = [&](const device_peaks& peaks) {
+    return check_roofline(verdict_.timing->candidate, sure_floor(*work, peaks),
+                          work->read + work->written);
+  };
+  auto peaks = site_.peaks().get(leases_);
+  if (peaks && check(*peaks))
+    peaks = site_.peaks().get_again(leases_);
+  if (!peaks)
+    return true;
+  auto refused = check(*peaks);
+  if (!refused)
+    return true;
+  verdict_.timing.reset();
+  return refuse(refused->rule, refused->evidence);
 }
 
 void evaluation::profile() {

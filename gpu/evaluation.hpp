@@ -41,6 +41,7 @@ private:
   bool time();
   bool audit(const race_result& found);
   bool trace();
+  bool is_possible();
   void allow_for_processes(double host_share);
   void profile();
 

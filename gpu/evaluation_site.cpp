@@ -1,14 +1,13 @@
 #include "gpu/evaluation_site.hpp"
 
+#include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
-#include <sched.h>
 #include <unistd.h>
 
 namespace lathe::gpu {
@@ -39,25 +38,11 @@ constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, o
 
 // The last of the processors that this process may use: the first ones get most interrupts.
 std::vector<int> last_cpus(std::int32_t count) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  std::vector<int> result;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &allowed))
-        result.push_back(cpu);
+  auto result = allowed_cpus();
   auto wanted = static_cast<std::size_t>(count);
   if (result.size() > wanted)
     result.erase(result.begin(), result.end() - static_cast<std::ptrdiff_t>(wanted));
   return result;
-}
-
-std::string processor_name() {
-  std::ifstream file{"/proc/cpuinfo"};
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      return line.substr(line.find(':') + 2);
-  return "unknown processor";
 }
 
 } // namespace
@@ -95,7 +80,8 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     config_(std::move(config)),
     device_(std::move(where)),
     timing_cpus_(last_cpus(device_.cuda ? gpu_timing_cpus : config_.threads)),
-    flush_bytes_(flush_size()) {
+    flush_bytes_(flush_size()),
+    peaks_(*this) {
   if (config_.memory == 0)
     config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
 }

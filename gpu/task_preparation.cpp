@@ -27,7 +27,12 @@ caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
   auto held = hold_for_kernels(site.device(), leases, 0);
   if (!held)
     return std::move(held.error());
-  return task_oracle::prepare(subject, site, std::move(rules));
+  auto result = task_oracle::prepare(subject, site, std::move(rules));
+  held->reset(); // the peaks are measured alone
+  if (result)
+    if (auto peaks = site.peaks().get(leases))
+      (*result)->set_peaks(*peaks);
+  return result;
 }
 
 caf::expected<std::shared_ptr<task_oracle>>

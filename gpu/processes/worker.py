@@ -273,6 +273,37 @@ class Worker:
             found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
         return {name: found[name] for name in ("kernels", "busy_ns", "late_ns")}
 
+    # -- the roofline -------------------------------------------------------------------
+
+    def count(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline  # brings more of torch along than other requests need
+
+        return roofline.count(self.constructed(), copy_of(self.pristine(request["inputs"])))
+
+    def needs(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline
+
+        model = self.constructed()
+
+        def run(inputs: Any) -> Any:
+            torch.manual_seed(self.seed)
+            return model(*copy_of(inputs))
+
+        def run_exact(inputs: Any) -> Any:
+            torch.manual_seed(self.seed)
+            return self.call_exact(values.map_tensors(inputs, widen))
+
+        first = copy_of(self.pristine(request["inputs"]))
+        with torch.no_grad():
+            return roofline.needs(model, run, run_exact, first, self.pristine(request["others"]))
+
+    def peaks(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline
+
+        place = "cuda" if self.device.name == "cuda" else "cpu"
+        return roofline.peaks(place, self.device.settle, request["cache"],
+                              self.device.facts().get("memory", 0))
+
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
         arguments = copy_of(self.pristine(request["inputs"]))
@@ -316,6 +347,9 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "fetch": Worker.fetch,
     "baseline": Worker.baseline,
     "trace": Worker.trace,
+    "count": Worker.count,
+    "needs": Worker.needs,
+    "peaks": Worker.peaks,
     "profile": Worker.profile,
     "recipes": Worker.recipes,
     "describe": Worker.describe,

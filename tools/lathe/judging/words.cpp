@@ -62,6 +62,8 @@ std::string note(const judgement& x) {
     parts.push_back(found->correctness->precision_class + " class");
   else if (!found->evidence.empty())
     parts.push_back(first_line(found->evidence));
+  if (found->timing && found->timing->throttled > 0)
+    parts.push_back(runtime::format_throttled(*found->timing));
   return fmt::format("{}", fmt::join(parts, " · "));
 }
 
@@ -78,6 +80,9 @@ std::string in_full(const row& x, const judgement& y) {
                          x.candidate);
     if (found->correctness)
       result += fmt::format("{:<12}  {}\n", "", proof(*found->correctness));
+    for (auto& line : {runtime::format_floor(time), runtime::format_throttled(time)})
+      if (!line.empty())
+        result += fmt::format("{:<12}  {}\n", "", line);
   } else {
     auto what = in_words(found->outcome) + (found->rule.empty() ? "" : " (" + found->rule + ")");
     result =
