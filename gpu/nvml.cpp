@@ -15,6 +15,7 @@ namespace {
 using device_handle = void*;
 
 constexpr int success = 0;
+constexpr int multiprocessors = 1; // NVML_CLOCK_SM
 
 class library : public nvml {
 public:
@@ -39,6 +40,11 @@ public:
                     && find("nvmlDeviceGetMinorNumber", minor_);
     if (!complete)
       return make_error(errc::environment_error, "the NVIDIA driver is too old");
+    // Their absence is no failure: then clocks are not known.
+    find("nvmlDeviceGetClockInfo", clock_);
+    find("nvmlDeviceGetMaxClockInfo", full_clock_);
+    if (!find("nvmlDeviceGetCurrentClocksEventReasons", reasons_))
+      find("nvmlDeviceGetCurrentClocksThrottleReasons", reasons_); // as older drivers call it
     unsigned count = 0;
     if (start() != success || count_devices(&count) != success)
       return make_error(errc::environment_error, "the NVIDIA driver does not answer; nvidia-smi "
@@ -51,6 +57,20 @@ public:
 
   const std::vector<gpu_card>& cards() const override {
     return cards_;
+  }
+
+  std::optional<clock_reading> clock_of(std::size_t card) const override {
+    unsigned clock = 0;
+    unsigned full = 0;
+    if (clock_ == nullptr || clock_(handles_[card], multiprocessors, &clock) != success)
+      return std::nullopt;
+    if (full_clock_ != nullptr && full_clock_(handles_[card], multiprocessors, &full) != success)
+      full = 0;
+    clock_reading result{static_cast<double>(clock), static_cast<double>(full), std::nullopt};
+    unsigned long long reasons = 0;
+    if (reasons_ != nullptr && reasons_(handles_[card], &reasons) == success)
+      result.reasons = reasons;
+    return result;
   }
 
 private:
@@ -73,16 +93,21 @@ private:
     card.name = name.data();
     card.uuid = uuid.data();
     cards_.push_back(std::move(card));
+    handles_.push_back(device);
     return {};
   }
 
   void* handle_ = nullptr;
   std::vector<gpu_card> cards_;
+  std::vector<device_handle> handles_; // by card
   int (*shut_down_)() = nullptr;
   int (*device_)(unsigned, device_handle*) = nullptr;
   int (*name_)(device_handle, char*, unsigned) = nullptr;
   int (*uuid_)(device_handle, char*, unsigned) = nullptr;
   int (*minor_)(device_handle, unsigned*) = nullptr;
+  int (*clock_)(device_handle, int, unsigned*) = nullptr;
+  int (*full_clock_)(device_handle, int, unsigned*) = nullptr;
+  int (*reasons_)(device_handle, unsigned long long*) = nullptr;
 };
 
 } // namespace

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "gpu/throttle_watch.hpp"
+
 #include <caf/expected.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,12 @@ public:
   virtual ~nvml() = default;
 
   virtual const std::vector<gpu_card>& cards() const = 0;
+
+  /// Asks for a card's clock, by its index in `cards()`. Takes tens of microseconds. Nothing where
+  /// the driver does not tell.
+  virtual std::optional<clock_reading> clock_of(std::size_t) const {
+    return std::nullopt;
+  }
 };
 
 } // namespace lathe::gpu
