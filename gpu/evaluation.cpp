@@ -206,8 +206,6 @@ bool evaluation::audit(const race_result& found) {
     return false;
   }
   verdict_.timing = found.timing;
-  if (auto limit = oracle_.limit())
-    verdict_.timing->floor = limit->floor;
   if (!oracle_.rules().watches_conduct)
     return true; // judges of papers publish what they measured
   if (!site_.device().cuda) {
@@ -241,22 +239,22 @@ bool evaluation::trace() {
   return true;
 }
 
-// Before anybody is refused for being faster than the device, the device gets a second chance.
+// Who is faster than the device seems to allow, has it measured once more.
 bool evaluation::is_possible() {
   auto& work = oracle_.work();
-  if (!oracle_.rules().watches_conduct || !work || work->read + work->written == 0)
-    return true;
-  auto check = [&](const device_peaks& peaks) {
-    return check_roofline(verdict_.timing->candidate, sure_floor(*work, peaks),
-                          work->read + work->written);
+  auto& time = *verdict_.timing;
+  auto peaks = work ? site_.peaks().get(leases_) : caf::expected<device_peaks>{caf::error{}};
+  std::optional<refusal> refused;
+  auto look = [&] {
+    time.floor = stated_floor(*work, *peaks, oracle_.rules().tolerance).floor;
+    if (oracle_.rules().watches_conduct)
+      refused =
+        check_roofline(time.candidate, sure_floor(*work, *peaks), work->read + work->written);
+    return !refused && time.candidate >= time.floor;
   };
-  auto peaks = site_.peaks().get(leases_);
-  if (peaks && check(*peaks))
-    peaks = site_.peaks().get_again(leases_);
-  if (!peaks)
-    return true;
-  auto refused = check(*peaks);
-  if (!refused)
+  if (peaks && !look() && (peaks = site_.peaks().get_again(leases_)))
+    look();
+  if (!peaks || !refused)
     return true;
   verdict_.timing.reset();
   return refuse(refused->rule, refused->evidence);

@@ -101,9 +101,12 @@ caf::expected<device_peaks> measured_peaks::get(lease_source& leases) {
 
 caf::expected<device_peaks> measured_peaks::get_again(lease_source& leases) {
   std::lock_guard guard{mutex_};
+  if (known_ && repeated_)
+    return *known_;
   auto measured = measure(leases);
   if (!measured)
     return measured;
+  repeated_ = true;
   keep(known_ ? best_of(*known_, *measured) : *measured);
   return *known_;
 }

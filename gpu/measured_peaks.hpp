@@ -39,7 +39,8 @@ public:
   /// Returns what is known, or measures. Fails when there is no lease or no worker to be had.
   caf::expected<device_peaks> get(lease_source& leases);
 
-  /// Measures once more and keeps the best: before somebody is refused for being faster.
+  /// Measures once more and keeps the best, when somebody was faster than they allow. Once a run:
+  /// after that it is not the measurement.
   caf::expected<device_peaks> get_again(lease_source& leases);
 
 private:
@@ -51,6 +52,7 @@ private:
   measurement_cache cache_;
   std::mutex mutex_; // guards what follows, and is held while somebody measures
   std::optional<device_peaks> known_;
+  bool repeated_ = false;
 };
 
 } // namespace lathe::gpu

@@ -27,10 +27,11 @@ LOOKUPS = {aten.embedding, aten._embedding_bag, aten._embedding_bag_forward_only
 NARROW = {torch.float16, torch.bfloat16}
 
 PROBES = 16
-PROBE_SECONDS = 3.0  # for all of them together, or there are none
+PROBE_SECONDS = 1.0  # for all of them together, or there are none
 PROBED_BYTES = 1 << 20  # smaller tensors do not matter
 NOISE = 1e-11  # of the largest value: what rounding may change in a float64 call
 BUCKETS = 26  # [bits]
+CPU_PART = 4 << 20  # [bytes]
 SAMPLED_ROWS = 64
 SAMPLED_COLUMNS = 256
 LEAST_SINGULAR = 1e-2  # of the largest singular value
@@ -263,17 +264,30 @@ def best(action: Callable[[], Any], settle: Callable[[], None], seconds: float,
             return least
 
 
-def copy_rate(size: int, place: Any, settle: Callable[[], None], seconds: float) -> int:
-    """Returns bytes read plus written a second, copying `size` bytes to as many others."""
-    source = torch.ones(size // 4, device=place)
-    target = torch.zeros_like(source)
-    taken = best(lambda: target.copy_(source), settle, seconds, max(4, (1 << 20) // size))
-    return int(2 * size / taken)
+class Cycle:
+    """The parts of a large buffer in turn: each is out of the cache when its turn comes again."""
+
+    def __init__(self, size: int, part: int, place: Any) -> None:
+        self.parts = torch.ones(size // 4, device=place).split(part // 4)
+        self.turn = 0
+
+    def next(self) -> torch.Tensor:
+        self.turn = (self.turn + 1) % len(self.parts)
+        return self.parts[self.turn]
 
 
-def read_rate(size: int, place: Any, settle: Callable[[], None], seconds: float) -> int:
-    source = torch.ones(size // 4, device=place)
-    return int(size / best(source.sum, settle, seconds, 4))
+def copy_rate(size: int, part: int, place: Any, settle: Callable[[], None], seconds: float) -> int:
+    """Returns bytes read plus written a second, copying a buffer part by part to another one."""
+    source, target = (Cycle(size, part, place) for _ in range(2))
+    repeats = 4 if torch.device(place).type == "cuda" else 1
+    taken = best(lambda: target.next().copy_(source.next()), settle, seconds, repeats)
+    return int(2 * part / taken)
+
+
+def read_rate(size: int, part: int, place: Any, settle: Callable[[], None], seconds: float) -> int:
+    source = Cycle(size, part, place)
+    repeats = 4 if torch.device(place).type == "cuda" else 1
+    return int(part / best(lambda: source.next().sum(), settle, seconds, repeats))
 
 
 def product_rate(size: int, dtype: torch.dtype, place: Any, settle: Callable[[], None],
@@ -285,21 +299,31 @@ def product_rate(size: int, dtype: torch.dtype, place: Any, settle: Callable[[],
 
 
 def peaks(place: Any, settle: Callable[[], None], cache: int, memory: int) -> dict[str, int]:
-    """Measures a device whose last cache has `cache` bytes, in about a second."""
+    """Measures a device whose last cache has `cache` bytes, in about a second.
+
+    The CPU is measured in pieces of a few milliseconds: some of them escape what else the host does.
+    """
     cuda = torch.device(place).type == "cuda"
-    large = max(4 * cache, 256 << 20 if cuda else 64 << 20)
-    size = 1024 if not cuda else 8192 if memory > 16 << 30 else 4096
+    large = max(4 * cache, 256 << 20) if cuda else aligned(max(4 * cache, 64 << 20))
+    part = large if cuda else CPU_PART
+    near = max(cache // 4, 1 << 16)
+    size = 384 if not cuda else 8192 if memory > 16 << 30 else 4096
     with torch.no_grad():
         torch.set_float32_matmul_precision("highest")
-        result = {"bandwidth": copy_rate(large, place, settle, 0.15),
-                  "reading": read_rate(large, place, settle, 0.15),
-                  "cached": copy_rate(max(cache // 4, 1 << 16), place, settle, 0.05),
-                  "float32": product_rate(size, torch.float32, place, settle, 0.15)}
-        half = [product_rate(size if cuda else size // 2, torch.bfloat16, place, settle, 0.1)]
+        result = {"bandwidth": copy_rate(large, part, place, settle, 0.2),
+                  "reading": read_rate(large, part, place, settle, 0.2),
+                  "cached": copy_rate(near, min(near, part), place, settle, 0.1),
+                  "float32": product_rate(size, torch.float32, place, settle, 0.2)}
+        half = [product_rate(size, torch.bfloat16, place, settle, 0.1)]
         if cuda:
             half.append(product_rate(size, torch.float16, place, settle, 0.1))
             torch.set_float32_matmul_precision("high")
         result["tf32"] = (product_rate(size, torch.float32, place, settle, 0.1) if cuda
                           else result["float32"])
-        result["half"] = max(half)
+        # What a processor cannot do in half types it does in float32.
+        result["half"] = max([*half, *([] if cuda else [result["float32"]])])
     return result
+
+
+def aligned(size: int) -> int:
+    return -(-size // CPU_PART) * CPU_PART
