@@ -3,6 +3,7 @@
 #include "gpu/mean_timer.hpp"
 #include "gpu/processes/process_group.hpp"
 #include "gpu/screen.hpp"
+#include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -87,8 +88,11 @@ caf::expected<verdict> evaluation::run() {
     return std::move(*screened);
   }
   verdict_.outcome = outcome::correct;
-  if (build() && warm() && check() && time() && request_.want_profile)
+  auto done = build() && warm() && check() && time();
+  if (done && request_.want_profile)
     profile();
+  if (done && request_.confirm)
+    time_baselines();
   if (broken_)
     return broken_;
   if (!request_.confirm)
@@ -269,6 +273,21 @@ void evaluation::profile() {
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (found.ok())
     verdict_.profile = found.text("text").value_or("");
+}
+
+// Beside a winner stands what was measured now, not what once was.
+void evaluation::time_baselines() {
+  auto eager = verdict_.timing->reference;
+  auto begin = std::chrono::steady_clock::now();
+  auto compiled =
+    time_compiled(oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);
+  if (!compiled || compiled->empty())
+    return;
+  enter("baselines");
+  verdict_.stages.back().wall =
+    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  verdict_.baselines = std::move(*compiled);
+  verdict_.baselines.insert(verdict_.baselines.begin(), {"eager", eager});
 }
 
 // -- steps --------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ private:
   bool audit(const race_result& found);
   bool trace();
   bool is_possible();
+  void time_baselines();
   void allow_for_processes(double host_share);
   void profile();
 

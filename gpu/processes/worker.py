@@ -58,8 +58,8 @@ class Worker:
     """One task's reference, or one candidate."""
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
-                 "arguments", "seed", "model", "exact_model", "timed", "inputs", "kept", "made",
-                 "called")
+                 "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
+                 "kept", "made", "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -74,6 +74,7 @@ class Worker:
         self.model: Any = None
         self.exact_model: Any = None  # the same in float64, made when first asked for
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
+        self.baselines: dict[str, Any] = {}  # that were made so far
         self.inputs: dict[str, Any] = {}
         self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
@@ -167,6 +168,7 @@ class Worker:
 
     def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.model = self.exact_model = self.timed = None  # frees the last one's memory first
+        self.baselines.clear()
         self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
         self.model = self.timed = lathe_native.foreign_call(self.build, ())
@@ -253,12 +255,12 @@ class Worker:
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
         name, _, mode = request["name"].partition(":")
-        if name == "eager":
-            self.timed = model
-        elif name == "compile":
-            self.timed = torch.compile(model, mode=mode or "default")
-        else:
+        if name not in ("eager", "compile"):
             raise BadRequest(f"there is no baseline '{request['name']}'")
+        if request["name"] not in self.baselines:
+            made = model if name == "eager" else torch.compile(model, mode=mode or "default")
+            self.baselines[request["name"]] = made
+        self.timed = self.baselines[request["name"]]
         if "inputs" in request:  # compiles now, not in the first timed call
             with torch.no_grad():
                 for _ in range(3):  # graphs are captured in the second call

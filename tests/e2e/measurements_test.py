@@ -1,4 +1,4 @@
-"""What is measured once a machine: the device's peaks, and what is told of them."""
+"""What is measured once a machine: the device's peaks and torch.compile's ratios, and what is told."""
 
 import json
 import os
@@ -6,8 +6,9 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from lathe_case import DONE, LatheCase
-from programs import FASTER, TASK, UNCHANGED
+from lathe_case import DONE, Journal, LatheCase
+from programs import FASTER, FOLDABLE_TASK, TASK, UNCHANGED
+from topologies import recipes
 
 QUICK = ["--time-budget", "0.2"]
 
@@ -70,6 +71,36 @@ class Peaks(Measurements):
         self.assertGreater(self.judge()["floor_ms"], 0)
         for rate in rates:
             self.assertGreater(self.content("peaks")["measured"][rate], 100 * slow[rate])
+
+
+class Baselines(Measurements):
+    def run_with(self, name: str, baselines: str) -> tuple[str, Any]:
+        """Returns the report, and the winner's baselines."""
+        text = recipes("fold", "trace").replace("baselines: [eager]", f"baselines: {baselines}")
+        text = text.replace("build_limit: 30s", "build_limit: 5m")
+        self.write("t.yaml", text)
+        self.write("conv.py", FOLDABLE_TASK)
+        ended = self.lathe("run", "t.yaml", "--task", "conv.py", "--name", name,
+                           env=self.environment)
+        self.assert_code(ended, DONE)
+        run = self.folder / "runs" / name
+        again = [x["answer"]["baselines"] for x in Journal(run).payloads("verdict_received")]
+        return (run / "report.md").read_text(), [x for x in again if x]
+
+    def test_torch_compile_is_measured_once_and_again_with_the_winner(self) -> None:
+        report, again = self.run_with("first", "[eager, compile]")
+        self.assertRegex(report, r"- against: eager \d.*torch\.compile \d+\.\d\dx")
+        self.assertIn("; all timed again with it", report)
+        self.assertEqual([x["name"] for x in again[-1]], ["eager", "compile"])
+        content = self.content("baselines")
+        self.assertGreater(content["measured"]["speedup"], 0)
+        self.assertEqual(content["subject"]["baseline"], "compile")
+
+    def test_eager_alone_needs_no_compiler(self) -> None:
+        report, again = self.run_with("plain", "[eager]")
+        self.assertNotIn("torch.compile", report.split("| candidate")[0])
+        self.assertEqual(again, [])
+        self.assertEqual(self.kept("baselines"), [])
 
 
 if __name__ == "__main__":
