@@ -2,6 +2,7 @@
 
 #include "gpu/processes/process_group.hpp"
 #include "gpu/processor.hpp"
+#include "gpu/quiet_hold.hpp"
 
 #include <boost/json.hpp>
 
@@ -54,11 +55,9 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
     return std::move(compiled.error());
   std::optional<timing> result;
   if (*compiled) {
-    auto held = hold(leases_, lease_kind::exclusive, 0);
-    if (!held)
-      return std::move(held.error());
-    auto quiet = site_.freezer().freeze_all_but({tag_});
-    pin_group(worker_->process->group(), site_.timing_cpus());
+    auto quiet = quiet_hold::take(site_, leases_, *worker_->process, tag_, 0);
+    if (!quiet)
+      return std::move(quiet.error());
     result = race(name);
   }
   // Who was killed for taking too long, or broke, is of no use for the next baseline.
@@ -79,9 +78,6 @@ caf::error baseline_timer::start() {
 }
 
 caf::expected<bool> baseline_timer::compile(const std::string& name) {
-  auto held = hold_for_kernels(site_.device(), leases_, 0);
-  if (!held)
-    return std::move(held.error());
   if (auto error = start())
     return error;
   pin_group(worker_->process->group(), allowed_cpus()); // a compiler may use them all

@@ -14,9 +14,9 @@
 namespace lathe::gpu {
 
 /// Times what torch.compile makes of the reference, in a process of its own: the oracle's stays
-/// free of a compiler and its threads. Compiles under a shared lease, then times in blocks that
-/// alternate with eager's, in the same process and under one exclusive lease. The caller holds no
-/// lease.
+/// free of a compiler and its threads. Compiles without a lease, frozen while others are timed,
+/// then times in blocks that alternate with eager's, in the same process and alone on the device.
+/// The caller holds no lease.
 class baseline_timer {
 public:
   baseline_timer(task_oracle& oracle, evaluation_site& site, lease_source& leases);

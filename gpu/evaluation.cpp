@@ -1,7 +1,7 @@
 #include "gpu/evaluation.hpp"
 
 #include "gpu/mean_timer.hpp"
-#include "gpu/processes/process_group.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "gpu/screen.hpp"
 #include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
@@ -65,10 +65,11 @@ std::string printed(std::string bytes) {
 
 } // namespace
 
-evaluation::evaluation(const evaluation_request& request, task_oracle& oracle,
+evaluation::evaluation(const evaluation_request& request, judge_rules rules, oracle_source oracle,
                        evaluation_site& site, lease_source& leases)
   : request_(request),
-    oracle_(oracle),
+    rules_(std::move(rules)),
+    find_oracle_(std::move(oracle)),
     site_(site),
     leases_(leases),
     tag_(fmt::format("candidate:{}/{}/{}", request.session, request.subject.id, request.id)) {
@@ -88,7 +89,7 @@ caf::expected<verdict> evaluation::run() {
     return std::move(*screened);
   }
   verdict_.outcome = outcome::correct;
-  auto done = build() && warm() && check() && time();
+  auto done = build() && meet_oracle() && warm() && check() && time();
   if (done && request_.want_profile)
     profile();
   if (done && request_.confirm)
@@ -116,19 +117,25 @@ bool evaluation::build() {
   auto loaded = call({{"op", "load"},
                       {"path", request_.subject.id},
                       {"class", "ModelNew"},
-                      {"mode", oracle_.rules().mode}},
+                      {"mode", rules_.mode}},
                      fds, site_.config().build_limit);
   return loaded.ok() || fail(loaded.problem());
 }
 
-// First calls compile and tune. On the CPU that is work of the host, like a build: it needs no lease,
-// and is frozen while others are timed.
+// From here on it may have a context and tensors on the device, where there is room for a few.
+bool evaluation::meet_oracle() {
+  auto oracle = find_oracle_();
+  if (!oracle)
+    return give_up(std::move(oracle.error()));
+  oracle_ = std::move(*oracle);
+  seat_ = site_.seats().take();
+  return true;
+}
+
+// First calls compile and tune, which may take minutes: no lease, but frozen while others are timed.
 bool evaluation::warm() {
   enter("warm");
-  auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
-  if (!held)
-    return give_up(std::move(held.error()));
-  auto& first = oracle_.checked().front();
+  auto& first = oracle_->checked().front();
   return construct(first.weights) && give(first) && call_model(first).has_value();
 }
 
@@ -138,9 +145,9 @@ bool evaluation::check() {
     return give_up(std::move(held.error()));
   enter("check");
   verdict_.correctness.emplace();
-  verdict_.correctness->policy = oracle_.rules().tolerance;
+  verdict_.correctness->policy = rules_.tolerance;
   std::size_t weights = 0;
-  for (auto& draw : oracle_.checked()) {
+  for (auto& draw : oracle_->checked()) {
     if (draw.weights != weights && !construct(weights = draw.weights))
       return false;
     if (!give(draw) || !answer(draw))
@@ -154,18 +161,14 @@ bool evaluation::check() {
 bool evaluation::time() {
   race_result found;
   {
-    auto held = hold(leases_, lease_kind::exclusive, request_.priority);
-    if (!held)
-      return give_up(std::move(held.error()));
-    std::lock_guard guard{oracle_.mutex()};
-    auto quiet = site_.freezer().freeze_all_but({tag_, oracle_.tag()});
+    auto quiet = quiet_hold::take(site_, leases_, *oracle_, request_.priority,
+                                  worker_.process.get(), tag_);
+    if (!quiet)
+      return give_up(std::move(quiet.error()));
     enter("time");
-    pin_group(worker_.process->group(), site_.timing_cpus());
-    pin_group(oracle_.process().group(), site_.timing_cpus());
-    auto budget = site_.config().time_budget * (request_.confirm ? confirmation : 1);
-    auto& by_means = oracle_.rules().timing;
-    found = by_means ? time_by_means(site_, oracle_, *worker_.process, *by_means)
-                     : race{site_, oracle_, *worker_.process, budget}.run();
+    auto& by_means = rules_.timing;
+    found = by_means ? time_by_means(site_, *oracle_, *worker_.process, *by_means)
+                     : race{site_, *oracle_, *worker_.process, precision()}.run();
   }
   verdict_.stages.back().wall = found.wall;
   auto cpu = worker_.process->cpu_seconds();
@@ -210,7 +213,7 @@ bool evaluation::audit(const race_result& found) {
     return false;
   }
   verdict_.timing = found.timing;
-  if (!oracle_.rules().watches_conduct)
+  if (!rules_.watches_conduct)
     return true; // judges of papers publish what they measured
   if (!site_.device().cuda) {
     allow_for_processes(1);
@@ -222,6 +225,21 @@ bool evaluation::audit(const race_result& found) {
   return false;
 }
 
+// An interval that will be widened by what two processes differ in need not be much narrower. Who is
+// to be handed out is measured as if it would not.
+stopping_options evaluation::precision() const {
+  stopping_options result;
+  result.budget = site_.config().time_budget;
+  if (request_.confirm) {
+    result.budget *= confirmation;
+    return result;
+  }
+  auto spread = process_spread * oracle_->host_share();
+  result.half_width = std::max(result.half_width, spread / 2);
+  result.clear_half_width = std::max(result.clear_half_width, spread);
+  return result;
+}
+
 void evaluation::allow_for_processes(double host_share) {
   verdict_.timing = widened(*verdict_.timing, process_spread * host_share);
 }
@@ -229,7 +247,7 @@ void evaluation::allow_for_processes(double host_share) {
 // Records one more call: what the device did for it, on which streams, and whether all of it was
 // done when the call said so.
 bool evaluation::trace() {
-  auto& draw = oracle_.checked().back();
+  auto& draw = oracle_->checked().back();
   auto found = call({{"op", "trace"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (!found.ok())
     return fail(found.problem());
@@ -237,7 +255,7 @@ bool evaluation::trace() {
   x.kernels = found.integer("kernels").value_or(0);
   x.late = static_cast<double>(found.integer("late_ns").value_or(0)) * 1e-9;
   x.busy = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
-  if (auto refused = check_trace(x, oracle_.kernels()))
+  if (auto refused = check_trace(x, oracle_->kernels()))
     return refuse(refused->rule, refused->evidence);
   allow_for_processes(1 - std::min(1.0, x.busy / verdict_.timing->candidate));
   return true;
@@ -245,13 +263,13 @@ bool evaluation::trace() {
 
 // Who is faster than the device seems to allow, has it measured once more.
 bool evaluation::is_possible() {
-  auto& work = oracle_.work();
+  auto& work = oracle_->work();
   auto& time = *verdict_.timing;
   auto peaks = work ? site_.peaks().get(leases_) : caf::expected<device_peaks>{caf::error{}};
   std::optional<refusal> refused;
   auto look = [&] {
-    time.floor = stated_floor(*work, *peaks, oracle_.rules().tolerance).floor;
-    if (oracle_.rules().watches_conduct)
+    time.floor = stated_floor(*work, *peaks, rules_.tolerance).floor;
+    if (rules_.watches_conduct)
       refused =
         check_roofline(time.candidate, sure_floor(*work, *peaks), work->read + work->written);
     return !refused && time.candidate >= time.floor;
@@ -265,11 +283,11 @@ bool evaluation::is_possible() {
 }
 
 void evaluation::profile() {
-  auto held = hold_for_kernels(site_.device(), leases_, request_.priority);
+  auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
     return;
   enter("profile");
-  auto& draw = oracle_.checked().back();
+  auto& draw = oracle_->checked().back();
   auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
   if (found.ok())
     verdict_.profile = found.text("text").value_or("");
@@ -280,7 +298,7 @@ void evaluation::time_baselines() {
   auto eager = verdict_.timing->reference;
   auto begin = std::chrono::steady_clock::now();
   auto compiled =
-    time_compiled(oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);
+    time_compiled(*oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);
   if (!compiled || compiled->empty())
     return;
   enter("baselines");
@@ -293,7 +311,7 @@ void evaluation::time_baselines() {
 // -- steps --------------------------------------------------------------------------------
 
 bool evaluation::construct(std::size_t weights) {
-  auto& x = oracle_.weights()[weights];
+  auto& x = oracle_->weights()[weights];
   int fds[] = {x.arguments.fd()};
   auto built = call({{"op", "construct"}, {"seed", x.seed}}, fds, site_.config().build_limit);
   return built.ok() || fail(built.problem());
@@ -309,7 +327,7 @@ bool evaluation::answer(const input_draw& draw) {
   auto found = call_model(draw);
   if (!found)
     return false;
-  if (found->changed_inputs && oracle_.rules().watches_conduct)
+  if (found->changed_inputs && rules_.watches_conduct)
     return refuse("input-mutation", "a call changed its inputs");
   return compare(draw, found->output);
 }
@@ -330,7 +348,7 @@ std::optional<evaluation::model_call> evaluation::call_model(const input_draw& d
 }
 
 bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
-  auto found = site_.verifier().compare(oracle_.rules().tolerance, allowed_error,
+  auto found = site_.verifier().compare(rules_.tolerance, allowed_error,
                                         draw.expected.fd(), draw.exact ? draw.exact->fd() : -1,
                                         output.fd(),
                                         std::chrono::steady_clock::now() + compare_limit);

@@ -8,16 +8,22 @@
 
 #include <caf/expected.hpp>
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace lathe::gpu {
 
+/// Returns the oracle of a task; waits where it is being prepared.
+using oracle_source = std::function<caf::expected<std::shared_ptr<task_oracle>>()>;
+
 /// Judges one candidate: screen, build, warm, check, time, audit. Blocks; one thread runs it.
 class evaluation {
 public:
-  evaluation(const evaluation_request& request, task_oracle& oracle, evaluation_site& site,
-             lease_source& leases);
+  /// @param rules those of the oracle; a candidate is built before `oracle` is asked for it
+  evaluation(const evaluation_request& request, judge_rules rules, oracle_source oracle,
+             evaluation_site& site, lease_source& leases);
 
   /// Returns the verdict. An error says that the evaluator broke, not the candidate.
   caf::expected<verdict> run();
@@ -36,6 +42,7 @@ private:
 
   // Each stage returns true when the next one may begin.
   bool build();
+  bool meet_oracle();
   bool warm();
   bool check();
   bool time();
@@ -43,6 +50,7 @@ private:
   bool trace();
   bool is_possible();
   void time_baselines();
+  stopping_options precision() const;
   void allow_for_processes(double host_share);
   void profile();
 
@@ -66,10 +74,13 @@ private:
   reply call(boost::json::object request, std::span<const int> fds, double limit);
 
   const evaluation_request& request_;
-  task_oracle& oracle_;
+  judge_rules rules_;
+  oracle_source find_oracle_;
+  std::shared_ptr<task_oracle> oracle_; // from `meet_oracle` on
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
+  std::optional<seats::seat> seat_; // outlives the process that sits on it
   site_worker worker_;
   verdict verdict_;
   std::vector<double> seconds_;

@@ -73,7 +73,8 @@ judge_actor spawn_judge(caf::actor_system& sys, std::shared_ptr<evaluation_site>
         if (!oracle)
           return make_error(errc::evaluator_failed, "the task was not prepared");
         owner_leases leases{self->system(), owner, x.session};
-        auto result = evaluation{x, *oracle, *site, leases}.run();
+        auto find = [&] { return caf::expected{oracle}; };
+        auto result = evaluation{x, oracle->rules(), find, *site, leases}.run();
         if (!result)
           return std::move(result.error());
         return std::move(*result);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ std::size_t flush_size() {
 // two processes with the same model differed by up to a third, and by 2 % on one core.
 constexpr std::int32_t gpu_timing_cpus = 1;
 
-// Each evaluation under way keeps a context and its tensors on the GPU.
+// Candidates that have a context and tensors on the GPU; any number may be built meanwhile.
 constexpr std::size_t most_on_gpu = 8;
 
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
@@ -79,6 +80,7 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
   : paths_(std::move(paths)),
     config_(std::move(config)),
     device_(std::move(where)),
+    seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
     timing_cpus_(last_cpus(device_.cuda ? gpu_timing_cpus : config_.threads)),
     flush_bytes_(flush_size()),
     peaks_(*this) {
@@ -183,8 +185,7 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 // -- properties ---------------------------------------------------------------------------
 
 std::size_t evaluation_site::usual_workers() const {
-  auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  return device_.cuda ? std::min(cores, most_on_gpu) : cores;
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
 environment evaluation_site::describe() const {

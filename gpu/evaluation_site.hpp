@@ -4,6 +4,7 @@
 #include "gpu/freezer.hpp"
 #include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
+#include "gpu/seats.hpp"
 #include "gpu/verifier/verifier_process.hpp"
 #include "messages/topology.hpp"
 #include "messages/verdict.hpp"
@@ -70,6 +71,10 @@ public:
     return freezer_;
   }
 
+  gpu::seats& seats() {
+    return seats_;
+  }
+
   // -- tasks ------------------------------------------------------------------------------
 
   void add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle);
@@ -132,6 +137,7 @@ private:
   gpu::device device_;
   std::string hardware_; // in words
   gpu::freezer freezer_;
+  gpu::seats seats_;
   std::unique_ptr<warm_process> warm_;
   std::unique_ptr<verifier::verifier_process> verifier_;
   std::vector<int> timing_cpus_;

@@ -1,11 +1,9 @@
 #pragma once
 
-#include "gpu/device.hpp"
 #include "messages/lease.hpp"
 
 #include <caf/expected.hpp>
 
-#include <optional>
 #include <utility>
 
 namespace lathe::gpu {
@@ -52,18 +50,6 @@ inline caf::expected<held_lease> hold(lease_source& source, lease_kind kind,
   if (!granted)
     return std::move(granted.error());
   return held_lease{source, *granted};
-}
-
-/// Waits for a shared lease where one is needed for work that may launch kernels: on a GPU, since
-/// kernels cannot be frozen while others are timed. The CPU's work can, so nothing is held there.
-inline caf::expected<std::optional<held_lease>>
-hold_for_kernels(const device& where, lease_source& source, std::int32_t priority) {
-  if (!where.cuda)
-    return std::optional<held_lease>{};
-  auto held = hold(source, lease_kind::shared, priority);
-  if (!held)
-    return std::move(held.error());
-  return std::optional<held_lease>{std::move(*held)};
 }
 
 } // namespace lathe::gpu

@@ -1,8 +1,8 @@
 #include "gpu/measured_peaks.hpp"
 
 #include "gpu/evaluation_site.hpp"
-#include "gpu/processes/process_group.hpp"
 #include "gpu/processor.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -116,18 +116,12 @@ caf::expected<device_peaks> measured_peaks::measure(lease_source& leases) const 
   if (!probe)
     return std::move(probe.error());
   auto& worker = *probe->process;
-  {
-    auto held = hold_for_kernels(site_.device(), leases, 0); // it makes its context now
-    if (!held)
-      return std::move(held.error());
-    if (auto woken = worker.call({{"op", "describe"}}, {}, start_limit); !woken.ok())
-      return unmeasured(woken.problem());
-  }
-  auto held = hold(leases, lease_kind::exclusive, 0);
-  if (!held)
-    return std::move(held.error());
-  auto quiet = site_.freezer().freeze_all_but({tag});
-  pin_group(worker.group(), site_.timing_cpus());
+  // It makes its context now.
+  if (auto woken = worker.call({{"op", "describe"}}, {}, start_limit); !woken.ok())
+    return unmeasured(woken.problem());
+  auto quiet = quiet_hold::take(site_, leases, worker, tag, 0);
+  if (!quiet)
+    return std::move(quiet.error());
   auto cache = site_.device().cuda ? site_.flush_bytes() / 2 : last_cache_size();
   auto found = worker.call({{"op", "peaks"}, {"cache", cache}}, {}, measure_limit);
   if (!found.ok())

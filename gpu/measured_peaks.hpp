@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gpu/device.hpp"
 #include "gpu/lease_source.hpp"
 #include "gpu/measurement_cache.hpp"
 #include "gpu/roofline.hpp"

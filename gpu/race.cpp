@@ -15,11 +15,21 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 // A block should be long enough that asking for it does not matter, and short enough that both
-// sides meet the same weather.
-constexpr double block_seconds = 0.01;
-constexpr double fewest_calls = 6;
-constexpr double most_calls = 10;
-constexpr double most_device_calls = 20; // asking takes as long as many a call
+// sides meet the same weather. What a GPU is held for is mostly blocks, and its weather is calm.
+struct block_size {
+  double seconds;
+  double fewest_calls;
+  double most_calls;
+};
+
+constexpr block_size host_blocks{0.01, 6, 10};
+constexpr block_size device_blocks{0.003, 4, 10};
+constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
+
+// Never-seen inputs that are enough to tell who caches by: short calls are compared by block, long
+// ones by call.
+constexpr std::size_t enough_unseen = 12;
+constexpr std::size_t enough_unseen_long = 8;
 
 // A decision that is still open after so many time budgets, and so many seconds, stays open.
 constexpr double most_budgets = 3;
@@ -75,12 +85,6 @@ std::vector<double> seconds_of(const std::vector<timed_call>& calls) {
   return result;
 }
 
-stopping_options options_for(double budget) {
-  stopping_options result;
-  result.budget = budget;
-  return result;
-}
-
 std::vector<double> seconds_in(const reply& answer, const std::string& name) {
   std::vector<double> result;
   for (auto ns : answer.integers(name).value_or(std::vector<std::int64_t>{}))
@@ -94,9 +98,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 } // namespace
 
-race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, double budget)
-  : site_(site), oracle_(oracle), candidate_(candidate), rule_(options_for(budget)),
-    budget_(budget), random_(static_cast<std::uint64_t>(site.secret_seed())) {
+race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
+           const stopping_options& options)
+  : site_(site), oracle_(oracle), candidate_(candidate), rule_(options), budget_(options.budget),
+    random_(static_cast<std::uint64_t>(site.secret_seed())) {
   for (auto& draw : oracle.timed())
     unseen_.push_back(&draw);
   auto last = oracle.weights().size() - 1;
@@ -124,9 +129,11 @@ race_result race::run() {
 // -- blocks -------------------------------------------------------------------------------
 
 std::size_t race::calls_for(double seconds) const {
-  auto most = site_.device().cuda ? most_device_calls : most_calls;
-  auto calls = seconds > 0 ? block_seconds / seconds : most;
-  return static_cast<std::size_t>(std::clamp(std::ceil(calls), fewest_calls, most));
+  auto size = !site_.device().cuda ? host_blocks
+              : calls_are_short_   ? device_blocks
+                                   : long_device_blocks;
+  auto calls = seconds > 0 ? size.seconds / seconds : size.most_calls;
+  return static_cast<std::size_t>(std::clamp(std::ceil(calls), size.fewest_calls, size.most_calls));
 }
 
 // A random number of calls, so that a candidate cannot count its way to the clock.
@@ -143,10 +150,9 @@ bool race::warm_up() {
     if (!accept(x, reference, candidate))
       return false;
   }
-  // The candidate may be much slower than the reference: then blocks get shorter.
-  auto slowest = std::max(median(reference.seconds), median(candidate.seconds));
-  calls_ = calls_for(slowest);
   calls_are_short_ = median(reference.seconds) < short_call;
+  // The candidate may be much slower than the reference: then blocks get shorter.
+  calls_ = calls_for(std::max(median(reference.seconds), median(candidate.seconds)));
   return true;
 }
 
@@ -321,11 +327,13 @@ bool race::is_finished() const {
     return false;
   if (is_hopeless() || since(began_) - rested_ > std::max(least_patience, most_budgets * budget_))
     return true;
-  // The test for cached answers is sharpest with all unseen inputs, and blocks without to compare
-  // them with. What noise hides may show after more calls.
-  auto compared =
-    static_cast<std::size_t>(std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
-  auto enough = unseen_.empty() && (compared >= fewest_repeats || !calls_are_short_);
+  // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
+  // noise hides may show after more calls.
+  auto visited = oracle_.timed().size() - unseen_.size();
+  auto repeated = static_cast<std::size_t>(
+    std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
+  auto enough = (unseen_.empty() || visited >= (calls_are_short_ ? enough_unseen : enough_unseen_long))
+                && (repeated >= fewest_repeats || !calls_are_short_);
   return enough
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
 }

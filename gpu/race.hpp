@@ -35,8 +35,8 @@ struct race_result {
 /// process.
 class race {
 public:
-  /// @param budget [seconds] of measuring at most
-  race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, double budget);
+  race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
+       const stopping_options& options);
 
   /// Runs with the candidate in the state that the check left it in. The caller holds the lease and
   /// keeps all other processes frozen.
@@ -80,7 +80,7 @@ private:
   stopping_rule rule_;
   throttle_watch throttle_;
   double rested_ = 0; // [seconds] that are none of the budget's
-  double budget_;
+  double budget_;     // [seconds]
   std::mt19937_64 random_;
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;

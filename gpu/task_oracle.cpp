@@ -15,7 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 
 // Draws that no candidate sees before it is timed: the more there are, the surer is the test for
-// cached answers. Large inputs have to do with fewer; all of them together should fit this [bytes].
+// cached answers. Large ones have to do with fewer; inputs and answers of all of them together
+// should fit this [bytes].
 constexpr std::size_t most_timed_draws = 16;
 constexpr std::size_t fewest_timed_draws = 6;
 constexpr std::size_t timed_bytes = 256 << 20;
@@ -56,7 +57,8 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
 }
 
 caf::expected<std::shared_ptr<task_oracle>>
-task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rules) {
+task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rules,
+                     lease_source& leases) {
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, std::move(rules))};
   auto worker = site.spawn("oracle", result->tag_);
   if (!worker)
@@ -68,7 +70,7 @@ task_oracle::prepare(const task& subject, evaluation_site& site, judge_rules rul
     return error;
   if (auto error = result->draw_timed())
     return error;
-  if (auto error = result->audit())
+  if (auto error = result->audit(leases))
     return error;
   if (site.device().cuda && result->rules_.watches_conduct) {
     if (auto error = result->trace())
@@ -159,7 +161,7 @@ caf::error task_oracle::draw_checked() {
 caf::error task_oracle::draw_timed() {
   // Who times the same inputs again and again needs no more than them.
   auto count = rules_.timing ? 1
-                             : std::clamp(timed_bytes / std::max<std::size_t>(1, input_bytes_),
+                             : std::clamp(timed_bytes / std::max<std::size_t>(1, draw_bytes_),
                                           fewest_timed_draws, most_timed_draws);
   while (timed_.size() < count) {
     auto x = draw(fmt::format("t{}", timed_.size()), weights_.size() - 1,
@@ -208,6 +210,7 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};
   if (auto exact = run(result.name, true))
     result.exact = std::move(*exact);
+  draw_bytes_ = input_bytes_ + output_bytes_ + (result.exact ? result.exact->size() : 0);
   return result;
 }
 
@@ -222,7 +225,7 @@ caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exac
   return shared_memory::adopt(std::move(answer.fds.front()), max_values);
 }
 
-caf::error task_oracle::audit() {
+caf::error task_oracle::audit(lease_source& leases) {
   std::vector<input_draw> own; // published draws may all be the same one
   while (rules_.seeds && own.size() < own_audited) {
     auto x = draw(fmt::format("a{}", own.size()), weights_.size() - 1, site_.secret_seed());
@@ -234,6 +237,9 @@ caf::error task_oracle::audit() {
   for (auto& x : own.empty() ? timed_ : own)
     if (outputs.size() < most_audited)
       outputs.push_back(x.expected.fd());
+  auto held = hold(leases, lease_kind::shared, 0); // nobody freezes the verifier
+  if (!held)
+    return std::move(held.error());
   auto reason = site_.verifier().audit(rules_.tolerance, outputs,
                                        std::chrono::steady_clock::now() + call_limit);
   if (!reason)
@@ -254,6 +260,7 @@ caf::error task_oracle::trace() {
                       fmt::format("device work cannot be traced: {}; lathe doctor says more",
                                   found.problem().message));
   kernels_ = found.integer("kernels").value_or(0);
+  busy_ = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
   count_work(*tracer->process);
   return {};
 }
@@ -292,6 +299,12 @@ std::optional<roofline> task_oracle::limit() const {
   if (!work_ || !peaks_)
     return std::nullopt;
   return stated_floor(*work_, *peaks_, rules_.tolerance);
+}
+
+double task_oracle::host_share() const {
+  if (busy_ <= 0 || baselines_.empty() || baselines_.front().seconds <= 0)
+    return 1;
+  return 1 - std::min(1.0, busy_ / baselines_.front().seconds);
 }
 
 task_profile task_oracle::profile() const {

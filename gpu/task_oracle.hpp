@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/judge_rules.hpp"
+#include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
 #include "gpu/roofline.hpp"
 #include "messages/task.hpp"
@@ -39,7 +40,7 @@ public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
   /// line where there is one.
   static caf::expected<std::shared_ptr<task_oracle>>
-  prepare(const task& subject, evaluation_site& site, judge_rules rules);
+  prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
   const task& subject() const {
     return subject_;
@@ -99,6 +100,10 @@ public:
     return kernels_;
   }
 
+  /// The share of an eager call during which the device waits for the host; 1 on the CPU, and where
+  /// it is not known.
+  double host_share() const;
+
   void set_baselines(std::vector<baseline> x) {
     baselines_ = std::move(x);
   }
@@ -125,7 +130,7 @@ private:
   caf::expected<std::vector<std::int64_t>> trial_seeds();
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
-  caf::error audit();
+  caf::error audit(lease_source& leases);
   caf::error trace();
   void count_work(worker_process& worker);
 
@@ -144,8 +149,10 @@ private:
   std::string degenerate_;
   std::int64_t parameters_ = 0;
   std::int64_t kernels_ = 0;
+  double busy_ = 0; // [seconds] of the device in one eager call
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
+  std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
   std::mutex mutex_;
 };
 

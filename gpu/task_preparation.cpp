@@ -2,7 +2,7 @@
 
 #include "gpu/baseline_timer.hpp"
 #include "gpu/known_ratios.hpp"
-#include "gpu/processes/process_group.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "gpu/statistics.hpp"
 #include "messages/error.hpp"
 
@@ -26,20 +26,13 @@ caf::expected<double> time_eager(task_oracle& oracle, evaluation_site& site, lea
   auto limit =
     std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
   auto& worker = oracle.process();
-  {
-    auto shared = hold_for_kernels(site.device(), leases, 0);
-    if (!shared)
-      return std::move(shared.error());
-    auto warm =
-      worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
-    if (!warm.ok())
-      return untimed(warm.problem());
-  }
-  auto held = hold(leases, lease_kind::exclusive, 0);
-  if (!held)
-    return std::move(held.error());
-  auto quiet = site.freezer().freeze_all_but({oracle.tag()});
-  pin_group(worker.group(), site.timing_cpus());
+  auto warm =
+    worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
+  if (!warm.ok())
+    return untimed(warm.problem());
+  auto quiet = quiet_hold::take(site, leases, oracle, 0);
+  if (!quiet)
+    return std::move(quiet.error());
   boost::json::array sequence(20, boost::json::value(draw.name));
   auto timed = worker.call(
     {{"op", "time"}, {"sequence", std::move(sequence)}, {"flush", site.flush_bytes()}}, {}, limit);
@@ -56,11 +49,7 @@ caf::expected<double> time_eager(task_oracle& oracle, evaluation_site& site, lea
 caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
                                                            evaluation_site& site, judge_rules rules,
                                                            lease_source& leases) {
-  auto held = hold_for_kernels(site.device(), leases, 0);
-  if (!held)
-    return std::move(held.error());
-  auto result = task_oracle::prepare(subject, site, std::move(rules));
-  held->reset(); // the peaks are measured alone
+  auto result = task_oracle::prepare(subject, site, std::move(rules), leases);
   if (result)
     if (auto peaks = site.peaks().get(leases))
       (*result)->set_peaks(*peaks);

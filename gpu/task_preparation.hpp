@@ -16,8 +16,8 @@
 
 namespace lathe::gpu {
 
-/// Prepares a task's oracle, under a shared lease where that keeps a GPU busy, and finds out what
-/// the device can do at best. The caller holds no lease.
+/// Prepares a task's oracle, and finds out what the device can do at best. Its work is frozen while
+/// others are timed; only the verifier's is under a lease. The caller holds none.
 caf::expected<std::shared_ptr<task_oracle>>
 prepare_oracle(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 

@@ -49,6 +49,10 @@ class Cpu:
     def settle(self) -> None:
         """Waits for whatever was begun."""
 
+    def is_quiet(self, patience: int) -> bool:
+        """Waits, at most so long [ns], until nobody else's work is left on the device."""
+        return True
+
     def facts(self) -> dict[str, Any]:
         return {}
 
@@ -92,6 +96,9 @@ class Cuda(Cpu):
 
     def settle(self) -> None:
         lathe_native.wait_for_device()
+
+    def is_quiet(self, patience: int) -> bool:
+        return lathe_native.wait_until_quiet(patience)
 
     def facts(self) -> dict[str, Any]:
         found = torch.cuda.get_device_properties(self.device)

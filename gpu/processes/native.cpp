@@ -234,6 +234,20 @@ PyObject* traced_call(PyObject*, PyObject* args) {
   });
 }
 
+PyObject* wait_until_quiet(PyObject*, PyObject* args) {
+  long long patience = 0;
+  if (!PyArg_ParseTuple(args, "L", &patience))
+    return nullptr;
+  return on_device([&] { return PyBool_FromLong(native::wait_until_quiet(patience)); });
+}
+
+PyObject* load_driver(PyObject*, PyObject*) {
+  return on_device([] {
+    native::load_driver();
+    return none();
+  });
+}
+
 PyObject* wait_for_device(PyObject*, PyObject*) {
   return on_device([] {
     native::wait_for_device();
@@ -262,6 +276,9 @@ constexpr PyMethodDef methods[] = {
    "timed_device_call(callable, args, flush_bytes) -> (device ns, host ns)"},
   {"traced_call", traced_call, METH_VARARGS,
    "traced_call(callable, args, patience_ns) -> what the device did"},
+  {"wait_until_quiet", wait_until_quiet, METH_VARARGS,
+   "wait_until_quiet(patience_ns) -> False when other processes' kernels still run"},
+  {"load_driver", load_driver, METH_NOARGS, "load_driver(): CUDA's, without a context"},
   {"wait_for_device", wait_for_device, METH_NOARGS,
    "wait_for_device(): until it is idle; raises what went wrong on it"},
   {nullptr, nullptr, 0, nullptr}};

@@ -11,6 +11,12 @@ namespace lathe::native {
 
 namespace {
 
+// What a device is probed with: a kernel that takes a few microseconds comes back so soon [ns] unless
+// others use the device, again and again.
+constexpr std::size_t small_kernel = 64 * 1024; // [bytes] that it writes
+constexpr std::int64_t prompt = 200'000;
+constexpr int prompt_kernels = 25;
+
 // The driver's functions, by the names that their current versions have in the library.
 struct driver {
   driver() {
@@ -71,6 +77,7 @@ struct instruments {
     check(cuda().create_event(&second, CU_EVENT_DEFAULT));
   }
 
+  // Writes to the first `bytes` of a buffer.
   void evict(std::size_t bytes) {
     if (bytes > size) {
       if (size > 0)
@@ -122,8 +129,27 @@ device_times end_device_call() {
   return result;
 }
 
+void load_driver() {
+  static_cast<void>(cuda());
+}
+
 void wait_for_device() {
   check(cuda().synchronize());
+}
+
+bool wait_until_quiet(std::int64_t patience) {
+  auto& x = tools();
+  auto until = now() + patience;
+  for (int in_a_row = 0; in_a_row < prompt_kernels;) {
+    auto began = now();
+    x.evict(small_kernel);
+    check(cuda().synchronize());
+    auto ended = now();
+    in_a_row = ended - began < prompt ? in_a_row + 1 : 0;
+    if (ended > until && in_a_row < prompt_kernels)
+      return false;
+  }
+  return true;
 }
 
 } // namespace lathe::native

@@ -11,6 +11,9 @@
 /// thread. Functions throw std::runtime_error with the driver's own words.
 namespace lathe::native {
 
+/// Loads the driver's library, without a context. Whoever is loaded later under its name is not it.
+void load_driver();
+
 // -- clocks ---------------------------------------------------------------------------
 
 /// One call by two clocks.
@@ -28,6 +31,13 @@ device_times end_device_call();
 
 /// Waits until the device is idle. What a kernel did wrong comes out here.
 void wait_for_device();
+
+/// Waits until other processes' work is off the device too: they have been stopped, but what they
+/// launched before still runs. While it does, the device shares its time out in slices of
+/// milliseconds, and a small kernel of ours has to wait for them.
+/// @param patience [ns] to wait at most
+/// @returns false when the device was still busy then
+bool wait_until_quiet(std::int64_t patience);
 
 // -- traces ---------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ def flatten(value: Any, tensors: list[torch.Tensor]) -> Any:
             raise TypeError(f"a tensor of type {value.dtype} cannot travel between processes")
         if value.layout != torch.strided:
             raise TypeError(f"a tensor of layout {value.layout} cannot travel between processes")
-        tensors.append(value.detach().cpu().resolve_conj().resolve_neg().contiguous())
+        tensors.append(value.detach().resolve_conj().resolve_neg().contiguous())
         return {"t": len(tensors) - 1}
     if value is None or isinstance(value, (bool, int, str)):
         return {"v": value}
@@ -121,7 +121,8 @@ def write(fd: int, value: Any) -> int:
 
 def fill(fd: int, layout: Layout) -> None:
     start, placed, size = layout
-    with mmap.mmap(fd, size) as memory:
+    # All pages at once: the kernel makes them much faster than one fault after another does.
+    with mmap.mmap(fd, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as memory:
         memory[: len(start)] = start
         for offset, tensor in placed:
             if tensor.numel():

@@ -28,6 +28,7 @@ from failures import BadRequest, Failure, describe
 
 MESSAGE_SIZE = 128 * 1024
 TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
+HOST_WORK = ("load", "recipes")  # done without a context on the device
 Reply = dict[str, Any]
 
 
@@ -39,6 +40,8 @@ def main(fd: int, threads: int, device: str) -> int:
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
     lathe_native.take_key(fd)
+    if device == "cuda":
+        lathe_native.load_driver()  # before foreign code could bring one of its own
     worker = Worker(device)
     with socket.socket(fileno=fd) as channel:
         while True:
@@ -87,8 +90,7 @@ class Worker:
             operation = OPERATIONS.get(request["op"])
             if operation is None:
                 raise BadRequest(f"unknown request '{request['op']}'")
-            # On first use: it takes a while, and recipes only rewrite text.
-            if self.device.name != self.device_name and request["op"] != "recipes":
+            if self.device.name != self.device_name and request["op"] not in HOST_WORK:
                 self.device = DEVICES[self.device_name]()
             return {"ok": True, **operation(self, request, fds)}, self.made
         except BaseException as error:  # SystemExit in foreign code is a failure like any other
@@ -331,6 +333,9 @@ class Worker:
         self.made.append(values.sealed_file(book))
         return {"bytes": len(book)}
 
+    def wait_until_quiet(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return {"quiet": self.device.is_quiet(request["patience_ns"])}
+
     def describe(self, request: dict[str, Any], fds: list[int]) -> Reply:
         return {"python": platform.python_version(), "torch": torch.__version__,
                 "cpu": cpu_name(), **self.device.facts()}
@@ -355,6 +360,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "profile": Worker.profile,
     "recipes": Worker.recipes,
     "describe": Worker.describe,
+    "quiet": Worker.wait_until_quiet,
 }
 
 

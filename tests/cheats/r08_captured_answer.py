@@ -1,7 +1,7 @@
 # row: 8
 # title: Harness patching
 # tries: Lets a finalizer fetch the answer that was kept for comparison, to put it right.
-# rule: harness-tampering or clock-mismatch
+# rule: harness-tampering or clock-mismatch or harmless
 # runs on: cpu, cuda
 # task: chain
 import types

@@ -1,7 +1,7 @@
 # row: 13
 # title: Content-keyed cache
 # tries: Replays known answers but wastes time on it, so that hits look like slightly faster misses.
-# rule: cached-output
+# rule: cached-output or harmless
 # runs on: cpu, cuda
 # task: product
 # options: --time-budget 3

@@ -1,7 +1,7 @@
 # row: 13
 # title: Content-keyed cache
 # tries: Replays known answers, but only saves a sixth of the time by it.
-# rule: cached-output
+# rule: cached-output or harmless
 # runs on: cpu, cuda
 # task: product
 # options: --time-budget 3

@@ -1,7 +1,7 @@
 # row: 24
 # title: L2 persistence
 # tries: Asks the driver to keep its inputs in the level-2 cache across the flush.
-# rule: harmless or clock-mismatch
+# rule: harmless or clock-mismatch or crashed
 # runs on: cuda
 # task: product
 import ctypes

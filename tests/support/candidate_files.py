@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,28 +60,43 @@ def files_in(folder: Path) -> list[CandidateFile]:
 
 
 def judge(files: list[CandidateFile], *options: str) -> dict[str, Any]:
-    """Returns each candidate's verdict under its name; each also says if its task is degenerate.
+    """Returns each candidate's verdict under its name.
 
-    One call of lathe a task and set of options: preparing the task is most of the cost.
+    One call of lathe for each set of options, since much of a verdict's time is preparation that
+    goes on while others are judged.
     """
     verdicts: dict[str, Any] = {}
-    groups = sorted({(x.task, x.header.get("options", "")) for x in files})
-    for task, extra in groups:
-        members = [x for x in files if (x.task, x.header.get("options", "")) == (task, extra)]
+    for extra in sorted({x.header.get("options", "") for x in files}):
+        members = [x for x in files if x.header.get("options", "") == extra]
         chosen = dict(zip(options[::2], options[1::2]))
         chosen |= dict(zip(extra.split()[::2], extra.split()[1::2]))
-        arguments = ["eval", str(task), *(str(x.path) for x in members), "--json"]
-        arguments += [word for option in chosen.items() for word in option]
         if DEVICE != "cpu":
-            arguments += ["--device", DEVICE]
-        ended = subprocess.run([os.environ["LATHE"], *arguments], stdin=subprocess.DEVNULL,
-                               capture_output=True, text=True, timeout=1800, check=False)
-        if not ended.stdout:
-            raise AssertionError(f"lathe {' '.join(arguments)}\n{ended.stderr}")
-        document = json.loads(ended.stdout)
-        for member, verdict in zip(members, document["verdicts"], strict=True):
-            verdicts[member.name] = {**verdict, "degenerate": document["degenerate"]}
+            chosen["--device"] = DEVICE
+        with tempfile.TemporaryDirectory() as place:
+            verdicts |= judge_staged(members, stage(members, Path(place)), chosen)
     return verdicts
+
+
+def stage(files: list[CandidateFile], place: Path) -> list[str]:
+    """Lays tasks and candidates out so that their names say what belongs together."""
+    for folder in ("tasks", "candidates"):
+        (place / folder).mkdir()
+    for file in files:
+        shutil.copy(file.task, place / "tasks")
+        shutil.copy(file.path, place / "candidates" / f"{file.task.stem}--{file.path.name}")
+    return ["--tasks", str(place / "tasks"), "--candidates", str(place / "candidates")]
+
+
+def judge_staged(files: list[CandidateFile], places: list[str],
+                 options: dict[str, str]) -> dict[str, Any]:
+    words = [word for option in options.items() for word in option]
+    arguments = ["eval", *places, "--json", *words]
+    ended = subprocess.run([os.environ["LATHE"], *arguments], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=1800, check=False)
+    if not ended.stdout:
+        raise AssertionError(f"lathe {' '.join(arguments)}\n{ended.stderr}")
+    found = {Path(x["candidate"]).stem: x for x in json.loads(ended.stdout)["verdicts"]}
+    return {x.name: found[f"{x.task.stem}--{x.path.stem}"] for x in files}
 
 
 def told(verdict: dict[str, Any]) -> str:

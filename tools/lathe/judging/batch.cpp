@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -16,7 +17,14 @@ namespace lathe::judging {
 
 namespace {
 
-// The oracle of one task under one judge, made when it is first needed.
+// Preparing is work of the host, mostly: drawing inputs, running the reference in float64.
+constexpr std::size_t judges_a_preparer = 3;
+constexpr std::size_t most_preparers = 6;
+
+// Enough that judges never wait, if preparing keeps up at all.
+constexpr std::size_t most_live_oracles = 16;
+
+// The oracle of one task under one judge. One thread makes it, and others wait for it.
 class shared_oracle {
 public:
   shared_oracle(task subject, gpu::judge_rules rules, std::size_t uses)
@@ -24,59 +32,66 @@ public:
     // nop
   }
 
-  // Whoever comes while it is made waits for it.
-  std::shared_ptr<gpu::task_oracle> get(gpu::evaluation_site& site, gpu::lease_source& leases) {
+  void make(gpu::evaluation_site& site, gpu::lease_source& leases) {
+    auto made = prepare(site, leases);
     std::lock_guard guard{mutex_};
-    if (!oracle_ && !problem_)
-      make(site, leases);
+    if (made) {
+      profile_ = (*made)->profile();
+      oracle_ = std::move(*made);
+    } else {
+      problem_ = std::move(made.error());
+    }
+    is_made_ = true;
+    changed_.notify_all();
+  }
+
+  // Waits until it is made.
+  caf::expected<std::shared_ptr<gpu::task_oracle>> get() {
+    std::unique_lock guard{mutex_};
+    changed_.wait(guard, [this] { return is_made_; });
+    if (problem_)
+      return problem_;
     return oracle_;
   }
 
-  // To be called after each use: the last one lets the oracle go.
-  void done() {
+  // To be called after each use: the last one lets the oracle go, and is told so.
+  bool done() {
     std::lock_guard guard{mutex_};
-    if (--uses_ == 0)
-      oracle_.reset();
+    if (--uses_ > 0)
+      return false;
+    oracle_.reset();
+    return true;
   }
 
   const task& subject() const {
     return subject_;
   }
 
-  // What follows does not change any more once `get` has returned.
-
-  const caf::error& problem() const {
-    return problem_;
+  const gpu::judge_rules& rules() const {
+    return rules_;
   }
 
+  // To be called once `get` has returned: it does not change any more.
   const task_profile& profile() const {
     return profile_;
   }
 
 private:
-  void make(gpu::evaluation_site& site, gpu::lease_source& leases) {
+  caf::expected<std::shared_ptr<gpu::task_oracle>> prepare(gpu::evaluation_site& site,
+                                                           gpu::lease_source& leases) const {
     auto made = gpu::prepare_oracle(subject_, site, rules_, leases);
-    if (!made)
-      problem_ = std::move(made.error());
-    else if (auto error = measure(**made, site, leases))
-      problem_ = std::move(error);
-    else
-      oracle_ = std::move(*made);
-    if (oracle_)
-      profile_ = oracle_->profile();
+    // A reference that cannot be timed is told of before any candidate is timed.
+    if (made && !rules_.timing)
+      if (auto error = gpu::measure_baselines(**made, site, leases, site.config().baselines))
+        return error;
+    return made;
   }
 
-  // A reference that cannot be timed is told of before any candidate is built.
-  caf::error measure(gpu::task_oracle& made, gpu::evaluation_site& site,
-                     gpu::lease_source& leases) {
-    if (rules_.timing)
-      return {};
-    return gpu::measure_baselines(made, site, leases, site.config().baselines);
-  }
-
-  std::mutex mutex_;
   task subject_;
   gpu::judge_rules rules_;
+  std::mutex mutex_; // guards what follows
+  std::condition_variable changed_;
+  bool is_made_ = false;
   std::size_t uses_;
   std::shared_ptr<gpu::task_oracle> oracle_;
   caf::error problem_;
@@ -107,10 +122,12 @@ public:
 
   std::vector<row> run() {
     std::vector<std::thread> threads;
-    auto count = std::clamp<std::size_t>(work_.jobs, 1, std::max<std::size_t>(1, jobs_.size()));
-    for (std::size_t i = 1; i < count; ++i)
+    auto judges = std::clamp<std::size_t>(work_.jobs, 1, std::max<std::size_t>(1, jobs_.size()));
+    auto preparers = std::clamp<std::size_t>(judges / judges_a_preparer, 1, most_preparers);
+    for (std::size_t i = 0; i < preparers; ++i)
+      threads.emplace_back([this] { prepare(); });
+    for (std::size_t i = 0; i < judges; ++i)
       threads.emplace_back([this] { serve(); });
-    serve();
     for (auto& x : threads)
       x.join();
     return std::move(rows_);
@@ -137,6 +154,19 @@ private:
     }
   }
 
+  // Oracles are made in the order in which they are needed, a few ahead of the judges: each keeps a
+  // process and its data.
+  void prepare() {
+    for (std::size_t i; (i = next_oracle_++) < oracles_.size();) {
+      {
+        std::unique_lock guard{mutex_};
+        let_go_.wait(guard, [this] { return live_oracles_ < most_live_oracles; });
+        ++live_oracles_;
+      }
+      oracles_[i]->make(site_, leases_);
+    }
+  }
+
   void serve() {
     for (std::size_t i; (i = next_++) < jobs_.size();)
       judge(jobs_[i]);
@@ -144,16 +174,19 @@ private:
 
   void judge(const job& x) {
     auto& oracle = *oracles_[work_.entries[x.entry].task * work_.judges.size() + x.judge];
-    auto made = oracle.get(site_, leases_);
     judged_run found;
-    auto problem = made ? evaluate(x, oracle, *made, found) : oracle.problem();
-    made.reset();
-    oracle.done();
+    auto problem = evaluate(x, oracle, found);
+    if (auto made = oracle.get(); !made) // a task that cannot be used is told of, whatever is judged
+      problem = std::move(made.error());
     keep(x, oracle.profile(), std::move(found), std::move(problem));
+    if (!oracle.done())
+      return;
+    std::lock_guard guard{mutex_};
+    --live_oracles_;
+    let_go_.notify_one();
   }
 
-  caf::error evaluate(const job& x, const shared_oracle& oracle, gpu::task_oracle& reference,
-                      judged_run& found) {
+  caf::error evaluate(const job& x, shared_oracle& oracle, judged_run& found) {
     auto& entry = work_.entries[x.entry];
     // A verdict is remembered for its session, and a repetition is to be one of its own.
     evaluation_request request{fmt::format("{}-{}", oracle.subject().name, x.repeat),
@@ -161,7 +194,8 @@ private:
                                {entry.candidate, entry.source, ""},
                                0,
                                false};
-    gpu::evaluation evaluation{request, reference, site_, leases_};
+    gpu::evaluation evaluation{request, oracle.rules(), [&] { return oracle.get(); }, site_,
+                               leases_};
     auto result = evaluation.run();
     if (!result)
       return std::move(result.error());
@@ -193,8 +227,11 @@ private:
   gpu::local_leases leases_;
   std::vector<std::unique_ptr<shared_oracle>> oracles_; // by task, then by judge
   std::vector<job> jobs_;
+  std::atomic<std::size_t> next_oracle_ = 0;
   std::atomic<std::size_t> next_ = 0;
   std::mutex mutex_; // guards what follows
+  std::condition_variable let_go_;
+  std::size_t live_oracles_ = 0;
   std::vector<row> rows_;
   std::vector<std::size_t> missing_; // verdicts, by row
   std::size_t told_ = 0;

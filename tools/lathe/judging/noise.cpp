@@ -78,7 +78,7 @@ caf::expected<std::vector<verdict>> judge_often(const noise_program& x, gpu::eva
                                {"unchanged", as_candidate(x.source), ""},
                                0,
                                false};
-    gpu::evaluation evaluation{request, **oracle, site, leases};
+    gpu::evaluation evaluation{request, (*oracle)->rules(), [&] { return oracle; }, site, leases};
     auto found = evaluation.run();
     if (!found)
       return std::move(found.error());

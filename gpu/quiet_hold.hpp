@@ -1,0 +1,50 @@
+#pragma once
+
+#include "gpu/evaluation_site.hpp"
+#include "gpu/lease_source.hpp"
+#include "gpu/task_oracle.hpp"
+
+#include <caf/expected.hpp>
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace lathe::gpu {
+
+/// What timing needs, as long as it lives: an exclusive lease, the oracle to oneself, every other
+/// evaluation process frozen, the kernels that they launched before gone from the device, and the
+/// timed processes bound to the site's processors.
+class quiet_hold {
+public:
+  /// Waits for all of it. Where others have given a GPU work that goes on and on they are woken
+  /// again and again, until they are done or killed for it.
+  /// @param candidate who is timed beside the oracle; nullptr: nobody
+  /// @param tag the candidate's among those that may be frozen
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, task_oracle& oracle, std::int32_t priority,
+       const worker_process* candidate = nullptr, const std::string& tag = {});
+
+  /// The same for a process that is timed alone, and needs no oracle.
+  /// @param tag its own among those that may be frozen
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, worker_process& alone, const std::string& tag,
+       std::int32_t priority);
+
+private:
+  explicit quiet_hold(held_lease lease) : lease_(std::move(lease)) {
+    // nop
+  }
+
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, std::int32_t priority, std::mutex* oracle,
+       const std::set<std::string>& awake, worker_process& timed, const worker_process* beside);
+
+  held_lease lease_;
+  std::unique_lock<std::mutex> oracle_;
+  std::unique_ptr<freezer::hold> frozen_;
+};
+
+} // namespace lathe::gpu
