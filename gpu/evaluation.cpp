@@ -4,6 +4,7 @@
 #include "gpu/mean_timer.hpp"
 #include "gpu/quiet_hold.hpp"
 #include "gpu/screen.hpp"
+#include "gpu/task_preparation.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -128,6 +129,8 @@ void evaluation::attempt() {
   if (build() && meet_oracle() && warm() && check() && time()) {
     if (request_.want_profile)
       profile();
+    if (request_.confirm)
+      time_baselines();
     fold();
   }
 }
@@ -207,7 +210,7 @@ bool evaluation::time() {
     if (!survived(found))
       return false;
   }
-  return audit(found);
+  return audit(found) && is_possible();
 }
 
 // Writes down what the race cost, and what it says of who did not get through it.
@@ -306,6 +309,27 @@ bool evaluation::trace() {
   return obeys();
 }
 
+// Who is faster than the device seems to allow, has it measured once more.
+bool evaluation::is_possible() {
+  auto& work = oracle_->work();
+  auto& time = *verdict_.timing;
+  auto peaks = work ? site_.peaks().get(leases_) : caf::expected<device_peaks>{caf::error{}};
+  std::optional<refusal> refused;
+  auto look = [&] {
+    time.floor = stated_floor(*work, *peaks, rules_.tolerance).floor;
+    if (rules_.watches_conduct)
+      refused =
+        check_roofline(time.candidate, sure_floor(*work, *peaks), work->read + work->written);
+    return !refused && time.candidate >= time.floor;
+  };
+  if (peaks && !look() && (peaks = site_.peaks().get_again(leases_)))
+    look();
+  if (!peaks || !refused)
+    return true;
+  verdict_.timing.reset();
+  return refuse(refused->rule, refused->evidence);
+}
+
 void evaluation::profile() {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
@@ -351,6 +375,21 @@ bool evaluation::fold() {
   if (!unmoved->agrees || oracle_->depends_on_weights())
     verdict_.folds = unmoved->agrees;
   return obeys();
+}
+
+// Beside a winner stands what was measured now, not what once was.
+void evaluation::time_baselines() {
+  auto eager = verdict_.timing->reference;
+  auto begin = std::chrono::steady_clock::now();
+  auto compiled =
+    time_compiled(*oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);
+  if (!compiled || compiled->empty())
+    return;
+  enter("baselines");
+  verdict_.stages.back().wall =
+    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  verdict_.baselines = std::move(*compiled);
+  verdict_.baselines.insert(verdict_.baselines.begin(), {"eager", eager});
 }
 
 // -- steps --------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ private:
   bool survived(race_result& found);
   bool audit(const race_result& found);
   bool trace();
+  bool is_possible();
+  void time_baselines();
   stopping_options precision() const;
   void allow_for_processes(double host_share);
   void profile();

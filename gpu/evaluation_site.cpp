@@ -1,6 +1,7 @@
 #include "gpu/evaluation_site.hpp"
 
 #include "gpu/forbidden_work.hpp"
+#include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
 
@@ -8,10 +9,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <thread>
-#include <sched.h>
 #include <unistd.h>
 
 namespace lathe::gpu {
@@ -42,13 +41,7 @@ constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, o
 
 // The last of the processors that this process may use: the first ones get most interrupts.
 std::vector<int> last_cpus(std::int32_t count) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  std::vector<int> result;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &allowed))
-        result.push_back(cpu);
+  auto result = allowed_cpus();
   auto wanted = static_cast<std::size_t>(count);
   if (result.size() > wanted)
     result.erase(result.begin(), result.end() - static_cast<std::ptrdiff_t>(wanted));
@@ -61,14 +54,6 @@ std::string architecture(std::string capability) {
   if (std::atoi(capability.c_str()) >= hopper)
     capability += 'a';
   return capability;
-}
-
-std::string processor_name() {
-  std::ifstream file{"/proc/cpuinfo"};
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      return line.substr(line.find(':') + 2);
-  return "unknown processor";
 }
 
 } // namespace
@@ -109,7 +94,8 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     device_(std::move(where)),
     seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
     timing_cpus_(last_cpus(device_.cuda ? gpu_timing_cpus : config_.threads)),
-    flush_bytes_(flush_size()) {
+    flush_bytes_(flush_size()),
+    peaks_(*this) {
   if (config_.memory == 0)
     config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
 }

@@ -2,6 +2,7 @@
 
 #include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
+#include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
 #include "gpu/seats.hpp"
 #include "gpu/verifier/verifier_process.hpp"
@@ -30,6 +31,7 @@ struct site_paths {
   std::filesystem::path processes; ///< zygote.py, worker.py and the native module
   std::filesystem::path verifier;  ///< the verifier's executable
   std::filesystem::path recipes;   ///< the folder of recipe passes
+  std::filesystem::path cache;     ///< for measurements that outlive a run; empty: none does
 };
 
 /// A worker, and what the site knows it by. Members go in the opposite order: while others may
@@ -126,6 +128,11 @@ public:
     return flush_bytes_;
   }
 
+  /// What the device can do at best.
+  measured_peaks& peaks() {
+    return peaks_;
+  }
+
   /// Returns a fresh seed that nobody can foresee.
   std::int64_t secret_seed();
 
@@ -145,6 +152,7 @@ private:
   std::unique_ptr<verifier::verifier_process> verifier_;
   std::vector<int> timing_cpus_;
   std::size_t flush_bytes_ = 0;
+  measured_peaks peaks_;
 
   mutable std::mutex mutex_; // guards what follows
   std::random_device entropy_;

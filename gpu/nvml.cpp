@@ -29,6 +29,7 @@ struct memory_info { // nvmlMemory_t
   unsigned long long free;
   unsigned long long used;
 };
+constexpr int multiprocessors = 1; // NVML_CLOCK_SM
 
 class library : public nvml {
 public:
@@ -57,6 +58,11 @@ public:
     static_cast<void>(find("nvmlDeviceGetComputeRunningProcesses_v3", running_)
                       || find("nvmlDeviceGetComputeRunningProcesses_v2", running_));
     static_cast<void>(find("nvmlDeviceGetMemoryInfo", memory_));
+    // Their absence is no failure: then clocks are not known.
+    find("nvmlDeviceGetClockInfo", clock_);
+    find("nvmlDeviceGetMaxClockInfo", full_clock_);
+    if (!find("nvmlDeviceGetCurrentClocksEventReasons", reasons_))
+      find("nvmlDeviceGetCurrentClocksThrottleReasons", reasons_); // as older drivers call it
     unsigned count = 0;
     if (start() != success || count_devices(&count) != success)
       return make_error(errc::environment_error, "the NVIDIA driver does not answer; nvidia-smi "
@@ -100,6 +106,20 @@ public:
     return found.used;
   }
 
+  std::optional<clock_reading> clock_of(std::size_t card) const override {
+    unsigned clock = 0;
+    unsigned full = 0;
+    if (clock_ == nullptr || clock_(handles_[card], multiprocessors, &clock) != success)
+      return std::nullopt;
+    if (full_clock_ != nullptr && full_clock_(handles_[card], multiprocessors, &full) != success)
+      full = 0;
+    clock_reading result{static_cast<double>(clock), static_cast<double>(full), std::nullopt};
+    unsigned long long reasons = 0;
+    if (reasons_ != nullptr && reasons_(handles_[card], &reasons) == success)
+      result.reasons = reasons;
+    return result;
+  }
+
 private:
   static caf::error silent(std::size_t card) {
     return make_error(errc::environment_error,
@@ -138,6 +158,9 @@ private:
   int (*minor_)(device_handle, unsigned*) = nullptr;
   int (*running_)(device_handle, unsigned*, process_info*) = nullptr; // may stay null
   int (*memory_)(device_handle, memory_info*) = nullptr;              // may stay null
+  int (*clock_)(device_handle, int, unsigned*) = nullptr;
+  int (*full_clock_)(device_handle, int, unsigned*) = nullptr;
+  int (*reasons_)(device_handle, unsigned long long*) = nullptr;
 };
 
 } // namespace

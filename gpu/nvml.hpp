@@ -1,10 +1,13 @@
 #pragma once
 
+#include "gpu/throttle_watch.hpp"
+
 #include <caf/expected.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -41,6 +44,12 @@ public:
 
   /// Returns how much of a card's memory is in use [bytes], by anybody.
   virtual caf::expected<std::uint64_t> used_memory(std::size_t card) const = 0;
+
+  /// Asks for a card's clock, by its index in `cards()`. Takes tens of microseconds. Nothing where
+  /// the driver does not tell.
+  virtual std::optional<clock_reading> clock_of(std::size_t) const {
+    return std::nullopt;
+  }
 };
 
 } // namespace lathe::gpu

@@ -17,10 +17,9 @@ constexpr auto drain_patience = 500ms;
 // How long others run between two tries: their own limits only count while they do.
 constexpr auto respite = 1s;
 
-bool is_quiet(task_oracle& oracle, bool& broken) {
+bool is_quiet(worker_process& timed, bool& broken) {
   auto patience = std::chrono::nanoseconds{drain_patience}.count();
-  auto found =
-    oracle.process().call({{"op", "quiet"}, {"patience_ns", patience}}, {}, 20 * drain_patience);
+  auto found = timed.call({{"op", "quiet"}, {"patience_ns", patience}}, {}, 20 * drain_patience);
   broken = !found.ok();
   return found.flag("quiet").value_or(false);
 }
@@ -30,29 +29,39 @@ bool is_quiet(task_oracle& oracle, bool& broken) {
 caf::expected<std::unique_ptr<quiet_hold>>
 quiet_hold::take(evaluation_site& site, lease_source& leases, task_oracle& oracle,
                  std::int32_t priority, const worker_process* candidate, const std::string& tag) {
+  return take(site, leases, priority, &oracle, nullptr, candidate, {tag, oracle.tag()});
+}
+
+caf::expected<std::unique_ptr<quiet_hold>>
+quiet_hold::take(evaluation_site& site, lease_source& leases, worker_process& alone,
+                 const std::string& tag, std::int32_t priority) {
+  return take(site, leases, priority, nullptr, &alone, nullptr, {tag});
+}
+
+caf::expected<std::unique_ptr<quiet_hold>>
+quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t priority,
+                 task_oracle* oracle, worker_process* alone, const worker_process* beside,
+                 const std::set<std::string>& awake) {
   for (;;) {
     auto lease = hold(leases, lease_kind::exclusive, priority);
     if (!lease)
       return std::move(lease.error());
-    std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease), site, oracle, candidate, tag)};
+    std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease))};
+    if (oracle != nullptr)
+      result->oracle_ = std::unique_lock{oracle->mutex()};
+    auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
+    result->frozen_ = site.freezer().freeze_all_but(awake);
+    result->timed_.emplace(timed.group(), site.timing_cpus());
+    if (beside != nullptr)
+      result->beside_.emplace(beside->group(), site.timing_cpus());
     auto broken = false;
-    if (!site.device().cuda || is_quiet(oracle, broken))
+    if (!site.device().cuda || is_quiet(timed, broken))
       return result;
     if (broken)
-      return make_error(errc::evaluator_failed,
-                        "the reference's process broke before it was timed");
+      return make_error(errc::evaluator_failed, "a process broke before it was timed");
     result.reset();
     std::this_thread::sleep_for(respite);
   }
-}
-
-quiet_hold::quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle,
-                       const worker_process* candidate, const std::string& tag)
-  : lease_(std::move(lease)), oracle_(oracle.mutex()),
-    frozen_(site.freezer().freeze_all_but({tag, oracle.tag()})),
-    reference_(oracle.process().group(), site.timing_cpus()) {
-  if (candidate != nullptr)
-    candidate_.emplace(candidate->group(), site.timing_cpus());
 }
 
 } // namespace lathe::gpu

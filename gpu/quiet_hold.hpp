@@ -10,7 +10,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace lathe::gpu {
 
@@ -27,20 +29,31 @@ public:
   take(evaluation_site& site, lease_source& leases, task_oracle& oracle, std::int32_t priority,
        const worker_process* candidate = nullptr, const std::string& tag = {});
 
+  /// The same for a process that is timed alone, and needs no oracle.
+  /// @param tag its own among those that may be frozen
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, worker_process& alone, const std::string& tag,
+       std::int32_t priority);
+
   /// The exclusive one.
   held_lease& lease() {
     return lease_;
   }
 
 private:
-  quiet_hold(held_lease lease, evaluation_site& site, task_oracle& oracle,
-             const worker_process* candidate, const std::string& tag);
+  explicit quiet_hold(held_lease lease) : lease_(std::move(lease)) {
+    // nop
+  }
+
+  static caf::expected<std::unique_ptr<quiet_hold>>
+  take(evaluation_site& site, lease_source& leases, std::int32_t priority, task_oracle* oracle,
+       worker_process* alone, const worker_process* beside, const std::set<std::string>& awake);
 
   held_lease lease_;
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
-  favoured_group reference_;
-  std::optional<favoured_group> candidate_;
+  std::optional<favoured_group> timed_;
+  std::optional<favoured_group> beside_;
 };
 
 } // namespace lathe::gpu

@@ -1,10 +1,12 @@
 #include "gpu/race.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 namespace lathe::gpu {
 
@@ -116,7 +118,10 @@ race_result race::run() {
       ;
   result_.wall = since(began_);
   cpu = candidate_.cpu_seconds() - cpu;
-  if (!result_.failed && !result_.refused && result_.broken.empty())
+  if (throttle_.is_hopeless())
+    result_.doubt = fmt::format("the GPU was throttled in {} pairs of blocks ({})",
+                                throttle_.discarded(), throttle_.evidence());
+  else if (!result_.failed && !result_.refused && result_.broken.empty())
     judge(cpu);
   return std::move(result_);
 }
@@ -164,6 +169,7 @@ bool race::warm_up() {
 }
 
 bool race::pair_of_blocks() {
+  auto before = read_clock();
   auto x = next_plan();
   if (x.fresh && !give(*x.sequence.front()))
     return false;
@@ -176,8 +182,33 @@ bool race::pair_of_blocks() {
     reference = run_block(oracle_.process(), x);
   if (!accept(x, *reference, candidate))
     return false;
+  if (!throttle_.counts(before, read_clock()))
+    return rest();
   record(x, *reference, candidate);
   return keep(x, candidate);
+}
+
+// Nothing on the CPU, whose clock its host minds.
+std::optional<clock_reading> race::read_clock() const {
+  auto& where = site_.device();
+  return where.cuda ? where.driver->clock_of(where.card) : std::nullopt;
+}
+
+// After a pair that does not count. A GPU that has rested needs to be busy for a while again.
+bool race::rest() {
+  if (throttle_.is_hopeless())
+    return false;
+  auto begin = clock::now();
+  std::this_thread::sleep_for(std::chrono::duration<double>(throttle_.rest()));
+  plan x;
+  x.sequence.assign(calls_, seen_.front());
+  bool going = true;
+  for (auto woken = clock::now(); going && since(woken) < ramp_up;) {
+    auto reference = run_block(oracle_.process(), x);
+    going = accept(x, reference, run_block(candidate_, x));
+  }
+  rested_ += since(begin);
+  return going;
 }
 
 // Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
@@ -298,7 +329,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
   auto settled = [&](const std::vector<double>& seconds) {
     return block{seconds.begin() + static_cast<std::ptrdiff_t>(skipped), seconds.end()};
   };
-  rule_.add(settled(reference.seconds), settled(candidate.seconds), since(began_));
+  rule_.add(settled(reference.seconds), settled(candidate.seconds), since(began_) - rested_);
 }
 
 // -- judgement ----------------------------------------------------------------------------
@@ -306,13 +337,15 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  if (is_hopeless() || since(began_) > std::max(least_patience, most_budgets * budget_))
+  if (is_hopeless() || since(began_) - rested_ > std::max(least_patience, most_budgets * budget_))
     return true;
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
   auto visited = oracle_.timed().size() - unseen_.size();
+  auto repeated = static_cast<std::size_t>(
+    std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
   auto enough = (unseen_.empty() || visited >= (calls_are_short_ ? enough_unseen : enough_unseen_long))
-                && (pairs_ - visited >= fewest_repeats || !calls_are_short_);
+                && (repeated >= fewest_repeats || !calls_are_short_);
   return enough
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
 }
@@ -354,6 +387,8 @@ void race::judge(double cpu) {
       "the host is too busy to tell whether never-seen inputs are answered as fast as "
       "repeated ones";
   result_.timing = rule_.result();
+  if (result_.timing)
+    result_.timing->throttled = static_cast<std::int32_t>(throttle_.discarded());
 }
 
 } // namespace lathe::gpu

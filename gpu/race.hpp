@@ -4,6 +4,7 @@
 #include "gpu/lease_source.hpp"
 #include "gpu/stopping_rule.hpp"
 #include "gpu/task_oracle.hpp"
+#include "gpu/throttle_watch.hpp"
 #include "gpu/timing_rules.hpp"
 
 #include <chrono>
@@ -60,6 +61,8 @@ private:
   bool warm_up();
   std::size_t calls_for(double seconds) const;
   bool pair_of_blocks();
+  std::optional<clock_reading> read_clock() const;
+  bool rest();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x) const;
   bool give(const input_draw& draw);
@@ -76,7 +79,9 @@ private:
   task_oracle& oracle_;
   worker_process& candidate_;
   stopping_rule rule_;
-  double budget_; // [seconds]
+  throttle_watch throttle_;
+  double rested_ = 0; // [seconds] that are none of the budget's
+  double budget_;     // [seconds]
   std::mt19937_64 random_;
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;

@@ -1,5 +1,6 @@
 #include "gpu/task_oracle.hpp"
 
+#include "gpu/processor.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -60,22 +61,22 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, rules)};
-  auto error = result->prepare(subject, leases);
+  auto error = result->prepare(leases);
   if (error && result->worker_.process && !result->worker_.process->alive()) {
     result.reset(new task_oracle(subject, site, std::move(rules)));
-    error = result->prepare(subject, leases);
+    error = result->prepare(leases);
   }
   if (error)
     return error;
   return result;
 }
 
-caf::error task_oracle::prepare(const task& subject, lease_source& leases) {
+caf::error task_oracle::prepare(lease_source& leases) {
   auto worker = site_.spawn("oracle", tag_);
   if (!worker)
     return std::move(worker.error());
   worker_ = std::move(*worker);
-  if (auto error = load(subject))
+  if (auto error = load(*worker_.process))
     return error;
   if (auto error = draw_checked())
     return error;
@@ -83,7 +84,10 @@ caf::error task_oracle::prepare(const task& subject, lease_source& leases) {
     return error;
   if (auto error = audit(leases))
     return error;
-  return site_.device().cuda && rules_.watches_conduct ? count_kernels(subject) : caf::error{};
+  if (site_.device().cuda && rules_.watches_conduct)
+    return trace();
+  count_work(*worker_.process);
+  return {};
 }
 
 caf::error task_oracle::revive() {
@@ -91,7 +95,7 @@ caf::error task_oracle::revive() {
   if (!fresh)
     return std::move(fresh.error());
   auto& worker = *fresh->process;
-  if (auto error = load(worker, subject_))
+  if (auto error = load(worker))
     return error;
   auto last = weights_.size() - 1;
   int arguments[] = {weights_[last].arguments.fd()};
@@ -110,23 +114,43 @@ caf::error task_oracle::revive() {
 }
 
 task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules)
-  : site_(site), rules_(std::move(rules)), tag_("oracle:" + subject.name), path_(subject.path),
-    subject_(subject) {
+  : site_(site),
+    subject_(subject),
+    rules_(std::move(rules)),
+    tag_("oracle:" + subject.name),
+    path_(subject.path) {
   // nop
 }
 
-caf::error task_oracle::load(const task& subject) {
-  return load(*worker_.process, subject);
-}
-
-caf::error task_oracle::load(worker_process& worker, const task& subject) const {
-  auto source = shared_memory::holding(subject.source);
+caf::error task_oracle::load(worker_process& worker) const {
+  auto source = shared_memory::holding(subject_.source);
   if (!source)
     return source.error();
   int fds[] = {source->fd()};
   auto loaded = worker.call(
     {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", rules_.mode}}, fds, load_limit);
   return loaded.ok() ? caf::error{} : bad_task(path_, loaded.problem());
+}
+
+caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,
+                                                   const std::vector<std::string>& preload) const {
+  auto result = site_.spawn(role, tag, preload);
+  if (!result)
+    return result;
+  auto& worker = *result->process;
+  if (auto error = load(worker))
+    return error;
+  auto& weights = weights_.back();
+  int arguments[] = {weights.arguments.fd()};
+  auto done = worker.call({{"op", "construct"}, {"seed", weights.seed}}, arguments, call_limit);
+  for (auto* draw : {&timed_.front(), &timed_.back()}) {
+    int inputs[] = {draw->inputs.fd()};
+    if (done.ok())
+      done = worker.call({{"op", "inputs"}, {"name", draw->name}}, inputs, call_limit);
+  }
+  if (!done.ok())
+    return bad_task(path_, done.problem());
+  return result;
 }
 
 caf::error task_oracle::construct() {
@@ -257,29 +281,56 @@ caf::error task_oracle::audit(lease_source& leases) {
 }
 
 // In a process of its own: one that CUPTI has looked into launches kernels more slowly ever after.
-caf::error task_oracle::count_kernels(const task& subject) {
-  auto tracer = site_.spawn("tracer", tag_);
+caf::error task_oracle::trace() {
+  auto tracer = spawn_twin("tracer", tag_);
   if (!tracer)
     return std::move(tracer.error());
-  auto& worker = *tracer->process;
-  if (auto error = load(worker, subject))
-    return error;
-  auto& draw = checked_.back();
-  int arguments[] = {weights_[draw.weights].arguments.fd()};
-  int inputs[] = {draw.inputs.fd()};
-  auto found = worker.call({{"op", "construct"}, {"seed", weights_[draw.weights].seed}}, arguments,
-                           call_limit);
-  if (found.ok())
-    found = worker.call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
-  if (found.ok())
-    found = worker.call({{"op", "trace"}, {"inputs", draw.name}}, {}, call_limit);
+  auto found =
+    tracer->process->call({{"op", "trace"}, {"inputs", timed_.front().name}}, {}, call_limit);
   if (!found.ok())
     return make_error(errc::environment_error,
                       fmt::format("device work cannot be traced: {}; lathe doctor says more",
                                   found.problem().message));
   kernels_ = found.integer("kernels").value_or(0);
   busy_ = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
+  count_work(*tracer->process);
   return {};
+}
+
+// A task whose work cannot be counted has no floor, and is as good as any other.
+void task_oracle::count_work(worker_process& worker) {
+  auto& inputs = timed_.front().name;
+  auto counted = worker.call({{"op", "count"}, {"inputs", inputs}}, {}, call_limit);
+  if (!counted.ok())
+    return;
+  auto number = [](const reply& x, const char* key) {
+    return static_cast<double>(x.integer(key).value_or(0));
+  };
+  auto& work = work_.emplace();
+  work.inputs = number(counted, "input_bytes");
+  work.parameters = number(counted, "parameter_bytes");
+  work.outputs = number(counted, "output_bytes");
+  work.operations = number(counted, "operations");
+  work.narrow = counted.flag("narrow").value_or(false);
+  // What has to be moved is found out only where it may be more than a cache holds.
+  auto cuda = site_.device().cuda;
+  auto spared =
+    spared_bytes(static_cast<double>(cuda ? site_.flush_bytes() / 2 : last_cache_size()), cuda);
+  if (!rules_.watches_conduct || !degenerate_.empty()
+      || std::max(work.inputs / 2, work.outputs) <= spared)
+    return;
+  auto needs = worker.call({{"op", "needs"}, {"inputs", inputs}, {"others", timed_.back().name}},
+                           {}, call_limit);
+  if (!needs.ok())
+    return;
+  work.read = number(needs, "read");
+  work.written = number(needs, "written");
+}
+
+std::optional<roofline> task_oracle::limit() const {
+  if (!work_ || !peaks_)
+    return std::nullopt;
+  return stated_floor(*work_, *peaks_, rules_.tolerance);
 }
 
 double task_oracle::host_share() const {
@@ -314,6 +365,7 @@ task_profile task_oracle::profile() const {
   result.shapes = fmt::format("inputs {}, outputs {}, {}", size_of(input_bytes_),
                               size_of(output_bytes_), count_of(parameters_, "parameter"));
   result.degenerate = degenerate_;
+  result.limit = limit();
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "gpu/judge_rules.hpp"
 #include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
+#include "gpu/roofline.hpp"
 #include "messages/task.hpp"
 
 #include <mutex>
@@ -42,6 +43,10 @@ public:
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
+  const task& subject() const {
+    return subject_;
+  }
+
   const judge_rules& rules() const {
     return rules_;
   }
@@ -79,6 +84,13 @@ public:
   /// Replaces a process that was killed by one in the same state. The caller holds `mutex()`.
   caf::error revive();
 
+  /// Makes another process with the reference: the last weight draw is constructed, and it knows
+  /// the inputs of the first and the last of `timed()`. For what would leave traces in the oracle's
+  /// own process, which is timed.
+  /// @param preload Python modules to have imported beforehand
+  caf::expected<site_worker> spawn_twin(const std::string& role, const std::string& tag,
+                                        const std::vector<std::string>& preload = {}) const;
+
   std::mutex& mutex() {
     return mutex_;
   }
@@ -104,12 +116,23 @@ public:
     baselines_ = std::move(x);
   }
 
+  void set_peaks(const device_peaks& x) {
+    peaks_ = x;
+  }
+
+  /// The floor that reports state; nothing where work or peaks are not known.
+  std::optional<roofline> limit() const;
+
+  /// What one call moves and computes; nothing where it could not be counted.
+  const std::optional<call_work>& work() const {
+    return work_;
+  }
+
 private:
   task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
 
-  caf::error prepare(const task& subject, lease_source& leases);
-  caf::error load(const task& subject);
-  caf::error load(worker_process& worker, const task& subject) const;
+  caf::error prepare(lease_source& leases);
+  caf::error load(worker_process& worker) const;
   caf::error construct();
   caf::error draw_checked();
   caf::error draw_timed();
@@ -117,18 +140,21 @@ private:
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
   caf::error audit(lease_source& leases);
-  caf::error count_kernels(const task& subject);
+  caf::error trace();
+  void count_work(worker_process& worker);
 
   evaluation_site& site_;
+  task subject_;
   judge_rules rules_;
   std::string tag_;
   std::string path_;
-  task subject_;
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;
   std::vector<input_draw> timed_;
   std::vector<baseline> baselines_;
+  std::optional<call_work> work_;
+  std::optional<device_peaks> peaks_;
   std::string degenerate_;
   std::optional<bool> depends_on_weights_;
   std::int64_t parameters_ = 0;

@@ -1,5 +1,7 @@
 #include "gpu/task_preparation.hpp"
 
+#include "gpu/baseline_timer.hpp"
+#include "gpu/known_ratios.hpp"
 #include "gpu/quiet_hold.hpp"
 #include "gpu/statistics.hpp"
 #include "messages/error.hpp"
@@ -7,8 +9,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
+#include <chrono>
 #include <mutex>
 
 namespace lathe::gpu {
@@ -20,15 +21,40 @@ caf::error untimed(const failure& why) {
                                               + (why.summary.empty() ? why.message : why.summary));
 }
 
-caf::error measure(task_oracle& oracle, evaluation_site& site, lease_source& leases,
-                   const std::vector<std::string>& names);
+// The median of calls in the oracle's own process [seconds].
+caf::expected<double> time_eager(task_oracle& oracle, evaluation_site& site, lease_source& leases) {
+  auto& draw = oracle.timed().back();
+  auto limit =
+    std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
+  auto& worker = oracle.process();
+  auto warm =
+    worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
+  if (!warm.ok())
+    return untimed(warm.problem());
+  auto quiet = quiet_hold::take(site, leases, oracle, 0);
+  if (!quiet)
+    return std::move(quiet.error());
+  boost::json::array sequence(20, boost::json::value(draw.name));
+  auto timed = worker.call(
+    {{"op", "time"}, {"sequence", std::move(sequence)}, {"flush", site.flush_bytes()}}, {}, limit);
+  if (!timed.ok())
+    return untimed(timed.problem());
+  auto times = timed.integers("ns");
+  if (!times || times->empty())
+    return make_error(errc::evaluator_failed, "the reference could not be timed: no times");
+  return median({times->begin(), times->end()}) * 1e-9;
+}
 
 } // namespace
 
 caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
                                                            evaluation_site& site, judge_rules rules,
                                                            lease_source& leases) {
-  return task_oracle::prepare(subject, site, std::move(rules), leases);
+  auto result = task_oracle::prepare(subject, site, std::move(rules), leases);
+  if (result)
+    if (auto peaks = site.peaks().get(leases))
+      (*result)->set_peaks(*peaks);
+  return result;
 }
 
 caf::expected<std::shared_ptr<task_oracle>>
@@ -42,59 +68,48 @@ prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases)
 // Once more in a new process when somebody killed the one that was measured.
 caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
                              const std::vector<std::string>& names) {
-  auto problem = measure(oracle, site, leases, names);
-  if (!problem || oracle.process().alive())
-    return problem;
-  {
-    std::lock_guard guard{oracle.mutex()};
-    if (auto lost = oracle.revive())
-      return lost;
+  auto eager = time_eager(oracle, site, leases);
+  if (!eager && !oracle.process().alive()) {
+    {
+      std::lock_guard guard{oracle.mutex()};
+      if (auto lost = oracle.revive())
+        return lost;
+    }
+    eager = time_eager(oracle, site, leases);
   }
-  return measure(oracle, site, leases, names);
-}
-
-namespace {
-
-caf::error measure(task_oracle& oracle, evaluation_site& site, lease_source& leases,
-                   const std::vector<std::string>& names) {
-  std::vector<baseline> result;
-  auto& draw = oracle.timed().back();
-  auto limit =
-    std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
-  boost::json::array sequence(20, boost::json::value(draw.name));
-  // Eager is always measured, and first: the other times are told in terms of it.
-  std::vector<std::string> all = {"eager"};
-  std::copy_if(names.begin(), names.end(), std::back_inserter(all),
-               [](const std::string& name) { return name != "eager"; });
-  for (auto& name : all) {
-    auto chosen =
-      oracle.process().call({{"op", "baseline"}, {"name", name}, {"inputs", draw.name}}, {}, limit);
-    if (!chosen.ok() && name == "eager")
-      return untimed(chosen.problem());
-    if (!chosen.ok())
-      continue; // a model that torch.compile cannot take has no such baseline
-    auto quiet = quiet_hold::take(site, leases, oracle, 0);
-    if (!quiet)
-      return std::move(quiet.error());
-    auto timed = oracle.process().call(
-      {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
-    auto times = timed.integers("ns");
-    if (!timed.ok() && name == "eager")
-      return untimed(timed.problem());
-    if (!timed.ok() || !times || times->empty())
-      continue;
-    std::vector<double> seconds(times->begin(), times->end());
-    result.push_back({name, median(std::move(seconds)) * 1e-9});
-  }
-  auto eager = oracle.process().call({{"op", "baseline"}, {"name", "eager"}}, {}, limit);
-  if (!eager.ok())
-    return untimed(eager.problem());
-  if (result.empty() || result.front().name != "eager")
-    return make_error(errc::evaluator_failed, "the reference could not be timed: no times");
-  oracle.set_baselines(std::move(result));
+  if (!eager)
+    return std::move(eager.error());
+  auto result = time_compiled(oracle, site, leases, names, *eager, known::used);
+  if (!result)
+    return std::move(result.error());
+  result->insert(result->begin(), {"eager", *eager});
+  oracle.set_baselines(std::move(*result));
   return {};
 }
 
-} // namespace
+caf::expected<std::vector<baseline>> time_compiled(task_oracle& oracle, evaluation_site& site,
+                                                   lease_source& leases,
+                                                   const std::vector<std::string>& names,
+                                                   double eager, known earlier) {
+  known_ratios ratios{oracle, site};
+  baseline_timer timer{oracle, site, leases};
+  std::vector<baseline> result;
+  for (auto& name : names) {
+    if (name == "eager")
+      continue;
+    auto ratio = earlier == known::used ? ratios.find(name, eager) : std::nullopt;
+    if (!ratio) {
+      auto measured = timer.against_eager(name);
+      if (!measured)
+        return std::move(measured.error());
+      if (!*measured)
+        continue; // a model that torch.compile cannot take has no such baseline
+      ratios.keep(name, eager, **measured);
+      ratio = (*measured)->speedup;
+    }
+    result.push_back({name, eager / *ratio});
+  }
+  return result;
+}
 
 } // namespace lathe::gpu

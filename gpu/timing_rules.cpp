@@ -291,6 +291,16 @@ std::optional<refusal> check_trace(const device_trace& candidate, std::int64_t r
   return std::nullopt;
 }
 
+std::optional<refusal> check_roofline(double call, double bound, double bytes) {
+  if (call >= bound)
+    return std::nullopt;
+  return refusal{"below-roofline",
+                 fmt::format("a call takes {}, and the {:.3g} GB of inputs and outputs that decide "
+                             "the answer cannot be moved in less than {}, even at twice what was "
+                             "measured on this device",
+                             milliseconds(call), bytes * 1e-9, milliseconds(bound))};
+}
+
 std::optional<refusal> check_plausible(std::span<const double> seconds, double wall) {
   auto impossible = [](double x) { return !std::isfinite(x) || x < shortest_call; };
   auto found = std::find_if(seconds.begin(), seconds.end(), impossible);

@@ -86,6 +86,13 @@ struct device_trace {
 /// Refuses with `late-work` a candidate whose device is busy after its call, and with
 /// `no-device-work` one that launches nothing where the reference launches kernels.
 std::optional<refusal> check_trace(const device_trace& candidate, std::int64_t reference_kernels);
+/// Refuses with `below-roofline` a candidate that takes less time than the device needs to move the
+/// data without which there is no answer.
+/// @param call the candidate's median time
+/// @param bound `sure_floor` of the task; 0: nothing is sure, and nobody is refused
+/// @param bytes that have to be moved
+std::optional<refusal> check_roofline(double call, double bound, double bytes);
+
 /// Refuses with `background-work` a candidate whose processes use the processor when nobody asked
 /// them to: a tenth of the time and 30 ms are overlooked.
 /// @param cpu [seconds] that its processes used during the race

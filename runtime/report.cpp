@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 namespace lathe::runtime {
@@ -24,18 +25,55 @@ std::string plural(std::int64_t count, const std::string& noun) {
                              : fmt::format("{} {}s", count, noun);
 }
 
-// "eager 3.41x · torch.compile 1.87x · best recipe (compile) 1.52x"
-std::string comparison(const session_result& x, const timing& best) {
-  std::vector<std::string> parts;
-  auto eager = x.profile.baselines.empty() ? 0.0 : x.profile.baselines.front().seconds;
-  parts.push_back(fmt::format("eager {:.2f}x", best.speedup));
-  for (auto& baseline : x.profile.baselines)
-    if (baseline.name != "eager" && eager > 0)
-      parts.push_back(
-        fmt::format("torch.{} {:.2f}x", baseline.name, best.speedup * baseline.seconds / eager));
+// "torch.compile", "torch.compile(max-autotune)"
+std::string compile_name(const baseline& x) {
+  auto colon = x.name.find(':');
+  return colon == std::string::npos ? "torch." + x.name
+                                    : fmt::format("torch.compile({})", x.name.substr(colon + 1));
+}
+
+// Those that were timed again with the winner, else those of the task.
+const std::vector<baseline>& baselines_of(const session_result& x) {
+  auto& again = x.best_row()->verdict.baselines;
+  return again.empty() ? x.profile.baselines : again;
+}
+
+// All modes of torch.compile, or the best alone: "best torch.compile (max-autotune) 1.87x".
+std::vector<std::string> against_compile(const session_result& x, double speedup, bool all) {
+  auto& baselines = baselines_of(x);
+  std::vector<baseline> compiled;
+  std::copy_if(baselines.begin(), baselines.end(), std::back_inserter(compiled),
+               [](const baseline& y) { return y.name != "eager"; });
+  if (compiled.empty() || baselines.front().seconds <= 0)
+    return {};
+  std::vector<std::string> result;
+  auto put = [&](const std::string& name, const baseline& y) {
+    result.push_back(
+      fmt::format("{} {:.2f}x", name, speedup * y.seconds / baselines.front().seconds));
+  };
+  if (all || compiled.size() == 1)
+    for (auto& y : compiled)
+      put(compile_name(y), y);
+  if (compiled.size() > 1) {
+    auto& best = *std::ranges::min_element(compiled, {}, &baseline::seconds);
+    auto colon = best.name.find(':');
+    put(fmt::format("best torch.compile ({})",
+                    colon == std::string::npos ? "default" : best.name.substr(colon + 1)),
+        best);
+  }
+  return result;
+}
+
+// "eager 3.41x · torch.compile 1.87x · best recipe (compile) 1.52x · roofline floor 0.061 ms (2.9x
+// above it)"
+std::string comparison(const session_result& x, const timing& best, bool all) {
+  auto parts = against_compile(x, best.speedup, all);
+  parts.insert(parts.begin(), fmt::format("eager {:.2f}x", best.speedup));
   if (auto* recipe = x.best_recipe(); recipe != nullptr && recipe->id != x.best)
     parts.push_back(fmt::format("best {} {:.2f}x", recipe->origin,
                                 best.speedup / recipe->verdict.timing->speedup));
+  if (auto floor = format_floor(best); !floor.empty())
+    parts.push_back(std::move(floor));
   return fmt::format("{}", fmt::join(parts, " · "));
 }
 
@@ -57,11 +95,11 @@ std::string shares(const device_work& x) {
   add(x.library, "library");
   add(x.framework, "torch");
   if (parts.empty())
-    parts.push_back("no work");
+    parts.emplace_back("no work");
   if (x.graphs)
-    parts.push_back("in a CUDA graph");
+    parts.emplace_back("in a CUDA graph");
   else if (gpu::falls_back(x))
-    parts.push_back("falls back on torch");
+    parts.emplace_back("falls back on torch");
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -100,10 +138,13 @@ std::string session_section(const session_result& x) {
     auto& time = *best->verdict.timing;
     text += fmt::format("**{}** by {}: {} -> {}.\n\n", format_speedup(time), best->origin,
                         format_ms(time.reference), format_ms(time.candidate));
-    text += fmt::format("- proof: {}; {} timed calls a side in {} alternating blocks{}\n",
+    auto throttled = format_throttled(time);
+    text += fmt::format("- proof: {}; {} timed calls a side in {} alternating blocks{}{}{}\n",
                         proof(best->verdict), time.samples, time.blocks,
-                        best->confirmed ? ", measured again after the search" : "");
-    text += fmt::format("- against: {}\n", comparison(x, time));
+                        best->confirmed ? ", measured again after the search" : "",
+                        throttled.empty() ? "" : ", ", throttled);
+    text += fmt::format("- against: {}{}\n", comparison(x, time, true),
+                        best->verdict.baselines.empty() ? "" : "; all timed again with it");
     if (auto taste = format_taste(best->verdict); !taste.empty())
       text += fmt::format("- {}\n", taste);
   } else {
@@ -130,10 +171,17 @@ std::string session_section(const session_result& x) {
 }
 
 boost::json::value json_of(const timing& x) {
-  return {{"reference_ms", x.reference * 1e3}, {"candidate_ms", x.candidate * 1e3},
-          {"speedup", x.speedup},              {"low", x.low},
-          {"high", x.high},                    {"tie", x.tie()},
-          {"samples", x.samples},              {"blocks", x.blocks}};
+  auto floor = x.floor > 0 ? boost::json::value(x.floor * 1e3) : boost::json::value(nullptr);
+  return {{"reference_ms", x.reference * 1e3},
+          {"candidate_ms", x.candidate * 1e3},
+          {"speedup", x.speedup},
+          {"low", x.low},
+          {"high", x.high},
+          {"tie", x.tie()},
+          {"samples", x.samples},
+          {"blocks", x.blocks},
+          {"floor_ms", floor},
+          {"throttled", x.throttled}};
 }
 
 boost::json::value json_of(const device_time& x) {
@@ -163,10 +211,26 @@ std::string format_speedup(const timing& x) {
 std::string format_taste(const verdict& x) {
   std::vector<std::string> parts;
   if (x.work)
-    parts.push_back("device: " + shares(*x.work));
+    parts.emplace_back("device: " + shares(*x.work));
   if (x.folds.value_or(false))
-    parts.push_back("folds its weights");
+    parts.emplace_back("folds its weights");
   return fmt::format("{}", fmt::join(parts, " · "));
+}
+
+std::string format_floor(const timing& x) {
+  if (x.floor <= 0 || x.candidate <= 0)
+    return {};
+  auto above = x.candidate >= x.floor;
+  auto ratio = above ? x.candidate / x.floor : x.floor / x.candidate;
+  return fmt::format("roofline floor {} ({:.{}f}x {} it)", format_ms(x.floor), ratio,
+                     ratio < 100 ? 1 : 0, above ? "above" : "below");
+}
+
+std::string format_throttled(const timing& x) {
+  if (x.throttled == 0)
+    return {};
+  return fmt::format("{} throttled pair{} of blocks discarded", x.throttled,
+                     x.throttled == 1 ? "" : "s");
 }
 
 std::string format_result(const session_result& x, const std::string& best_file) {
@@ -182,7 +246,9 @@ std::string format_result(const session_result& x, const std::string& best_file)
     text += fmt::format("{}{}  {} -> {}  {}\n", head, format_speedup(time),
                         format_ms(time.reference), format_ms(time.candidate), best->origin);
     text += fmt::format("{}{}\n", indent, proof(best->verdict));
-    text += fmt::format("{}against: {}\n", indent, comparison(x, time));
+    if (auto throttled = format_throttled(time); !throttled.empty())
+      text += fmt::format("{}{}\n", indent, throttled);
+    text += fmt::format("{}against: {}\n", indent, comparison(x, time, false));
     text += fmt::format("{}{}\n", indent, best_file);
   } else if (best != nullptr) {
     text += fmt::format("{}no win: the best candidate, {}, is {}\n", head, best->origin,

@@ -21,6 +21,13 @@ std::string format_speedup(const timing& x);
 /// "device: 83 % own kernels, 17 % library, in a CUDA graph · folds its weights".
 std::string format_taste(const verdict& x);
 
+/// Returns "roofline floor 0.061 ms (2.9x above it)"; empty where the floor is not known. Who does
+/// less than the reference may be below it.
+std::string format_floor(const timing& x);
+
+/// Returns "3 throttled pairs of blocks discarded"; empty where there were none.
+std::string format_throttled(const timing& x);
+
 /// Returns a session's result in a few lines for the terminal.
 std::string format_result(const session_result& x, const std::string& best_file);
 

@@ -61,8 +61,8 @@ class Worker:
     """One task's reference, or one candidate."""
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
-                 "arguments", "seed", "model", "exact_model", "timed", "inputs", "spare", "kept",
-                 "made", "called")
+                 "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
+                 "spare", "kept", "made", "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -77,6 +77,7 @@ class Worker:
         self.model: Any = None
         self.exact_model: Any = None  # the same in float64, made when first asked for
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
+        self.baselines: dict[str, Any] = {}  # that were made so far
         self.inputs: dict[str, Any] = {}
         self.spare: list[Any] = []  # room for more of them
         self.kept: dict[int, Any] = {}  # outputs of timed calls
@@ -179,6 +180,7 @@ class Worker:
 
     def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.model = self.exact_model = self.timed = None  # frees the last one's memory first
+        self.baselines.clear()
         self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
         self.model = self.timed = lathe_native.foreign_call(self.build, ())
@@ -265,12 +267,12 @@ class Worker:
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
         name, _, mode = request["name"].partition(":")
-        if name == "eager":
-            self.timed = model
-        elif name == "compile":
-            self.timed = torch.compile(model, mode=mode or "default")
-        else:
+        if name not in ("eager", "compile"):
             raise BadRequest(f"there is no baseline '{request['name']}'")
+        if request["name"] not in self.baselines:
+            made = model if name == "eager" else torch.compile(model, mode=mode or "default")
+            self.baselines[request["name"]] = made
+        self.timed = self.baselines[request["name"]]
         if "inputs" in request:  # compiles now, not in the first timed call
             with torch.no_grad():
                 for _ in range(3):  # graphs are captured in the second call
@@ -296,6 +298,37 @@ class Worker:
             output = self.device.call_poisoned(model, arguments, os.fstat(fds[0]).st_size)
         integrity.look_at_flags()
         return {"changed": changed, **self.give(output, fds[0])}
+
+    # -- the roofline -------------------------------------------------------------------
+
+    def count(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline  # brings more of torch along than other requests need
+
+        return roofline.count(self.constructed(), copy_of(self.pristine(request["inputs"])))
+
+    def needs(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline
+
+        model = self.constructed()
+
+        def run(inputs: Any) -> Any:
+            torch.manual_seed(self.seed)
+            return model(*copy_of(inputs))
+
+        def run_exact(inputs: Any) -> Any:
+            torch.manual_seed(self.seed)
+            return self.call_exact(values.map_tensors(inputs, widen))
+
+        first = copy_of(self.pristine(request["inputs"]))
+        with torch.no_grad():
+            return roofline.needs(model, run, run_exact, first, self.pristine(request["others"]))
+
+    def peaks(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import roofline
+
+        place = "cuda" if self.device.name == "cuda" else "cpu"
+        return roofline.peaks(place, self.device.settle, request["cache"],
+                              self.device.facts().get("memory", 0))
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -345,6 +378,9 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "baseline": Worker.baseline,
     "trace": Worker.trace,
     "perturb": Worker.perturb,
+    "count": Worker.count,
+    "needs": Worker.needs,
+    "peaks": Worker.peaks,
     "profile": Worker.profile,
     "recipes": Worker.recipes,
     "describe": Worker.describe,

@@ -51,7 +51,8 @@ void read_evaluator(map_reader evaluator, evaluator_config& x) {
   evaluator.read_word("mode", x.mode, {"eval", "train"});
   evaluator.read("threads", x.threads, {1, 1'024});
   evaluator.read("workers", x.workers, {1, 1'024});
-  evaluator.read_words("baselines", x.baselines, {"eager", "compile"});
+  evaluator.read_words("baselines", x.baselines,
+                       {"eager", "compile", "compile:reduce-overhead", "compile:max-autotune"});
   read_forbidden(evaluator, x);
   evaluator.read_duration("build_limit", x.build_limit, {1, 2 * hour});
   evaluator.read_duration("run_limit", x.run_limit, {1, 2 * hour});

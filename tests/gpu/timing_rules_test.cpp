@@ -343,3 +343,21 @@ TEST(check_trace, an_answer_without_a_kernel_is_refused_where_the_reference_need
   EXPECT_FALSE(check_trace({0, 0}, 0)) << "a task that moves no data needs none";
   EXPECT_FALSE(check_trace({1, 0}, 5)) << "fused";
 }
+
+// -- the roofline -------------------------------------------------------------------------
+
+TEST(check_roofline, a_call_that_is_faster_than_its_data_is_refused_with_the_numbers) {
+  auto found = check_roofline(12e-6, 61e-6, 0.2e9);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "below-roofline");
+  for (auto* part : {"0.012 ms", "0.2 GB", "0.061 ms"})
+    EXPECT_NE(found->evidence.find(part), std::string::npos) << found->evidence;
+}
+
+TEST(check_roofline, a_call_at_the_bound_is_possible) {
+  EXPECT_FALSE(check_roofline(61e-6, 61e-6, 0.2e9));
+}
+
+TEST(check_roofline, where_nothing_is_sure_nobody_is_refused) {
+  EXPECT_FALSE(check_roofline(1e-9, 0, 0));
+}

@@ -95,6 +95,46 @@ TEST(report, the_winners_class_stands_in_the_report) {
   EXPECT_THAT(format_json("demo", results), HasSubstr("\"folds\":true"));
 }
 
+TEST(report, the_floor_is_told_with_the_distance_to_it) {
+  timing x{0.000612, 0.000179, 3.41, 3.38, 3.45, 20, 6};
+  EXPECT_EQ(format_floor(x), "") << "it is not known";
+  x.floor = 0.000061;
+  EXPECT_EQ(format_floor(x), "roofline floor 0.0610 ms (2.9x above it)");
+  x.floor = 0.0002327;
+  EXPECT_EQ(format_floor(x), "roofline floor 0.233 ms (1.3x below it)");
+  x.floor = 0.000179e-3;
+  EXPECT_EQ(format_floor(x), "roofline floor 0.000179 ms (1000x above it)");
+}
+
+TEST(report, a_winner_stands_beside_the_best_of_torch_compile_and_the_floor) {
+  auto best = won(3.41, 3.38, 3.45);
+  best.timing->floor = 0.000061;
+  auto x = finished(best);
+  x.profile.baselines.push_back({"compile:max-autotune", 0.000306});
+  EXPECT_THAT(format_result(x, "x.py"),
+              HasSubstr("against: eager 3.41x · best torch.compile (max-autotune) 1.71x · best "
+                        "recipe: fold 2.24x · roofline floor 0.0610 ms (2.9x above it)"));
+  EXPECT_THAT(format_report("demo", "pike-b", {x}),
+              HasSubstr("eager 3.41x · torch.compile 2.27x · torch.compile(max-autotune) 1.71x · "
+                        "best torch.compile (max-autotune) 1.71x · best recipe"));
+}
+
+TEST(report, baselines_that_were_timed_again_with_the_winner_count) {
+  auto best = won(3.41, 3.38, 3.45);
+  best.baselines = {{"eager", 0.0006}, {"compile", 0.0003}};
+  EXPECT_THAT(format_result(finished(best), "x.py"), HasSubstr("torch.compile 1.71x"));
+  EXPECT_THAT(format_report("demo", "pike-b", {finished(best)}), HasSubstr("; all timed again"));
+}
+
+TEST(report, discarded_pairs_are_told) {
+  auto best = won(3.41, 3.38, 3.45);
+  best.timing->throttled = 3;
+  EXPECT_THAT(format_result(finished(best), "x.py"),
+              HasSubstr("\n           3 throttled pairs of blocks discarded\n"));
+  EXPECT_THAT(format_report("demo", "pike-b", {finished(best)}),
+              HasSubstr("after the search, 3 throttled pairs of blocks discarded"));
+}
+
 TEST(report, a_tie_is_no_win) {
   auto text = format_result(finished(won(1.01, 0.98, 1.04)), "x.py");
   EXPECT_THAT(text, HasSubstr("no win"));

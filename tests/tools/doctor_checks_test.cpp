@@ -3,6 +3,7 @@
 #include "tools/lathe/doctor/gpu_check.hpp"
 #include "tools/lathe/doctor/key_check.hpp"
 #include "tools/lathe/doctor/noise_check.hpp"
+#include "tools/lathe/doctor/peaks_check.hpp"
 #include "tools/lathe/doctor/sandbox_check.hpp"
 #include "tools/lathe/doctor/text.hpp"
 
@@ -288,4 +289,18 @@ TEST_F(doctor_checks, never_shows_a_key) {
   EXPECT_THAT(x.found, HasSubstr("OPENAI_API_KEY set"));
   EXPECT_THAT(x.found + x.remedy, Not(HasSubstr("secret")));
   EXPECT_EQ(check_keys([](auto&) { return false; }).state, condition::not_needed);
+}
+
+// -- peaks --------------------------------------------------------------------------------
+
+TEST_F(doctor_checks, peaks_that_a_run_has_measured_are_told_with_their_units) {
+  auto found =
+    judge_peaks(lathe::gpu::device_peaks{3.05e12, 3e12, 5e12, 54.1e12, 390e12, 720e12, 50e6, true});
+  EXPECT_EQ(found.state, condition::ok);
+  EXPECT_EQ(found.found, "copies 3.05 TB/s; products of matrices 54.1 TFLOP/s in float32, 390 "
+                         "TFLOP/s in TF32, 720 TFLOP/s in half types");
+}
+
+TEST_F(doctor_checks, peaks_are_nothing_to_worry_about_before_the_first_run) {
+  EXPECT_EQ(check_peaks(folder / "empty").state, condition::not_needed);
 }

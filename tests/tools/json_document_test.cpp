@@ -32,6 +32,16 @@ TEST(json_document, of_one_task_says_what_is_known_about_it) {
   EXPECT_EQ(found.at("candidates_without_task").at(0), "other.py");
 }
 
+TEST(json_document, a_floor_that_is_not_known_is_null) {
+  auto known = timed(2, 1.9, 2.1);
+  known.timing->floor = 0.25e-3;
+  known.timing->throttled = 3;
+  auto found = document_of({row_of("a.py", {timed(2, 1.9, 2.1)}), row_of("b.py", {known})});
+  EXPECT_TRUE(found.at("verdicts").at(0).at("timing").at("floor_ms").is_null());
+  EXPECT_EQ(found.at("verdicts").at(1).at("timing").at("floor_ms"), 0.25);
+  EXPECT_EQ(found.at("verdicts").at(1).at("timing").at("throttled"), 3);
+}
+
 TEST(json_document, of_several_tasks_names_each_in_its_verdict) {
   auto second = row_of("2_b.py", {failed(outcome::incorrect)});
   second.task = "other.py";

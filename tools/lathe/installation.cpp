@@ -75,6 +75,7 @@ installation find_installation() {
   result.site.python = fs::exists(result.site.processes) ? LATHE_DEFAULT_PYTHON : usual_python;
   result.site.verifier = result.folder / "lathe-verifier";
   result.site.recipes = result.configs / "recipes";
+  result.site.cache = cache_folder();
   for (auto& place : environment_places(result))
     if (use_environment(place.folder / place.link, result.site))
       break;

@@ -6,6 +6,7 @@
 using namespace lathe;
 using namespace lathe::runtime;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 namespace {
 
@@ -61,8 +62,20 @@ TEST(settings, the_judges_of_papers_can_be_chosen) {
 
 TEST(settings, an_unknown_baseline_is_refused) {
   EXPECT_THAT(mistakes_in(evaluator("baselines: [eager, complie]")),
-              ElementsAre("t.yaml:31:13: evaluator.baselines may hold eager or compile, not "
-                          "'complie'; did you mean 'compile'?"));
+              ElementsAre("t.yaml:31:13: evaluator.baselines may hold eager, compile, "
+                          "compile:reduce-overhead or compile:max-autotune, not 'complie'; did you "
+                          "mean 'compile'?"));
+  EXPECT_THAT(mistakes_in(evaluator("baselines: [\"compile:max-autotnue\"]")),
+              ElementsAre(HasSubstr("did you mean 'compile:max-autotune'?")));
+}
+
+TEST(settings, every_mode_of_torch_compile_is_a_baseline) {
+  std::vector<std::string> all = {"eager", "compile", "compile:reduce-overhead",
+                                  "compile:max-autotune"};
+  auto x = read(evaluator("baselines: [eager, compile, compile:reduce-overhead, "
+                          "compile:max-autotune]"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.evaluator.baselines, all);
 }
 
 TEST(settings, matters_of_taste_can_be_forbidden) {

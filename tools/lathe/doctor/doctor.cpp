@@ -6,6 +6,7 @@
 #include "tools/lathe/doctor/gpu_check.hpp"
 #include "tools/lathe/doctor/key_check.hpp"
 #include "tools/lathe/doctor/noise_check.hpp"
+#include "tools/lathe/doctor/peaks_check.hpp"
 #include "tools/lathe/doctor/python_check.hpp"
 #include "tools/lathe/doctor/report.hpp"
 
@@ -34,6 +35,7 @@ void examine_software(const doctor_options& options, const gpu_facts& gpu, const
   report(judge_gpu(gpu, python.facts));
   report(judge_cuda_toolkit(look_for("nvcc", options.python), gpu.present(), python.facts.cuda));
   report(judge_cupti(find_cupti(python.facts.site), gpu.present()));
+  report(check_peaks(options.cache));
 }
 
 void examine_host(const doctor_options& options, const host_noise& noise, const sink& report) {

@@ -18,13 +18,16 @@ json::object json_of(const verdict& x) {
                       {"evidence", x.evidence},
                       {"sandbox_missing", x.sandbox}};
   if (x.timing)
-    result["timing"] = {{"reference_ms", x.timing->reference * 1e3},
-                        {"candidate_ms", x.timing->candidate * 1e3},
-                        {"speedup", x.timing->speedup},
-                        {"low", x.timing->low},
-                        {"high", x.timing->high},
-                        {"tie", x.timing->tie()},
-                        {"samples", x.timing->samples}};
+    result["timing"] = {
+      {"reference_ms", x.timing->reference * 1e3},
+      {"candidate_ms", x.timing->candidate * 1e3},
+      {"speedup", x.timing->speedup},
+      {"low", x.timing->low},
+      {"high", x.timing->high},
+      {"tie", x.timing->tie()},
+      {"samples", x.timing->samples},
+      {"floor_ms", x.timing->floor > 0 ? json::value(x.timing->floor * 1e3) : json::value(nullptr)},
+      {"throttled", x.timing->throttled}};
   if (x.correctness)
     result["correctness"] = {{"policy", x.correctness->policy},
                              {"precision_class", x.correctness->precision_class},

@@ -64,6 +64,8 @@ std::string note(const judgement& x) {
     parts.push_back(first_line(found->evidence));
   if (auto taste = runtime::format_taste(*found); found->correct() && !taste.empty())
     parts.push_back(std::move(taste));
+  if (found->timing && found->timing->throttled > 0)
+    parts.push_back(runtime::format_throttled(*found->timing));
   return fmt::format("{}", fmt::join(parts, " · "));
 }
 
@@ -82,6 +84,9 @@ std::string in_full(const row& x, const judgement& y) {
       result += fmt::format("{:<12}  {}\n", "", proof(*found->correctness));
     if (auto taste = runtime::format_taste(*found); !taste.empty())
       result += fmt::format("{:<12}  {}\n", "", taste);
+    for (auto& line : {runtime::format_floor(time), runtime::format_throttled(time)})
+      if (!line.empty())
+        result += fmt::format("{:<12}  {}\n", "", line);
   } else {
     auto what = in_words(found->outcome) + (found->rule.empty() ? "" : " (" + found->rule + ")");
     result =
