@@ -26,7 +26,12 @@ class Measurements(LatheCase):
         return json.loads(file.read_text())
 
     def judge(self) -> Any:
-        ended = self.lathe("eval", "task.py", "faster.py", "--json", *QUICK, env=self.environment)
+        """Returns the candidate's timing; a host may be too busy for one now and then."""
+        for _ in range(3):
+            ended = self.lathe("eval", "task.py", "faster.py", "--json", *QUICK,
+                               env=self.environment)
+            if "timing" in ended.json["verdicts"][0]:
+                break
         self.assert_code(ended, DONE)
         return ended.json["verdicts"][0]["timing"]
 
