@@ -29,7 +29,7 @@ std::size_t flush_size() {
 
 // A process that moves between cores launches kernels at another speed on each: measured on an H200,
 // two processes with the same model differed by up to a third, and by 2 % on one core.
-constexpr std::int32_t gpu_timing_cpus = 1;
+constexpr std::size_t gpu_timing_cpus = 1;
 
 // Candidates that have a context and tensors on the GPU; any number may be built meanwhile.
 constexpr std::size_t most_on_gpu = 8;
@@ -38,15 +38,6 @@ constexpr std::int64_t host_memory = std::int64_t{8} << 30;
 constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
 
 constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, on a cold machine
-
-// The last of the processors that this process may use: the first ones get most interrupts.
-std::vector<int> last_cpus(std::int32_t count) {
-  auto result = allowed_cpus();
-  auto wanted = static_cast<std::size_t>(count);
-  if (result.size() > wanted)
-    result.erase(result.begin(), result.end() - static_cast<std::ptrdiff_t>(wanted));
-  return result;
-}
 
 // From Hopper on the instructions that make a generation fast are only in its own dialect.
 std::string architecture(std::string capability) {
@@ -93,7 +84,8 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     config_(std::move(config)),
     device_(std::move(where)),
     seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
-    timing_cpus_(last_cpus(device_.cuda ? gpu_timing_cpus : config_.threads)),
+    timing_cpus_(allowed_cpus(), device_.cuda ? gpu_timing_cpus
+                                             : static_cast<std::size_t>(config_.threads)),
     flush_bytes_(flush_size()),
     peaks_(*this) {
   if (config_.memory == 0)

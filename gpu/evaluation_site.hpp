@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gpu/claimed_cpus.hpp"
 #include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
 #include "gpu/measured_peaks.hpp"
@@ -120,7 +121,7 @@ public:
 
   /// The processors that a timed process is bound to.
   const std::vector<int>& timing_cpus() const {
-    return timing_cpus_;
+    return timing_cpus_.numbers();
   }
 
   /// Bytes to write between calls so that nothing of the last one is left in the cache.
@@ -150,7 +151,7 @@ private:
   gpu::seats seats_;
   std::unique_ptr<warm_process> warm_;
   std::unique_ptr<verifier::verifier_process> verifier_;
-  std::vector<int> timing_cpus_;
+  claimed_cpus timing_cpus_;
   std::size_t flush_bytes_ = 0;
   measured_peaks peaks_;
 
