@@ -37,6 +37,10 @@ constexpr std::size_t most_on_gpu = 8;
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
 constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
 
+// [seconds] A GPU is calm, and a search waits for it; winners are timed again, for longer.
+constexpr double gpu_time_budget = 0.4;
+constexpr double host_time_budget = 2;
+
 constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, on a cold machine
 
 // From Hopper on the instructions that make a generation fast are only in its own dialect.
@@ -90,6 +94,8 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     peaks_(*this) {
   if (config_.memory == 0)
     config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
+  if (config_.time_budget == 0)
+    config_.time_budget = device_.cuda ? gpu_time_budget : host_time_budget;
 }
 
 // A first worker shows what sandbox and device are like.

@@ -72,12 +72,12 @@ struct evaluator_config {
   std::string tolerance = "fp32";   ///< fp32, tf32, half, kernelbench, pike
   std::string mode = "eval";        ///< eval, train
   std::int32_t threads = 1;         ///< cpu: torch threads of reference and candidate
-  std::int32_t workers = 0;         ///< evaluations at once; 0: as many as cores, on a GPU at most 8
+  std::int32_t workers = 0;         ///< evaluations at once; 0: as many as cores
   std::vector<std::string> baselines = {"eager"}; ///< eager, compile, compile:MODE
   std::vector<std::string> forbid;  ///< matters of taste: graphs, libraries, fallback, folding
   double build_limit = 300;         ///< [seconds] for a build, and for each call that may compile
   double run_limit = 60;            ///< [seconds] for a block of timed calls
-  double time_budget = 2;           ///< [seconds] of measuring at most
+  double time_budget = 0;           ///< [seconds] of measuring at most; 0: by device, 0.4 or 2
   std::int64_t memory = 0;          ///< [bytes] of the host's that a candidate may use; 0: by device
   bool require_sandbox = false;     ///< refuse to run where a part of the sandbox is missing
 

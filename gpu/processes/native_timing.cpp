@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <time.h>
 
+#include <cstdint>
 #include <memory>
 
 namespace lathe::native {

@@ -7,6 +7,7 @@
 #include <cupti.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>

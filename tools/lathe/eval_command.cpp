@@ -234,14 +234,16 @@ void add_judging(CLI::App& command, eval_arguments& x) {
   command
     .add_option("--jobs", x.jobs,
                 "candidates that are built and checked at once, as many as "
-                "cores if not given, on a GPU at most 8; timing is always alone")
+                "cores if not given; on a GPU 8 at most are past their build, and timing is always "
+                "alone")
     ->check(CLI::Range(1, 1'024));
   command.add_option("--threads", x.config.threads, "torch threads of reference and candidate")
     ->check(CLI::Range(1, 256))
     ->capture_default_str();
-  command.add_option("--time-budget", x.config.time_budget, "seconds of measuring at most")
-    ->check(CLI::Range(0.1, 600.0))
-    ->capture_default_str();
+  command
+    .add_option("--time-budget", x.config.time_budget,
+                "seconds of measuring at most, 0.4 on a GPU and 2 on the CPU if not given")
+    ->check(CLI::Range(0.1, 600.0));
   command.add_option("--build-limit", x.config.build_limit, "seconds that one build may take")
     ->check(CLI::Range(0.1, 86'400.0))
     ->capture_default_str();
