@@ -264,8 +264,8 @@ class Lacking(FaultCase):
 # -- on a GPU ----------------------------------------------------------------------------------
 
 SPINS = "torch.cuda._sleep(1 << 62); torch.cuda.synchronize()"
-ILLEGAL = ("torch.ones(4, device='cuda').index_select("
-           "0, torch.tensor([1 << 40], device='cuda')); torch.cuda.synchronize()")
+ILLEGAL = ("torch.ones(4, device='cuda')[torch.tensor([9], device='cuda')]; "
+           "torch.cuda.synchronize()")
 LEAKS_THERE = ("self.kept = getattr(self, 'kept', None) or "
                "[torch.ones(1 << 28, device='cuda') for _ in range(60)]")
 ON_DEVICE: list[tuple[str, str, tuple[str, ...]]] = [

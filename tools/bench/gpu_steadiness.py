@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""How steady verdicts are: repeated on an idle host and on one whose every core is busy, and a
-hundred verdicts on unchanged models, none of which may be a win.
+"""How steady verdicts are: unchanged models are judged again and again, on an idle host and on one
+whose every core is busy. Their times should stay what they are, and none of them may be a win.
 """
 
 from __future__ import annotations
@@ -52,38 +52,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
     parser.add_argument("--repeats", type=int, default=20, help="of each verdict, idle and busy")
-    parser.add_argument("--unchanged", type=int, default=100, help="verdicts on unchanged models")
+    parser.add_argument("--json", type=Path, help="keeps all verdicts there")
     arguments = parser.parse_args()
-    fine = True
     with tempfile.TemporaryDirectory() as place:
-        files = {name: write_task(Path(place), name) for name in TASKS}
-        for name, (task, candidate) in files.items():
-            idle = medians(repeat(arguments, task, candidate, arguments.repeats))
-            with every_core_busy():
-                busy = medians(repeat(arguments, task, candidate, arguments.repeats))
-            fine &= tell_steadiness(name, idle, busy)
-        each = -(-arguments.unchanged // len(files))
-        runs = [run for task, candidate in files.values()
-                for run in repeat(arguments, task, candidate, each)]
-        fine &= tell_unchanged(runs)
-    return 0 if fine else 1
+        write_tasks(Path(place))
+        idle = repeat(arguments, Path(place))
+        with every_core_busy():
+            busy = repeat(arguments, Path(place))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"idle": idle, "busy": busy}))
+    steady = [tell_steadiness(name, medians(idle[name]), medians(busy[name])) for name in TASKS]
+    runs = [run for host in (idle, busy) for runs in host.values() for run in runs]
+    return 0 if all(steady) and tell_unchanged(runs) else 1
 
 
-def write_task(place: Path, name: str) -> tuple[Path, Path]:
-    layers, shape = TASKS[name]
-    text = TASK.format(layers=layers, shape=shape)
-    task, candidate = place / f"{name}.py", place / f"{name}_new.py"
-    task.write_text(text)
-    candidate.write_text(re.sub(r"\bModel\b", "ModelNew", text))
-    return task, candidate
+def write_tasks(place: Path) -> None:
+    """Each task, and itself as its candidate."""
+    for folder in ("tasks", "candidates"):
+        (place / folder).mkdir()
+    for name, (layers, shape) in TASKS.items():
+        text = TASK.format(layers=layers, shape=shape)
+        (place / "tasks" / f"{name}.py").write_text(text)
+        (place / "candidates" / f"{name}.py").write_text(re.sub(r"\bModel\b", "ModelNew", text))
 
 
-def repeat(arguments: argparse.Namespace, task: Path, candidate: Path, count: int) -> list[dict]:
-    ended = subprocess.run([os.environ.get("LATHE", "lathe"), "eval", task, candidate, "--device",
-                            arguments.device, "--repeat", str(count), "--json"],
+def repeat(arguments: argparse.Namespace, place: Path) -> dict[str, list[dict]]:
+    """Returns each task's verdicts."""
+    ended = subprocess.run([os.environ.get("LATHE", "lathe"), "eval", "--tasks", place / "tasks",
+                            "--candidates", place / "candidates", "--device", arguments.device,
+                            "--repeat", str(arguments.repeats), "--json"],
                            capture_output=True, text=True, check=False)
-    verdict = json.loads(ended.stdout)["verdicts"][0]
-    return verdict.get("runs", [verdict])
+    return {Path(verdict["task"]).stem: verdict.get("runs", [verdict])
+            for verdict in json.loads(ended.stdout)["verdicts"]}
 
 
 def medians(runs: list[dict]) -> list[float]:
@@ -123,7 +123,7 @@ def tell_steadiness(name: str, idle: list[float], busy: list[float]) -> bool:
               "one: nothing to compare")
         return False
     everything = spread(idle + busy)
-    print(f"{name}: {statistics.median(idle):.4f} ms; verdicts with times {len(idle)} idle, "
+    print(f"{name}: {statistics.median(idle):.4f} ms; verdicts with times: {len(idle)} idle, "
           f"{len(busy)} busy; furthest from the median {spread(idle):.2%} idle, "
           f"{spread(busy):.2%} busy, {everything:.2%} together; busy over idle "
           f"{statistics.median(busy) / statistics.median(idle):.4f}", flush=True)
