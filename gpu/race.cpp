@@ -136,12 +136,12 @@ std::size_t race::calls_for(double seconds) const {
   return static_cast<std::size_t>(std::clamp(std::ceil(calls), size.fewest_calls, size.most_calls));
 }
 
-// Room for the inputs to come. Without it, whoever gets some has other memory for its next call, which
-// may take half as long again because of that.
+// Room for the inputs to come. Without it, whoever gets some has other memory for its next call,
+// which may take half as long again because of that.
 bool race::reserve() {
-  auto made = candidate_.call({{"op", "reserve"}, {"inputs", seen_.front()->name},
-                               {"count", unseen_.size()}},
-                              {}, milliseconds(site_.config().run_limit));
+  auto made =
+    candidate_.call({{"op", "reserve"}, {"inputs", seen_.front()->name}, {"count", unseen_.size()}},
+                    {}, milliseconds(site_.config().run_limit));
   asked_ += made.wall;
   if (!made.ok())
     result_.failed = made.problem();
@@ -237,7 +237,8 @@ bool race::keep(const plan& x, const lap& candidate) {
     return true;
   auto call = candidate.answer.integer("kept").value_or(-1);
   if (call < 0 || call >= static_cast<std::int64_t>(x.sequence.size())) {
-    result_.refused = refusal{"forged-reply", "a block came back without the output that was drawn"};
+    result_.refused =
+      refusal{"forged-reply", "a block came back without the output that was drawn"};
     return false;
   }
   auto done =
@@ -341,11 +342,13 @@ bool race::is_finished() const {
     return true;
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
-  auto visited = oracle_.timed().size() - unseen_.size();
-  auto repeated = static_cast<std::size_t>(
-    std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
-  auto enough = (unseen_.empty() || visited >= (calls_are_short_ ? enough_unseen : enough_unseen_long))
-                && (repeated >= fewest_repeats || !calls_are_short_);
+  auto visited = static_cast<std::size_t>( // pairs that do not count have visited nothing
+    std::ranges::count_if(candidate_leads_, &timed_call::first_visit));
+  auto repeated =
+    static_cast<std::size_t>(std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
+  auto enough =
+    (unseen_.empty() || visited >= (calls_are_short_ ? enough_unseen : enough_unseen_long))
+    && (repeated >= fewest_repeats || !calls_are_short_);
   return enough
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
 }
