@@ -26,7 +26,7 @@ QUICK_MOMENTS = 6
 LONG_MOMENTS = int(os.environ.get("LATHE_TEST_MOMENTS", "50"))
 
 OPTIONS = ["--device", DEVICE, "--time-budget", "0.3", "--json"]
-LIMITS = ["--build-limit", "30", "--run-limit", "3"]
+LIMITS = ["--build-limit", "8", "--run-limit", "3"]
 
 # A judge's doubts about the time are the host's affair.
 FINE = ("correct", "unstable")
