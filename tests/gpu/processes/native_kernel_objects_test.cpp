@@ -87,8 +87,8 @@ TEST(loaded_objects, have_the_c_library_among_them) {
 TEST(installed_folders, are_the_systems_and_that_of_torchs_python) {
   EXPECT_THAT(installed_folders({"/home/a/env/lib/python3.11/site-packages/torch/lib/libtorch.so"}),
               Contains("/home/a/env/"));
-  EXPECT_THAT(installed_folders({"/work/pytorch/torch/lib/libtorch.so"}),
-              Contains("/work/pytorch/"));
+  EXPECT_THAT(installed_folders({"/opt/pytorch/torch/lib/libtorch.so"}),
+              Contains("/opt/pytorch/"));
   EXPECT_THAT(installed_folders({"/tmp/ext/gate.so"}), Contains("/usr/"));
 }
 
