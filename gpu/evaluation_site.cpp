@@ -6,6 +6,7 @@
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -146,6 +147,7 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
   if (!process)
     return std::move(process.error());
   auto* raw = process->get();
+  spdlog::trace("worker {}: is {} {}", raw->group(), role, tag);
   {
     std::lock_guard guard{mutex_};
     if (closed_)

@@ -2,6 +2,8 @@
 
 #include "messages/error.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 #include <thread>
 
@@ -10,6 +12,8 @@ namespace lathe::gpu {
 namespace {
 
 using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+using seconds = std::chrono::duration<double>;
 
 // Autotuners launch up to a tenth of a second ahead.
 constexpr auto drain_patience = 500ms;
@@ -43,7 +47,9 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
                  task_oracle* oracle, worker_process* alone, const worker_process* beside,
                  const std::set<std::string>& awake) {
   for (;;) {
+    auto asked = clock::now();
     auto lease = hold(leases, lease_kind::exclusive, priority);
+    auto granted = clock::now();
     if (!lease)
       return std::move(lease.error());
     std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease))};
@@ -55,7 +61,11 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
     if (beside != nullptr)
       result->beside_.emplace(beside->group(), site.timing_cpus());
     auto broken = false;
-    if (!site.device().cuda || is_quiet(timed, broken))
+    auto quiet = !site.device().cuda || is_quiet(timed, broken);
+    spdlog::trace("worker {}: waited {:.4f} s for an exclusive lease, {:.4f} s for {}",
+                  timed.group(), seconds{granted - asked}.count(),
+                  seconds{clock::now() - granted}.count(), quiet ? "quiet" : "quiet in vain");
+    if (quiet)
       return result;
     if (broken)
       return make_error(errc::evaluator_failed, "a process broke before it was timed");

@@ -3,6 +3,8 @@
 #include "gpu/processes/process_group.hpp"
 #include "messages/error.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -28,6 +30,11 @@ constexpr auto end_limit = 5s; // for the kernel to take down what was killed
 bool readable(int fd, std::chrono::milliseconds limit) {
   pollfd ready{fd, POLLIN, 0};
   return ::poll(&ready, 1, static_cast<int>(limit.count())) > 0;
+}
+
+std::string_view operation_of(const boost::json::object& request) {
+  auto* operation = request.if_contains("op");
+  return operation != nullptr ? std::string_view{operation->as_string()} : "a request";
 }
 
 std::string ending(const std::string& how) {
@@ -65,6 +72,8 @@ reply worker_process::call(boost::json::object request, std::span<const int> fds
   auto now = stopwatch::clock::now();
   result.wall = seconds{watch_.elapsed(now)}.count();
   result.frozen = seconds{watch_.paused_for(now)}.count();
+  spdlog::trace("worker {}: {} took {:.4f} s, frozen {:.4f} s{}", handles_.group,
+                operation_of(request), result.wall, result.frozen, result.ok() ? "" : ", failed");
   return result;
 }
 

@@ -12,6 +12,8 @@
 #include <exception>
 #include <vector>
 
+#include <spdlog/spdlog.h>
+
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -144,10 +146,17 @@ caf::expected<json::object> verifier_process::ask(const json::object& request,
   if (fds.size() > gpu::channel::max_descriptors)
     return failed("takes at most " + std::to_string(gpu::channel::max_descriptors)
                   + " files at once");
+  using clock = std::chrono::steady_clock;
+  auto asked = clock::now();
   std::unique_lock guard{mutex_};
+  auto begun = clock::now();
   auto text = ask_once(request, fds, deadline);
   if (!text && text.error() != errc::timed_out)
     text = ask_once(request, fds, deadline);
+  spdlog::trace("verifier: {} took {:.4f} s, waited {:.4f} s",
+                std::string_view{request.at("op").as_string()},
+                std::chrono::duration<double>(clock::now() - begun).count(),
+                std::chrono::duration<double>(begun - asked).count());
   if (!text)
     return std::move(text.error());
   return parse_reply(*text);

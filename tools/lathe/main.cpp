@@ -1,6 +1,7 @@
 #include "tools/lathe/commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
@@ -28,6 +29,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "lathe " LATHE_VERSION);
   app.failure_message(CLI::FailureMessage::simple);
+  spdlog::set_default_logger(spdlog::stderr_color_mt("lathe")); // standard output is for results
   std::string log_level = "warn";
   app.add_option("--log-level", log_level, "what goes to standard error: trace, debug, info, warn, error, off")
     ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
