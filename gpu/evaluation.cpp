@@ -371,10 +371,10 @@ bool evaluation::fold() {
   // What breaks under weights that nobody asked for is no fault.
   if (!called.ok() || called.integer("changed").value_or(0) == 0)
     return true;
+  auto question = compared(draw, rules_.tolerance, allowed_error, *output);
+  question.evidence = false;
   auto unmoved =
-    site_.verifier().compare(rules_.tolerance, allowed_error, draw.expected.fd(),
-                             draw.exact ? draw.exact->fd() : -1, output->fd(),
-                             std::chrono::steady_clock::now() + compare_limit);
+    site_.verifier().compare(question, std::chrono::steady_clock::now() + compare_limit);
   if (!unmoved)
     return give_up(std::move(unmoved.error()));
   // Nothing can be told where weights do not matter to the reference either.
@@ -438,9 +438,7 @@ std::optional<evaluation::model_call> evaluation::call_model(const input_draw& d
 }
 
 bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
-  auto found = site_.verifier().compare(rules_.tolerance, allowed_error,
-                                        draw.expected.fd(), draw.exact ? draw.exact->fd() : -1,
-                                        output.fd(),
+  auto found = site_.verifier().compare(compared(draw, rules_.tolerance, allowed_error, output),
                                         std::chrono::steady_clock::now() + compare_limit);
   if (!found)
     return give_up(std::move(found.error()));

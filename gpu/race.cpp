@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -182,7 +183,12 @@ bool race::pair_of_blocks() {
     reference = run_block(oracle_.process(), x);
   if (!accept(x, *reference, candidate))
     return false;
-  if (!throttle_.counts(before, read_clock()))
+  auto after = read_clock();
+  spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
+                candidate_.group(), pairs_, x.sequence.size(), x.fresh ? ", fresh" : "",
+                1e6 * median(reference->seconds), 1e6 * median(candidate.seconds),
+                after ? after->clock : 0);
+  if (!throttle_.counts(before, after))
     return rest();
   record(x, *reference, candidate);
   return keep(x, candidate);

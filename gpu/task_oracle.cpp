@@ -56,6 +56,11 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
   return shared_memory::make(draw.expected.size() + header_slack);
 }
 
+verifier::comparison_request compared(const input_draw& draw, const std::string& policy, double k,
+                                      const shared_memory& answer) {
+  return {policy, k, draw.expected.fd(), draw.exact ? draw.exact->fd() : -1, answer.fd(), true};
+}
+
 caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
@@ -348,9 +353,10 @@ bool task_oracle::depends_on_weights() {
   auto other = run(draw.name, false);
   if (!other)
     return true;
-  auto unmoved = site_.verifier().compare(rules_.tolerance, 1, draw.expected.fd(),
-                                          draw.exact ? draw.exact->fd() : -1, other->fd(),
-                                          std::chrono::steady_clock::now() + call_limit);
+  auto question = compared(draw, rules_.tolerance, 1, *other);
+  question.evidence = false;
+  auto unmoved =
+    site_.verifier().compare(question, std::chrono::steady_clock::now() + call_limit);
   depends_on_weights_ = !unmoved || !unmoved->agrees;
   return *depends_on_weights_;
 }

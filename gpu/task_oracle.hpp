@@ -32,6 +32,10 @@ struct input_draw {
 /// header that a wrong one may need.
 caf::expected<shared_memory> make_answer_file(const input_draw& draw);
 
+/// Returns what the verifier is to be asked about an answer to a draw.
+verifier::comparison_request compared(const input_draw& draw, const std::string& policy, double k,
+                                      const shared_memory& answer);
+
 /// A task's reference in a process of its own, with secret draws of inputs and weights. It never
 /// loads a candidate. The draws are made once and serve all candidates of the run: a candidate's
 /// process is used once, so what one of them saw does not help the next.

@@ -27,15 +27,4 @@ at::Device compute_device() {
   return device;
 }
 
-void move_to(at::Device device, value& x) {
-  if (auto* tensor = std::get_if<at::Tensor>(&x.content))
-    *tensor = tensor->to(device);
-  else if (auto* items = std::get_if<sequence>(&x.content))
-    for (auto& item : items->items)
-      move_to(device, item);
-  else if (auto* entries = std::get_if<mapping>(&x.content))
-    for (auto& [key, item] : entries->entries)
-      move_to(device, item);
-}
-
 } // namespace lathe::verifier

@@ -1,7 +1,5 @@
 #pragma once
 
-#include "gpu/verifier/values.hpp"
-
 #include <c10/core/Device.h>
 
 namespace lathe::verifier {
@@ -9,8 +7,5 @@ namespace lathe::verifier {
 /// Where tensors are compared: on the GPU that CUDA_VISIBLE_DEVICES names, or on the CPU where it
 /// names none or torch has no CUDA. Decided once.
 at::Device compute_device();
-
-/// Moves every tensor there.
-void move_to(at::Device device, value& x);
 
 } // namespace lathe::verifier

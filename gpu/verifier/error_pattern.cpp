@@ -32,7 +32,7 @@ noun dimension_noun(std::int64_t dimension, std::int64_t dimensions) {
 }
 
 std::vector<std::int64_t> true_indexes(const at::Tensor& mask) {
-  auto found = mask.nonzero().flatten().contiguous();
+  auto found = mask.nonzero().flatten().contiguous().cpu();
   auto* data = found.const_data_ptr<std::int64_t>();
   return {data, data + found.numel()};
 }
@@ -55,10 +55,9 @@ std::vector<std::string> describe_dimensions(const at::Tensor& off) {
 
 // A kernel that stops too early leaves a tail of the flat output that no row or column explains.
 std::string describe_tail(const at::Tensor& off) {
-  auto flat = true_indexes(off.flatten());
-  auto first = flat.front();
-  auto is_tail = first + static_cast<std::int64_t>(flat.size()) == off.numel();
-  if (off.dim() < 2 || !is_tail || first % off.size(-1) == 0)
+  auto first = off.numel() - off.sum().item<std::int64_t>();
+  if (off.dim() < 2 || first % off.size(-1) == 0
+      || !off.flatten().narrow(0, first, off.numel() - first).all().item<bool>())
     return {};
   return fmt::format("the tail: everything from flat index {} on", first);
 }

@@ -1,6 +1,7 @@
 #include "gpu/verifier/values.hpp"
 
 #include "gpu/verifier/tensor_layout.hpp"
+#include "gpu/verifier/upload.hpp"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -9,14 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <exception>
 #include <optional>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace lathe::verifier {
 
@@ -33,21 +32,6 @@ constexpr std::int64_t max_file = std::int64_t{1} << 38; // [bytes]
 constexpr int max_depth = 32;
 constexpr std::size_t max_json_depth = 128; // a dict takes three levels of JSON
 
-bool copy_out(int fd, std::uint64_t offset, void* to, std::size_t size) {
-  auto* position = static_cast<char*>(to);
-  while (size > 0) {
-    auto n = ::pread(fd, position, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return false;
-    position += n;
-    offset += static_cast<std::uint64_t>(n);
-    size -= static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
 std::optional<double> parse_float(std::string_view text) {
   double result = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
@@ -59,7 +43,7 @@ std::optional<double> parse_float(std::string_view text) {
 // Reads one file. Every step returns false and leaves a sentence in `problem_` when it fails.
 class values_reader {
 public:
-  explicit values_reader(int fd) : fd_(fd) {
+  values_reader(int fd, at::Device place) : fd_(fd), place_(place) {
     // nop
   }
 
@@ -120,22 +104,17 @@ private:
 
   bool read_tensors() {
     for (auto& layout : layouts_) {
-      auto tensor = at::empty(layout.shape, at::TensorOptions(layout.type));
-      if (!copy_out(fd_, layout.offset, tensor.data_ptr(), layout.bytes))
+      auto bytes = upload(fd_, layout.offset, layout.bytes, place_);
+      if (!bytes.defined())
         return fail(fmt::format("tensor {} is cut off", tensors_.size()));
-      if (layout.type == at::kBool && !holds_bools(tensor))
+      // Any other byte would make each later use of the tensor undefined.
+      if (layout.type == at::kBool && bytes.gt(1).any().item<bool>())
         return fail(
           fmt::format("tensor {} is bool, but holds bytes other than 0 and 1", tensors_.size()));
-      tensors_.push_back(std::move(tensor));
+      tensors_.push_back(bytes.view(layout.type).view(layout.shape));
     }
     used_.assign(tensors_.size(), false);
     return true;
-  }
-
-  // Any other byte would make each later use of the tensor undefined.
-  static bool holds_bools(const at::Tensor& tensor) {
-    auto* bytes = static_cast<const unsigned char*>(tensor.data_ptr());
-    return std::all_of(bytes, bytes + tensor.numel(), [](auto byte) { return byte <= 1; });
   }
 
   bool read_node(dom::element element, int depth, value& result) {
@@ -244,6 +223,7 @@ private:
   }
 
   int fd_;
+  at::Device place_;
   std::string problem_;
   std::string json_;
   dom::parser parser_; // owns what `tree_` points to
@@ -255,9 +235,9 @@ private:
 
 } // namespace
 
-reading read_values(int fd) {
+reading read_values(int fd, at::Device place) {
   try {
-    return values_reader{fd}.read();
+    return values_reader{fd, place}.read();
   } catch (const std::exception&) { // torch or the allocator: the sizes themselves are checked
     return {{}, "there is not enough memory for its tensors"};
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 #include <string>
@@ -51,6 +52,7 @@ struct reading {
 
 /// Reads the values file behind `fd`, whoever wrote it: every byte is copied out before it is
 /// looked at and read only once, so a writer that still has the file gains nothing.
-reading read_values(int fd);
+/// @param place where its tensors are to lie
+reading read_values(int fd, at::Device place = at::kCPU);
 
 } // namespace lathe::verifier

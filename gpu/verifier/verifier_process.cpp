@@ -90,23 +90,22 @@ verifier_process::~verifier_process() {
   stop();
 }
 
-caf::expected<comparison> verifier_process::compare(const std::string& policy, double k,
-                                                    int expected_fd, int exact_fd, int got_fd,
+caf::expected<comparison> verifier_process::compare(const comparison_request& x,
                                                     time_point deadline) {
-  json::object request{
-    {"op", "compare"}, {"policy", policy}, {"k", k}, {"expected", 0}, {"got", 1}};
-  std::vector<int> fds{expected_fd, got_fd};
-  if (exact_fd >= 0) {
+  json::object request{{"op", "compare"}, {"policy", x.policy}, {"k", x.k},
+                       {"expected", 0},   {"got", 1},           {"evidence", x.evidence}};
+  std::vector<int> fds{x.expected, x.got};
+  if (x.exact >= 0) {
     request["exact"] = 2;
-    fds.push_back(exact_fd);
+    fds.push_back(x.exact);
   }
   auto reply = ask(request, fds, deadline);
   if (!reply)
     return std::move(reply.error());
-  return read_reply(*reply, [](const json::object& x) {
-    return comparison{x.at("agrees").as_bool(), std::string{x.at("evidence").as_string()},
-                      x.at("error_ratio").to_number<double>(),
-                      std::string{x.at("precision_class").as_string()}};
+  return read_reply(*reply, [](const json::object& said) {
+    return comparison{said.at("agrees").as_bool(), std::string{said.at("evidence").as_string()},
+                      said.at("error_ratio").to_number<double>(),
+                      std::string{said.at("precision_class").as_string()}};
   });
 }
 

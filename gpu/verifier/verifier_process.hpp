@@ -17,6 +17,16 @@
 
 namespace lathe::verifier {
 
+/// An answer that is to be compared, and what with: descriptors of values files.
+struct comparison_request {
+  std::string policy;
+  double k = 8;         ///< how many times eager's error it may be off
+  int expected = -1;    ///< the reference's
+  int exact = -1;       ///< of the reference in float64; -1 where there is none
+  int got = -1;         ///< the candidate's
+  bool evidence = true; ///< what is wrong about a wrong answer shall be told
+};
+
 /// The verifier as `lathe` sees it: a process that is started when it is first needed, and again
 /// when it died. Any thread may ask; one question is answered at a time.
 class verifier_process {
@@ -32,11 +42,9 @@ public:
 
   ~verifier_process();
 
-  /// Compares a candidate's output file with the reference's. `exact_fd` is the float64 run's, or
-  /// -1 where there is none. Errors are `errc::timed_out` and `errc::evaluator_failed`; a wrong or
-  /// unreadable answer is not an error.
-  caf::expected<comparison> compare(const std::string& policy, double k, int expected_fd,
-                                    int exact_fd, int got_fd, time_point deadline);
+  /// Compares a candidate's output with the reference's. Errors are `errc::timed_out` and
+  /// `errc::evaluator_failed`; a wrong or unreadable answer is not an error.
+  caf::expected<comparison> compare(const comparison_request& x, time_point deadline);
 
   /// Returns why a trivial answer would pass for a task with these reference outputs, or an empty
   /// string. Errors as above.

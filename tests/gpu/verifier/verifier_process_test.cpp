@@ -42,7 +42,7 @@ protected:
   }
 
   auto compare(const gpu::unique_fd& got) {
-    return verifier.compare("fp32", 8, expected.get(), exact.get(), got.get(), soon());
+    return verifier.compare({"fp32", 8, expected.get(), exact.get(), got.get()}, soon());
   }
 
   at::Tensor answer = at::linspace(0, 1, 1000).view({10, 100});
@@ -80,20 +80,20 @@ TEST_F(verifier_process_test, an_unreadable_answer_is_a_verdict_and_no_error) {
 
 TEST_F(verifier_process_test, an_unreadable_reference_is_an_error) {
   auto bad = file_of(std::string_view{"not values"});
-  auto found = verifier.compare("fp32", 8, bad.get(), -1, expected.get(), soon());
+  auto found = verifier.compare({"fp32", 8, bad.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::evaluator_failed);
   EXPECT_THAT(describe(found.error()), HasSubstr("the reference's output cannot be read"));
 }
 
 TEST_F(verifier_process_test, an_unknown_policy_is_an_error) {
-  auto found = verifier.compare("exactly", 8, expected.get(), -1, expected.get(), soon());
+  auto found = verifier.compare({"exactly", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_THAT(describe(found.error()), HasSubstr("there is no such policy"));
 }
 
 TEST_F(verifier_process_test, the_float64_run_may_be_missing) {
-  auto found = verifier.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  auto found = verifier.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_TRUE(found) << describe(found.error());
   EXPECT_TRUE(found->agrees);
 }
@@ -126,8 +126,7 @@ TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {
 TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_deadline) {
   ASSERT_TRUE(compare(file_of(value{answer})));
   ASSERT_EQ(::kill(child(), SIGSTOP), 0);
-  auto late = verifier.compare("fp32", 8, expected.get(), exact.get(), expected.get(),
-                               std::chrono::steady_clock::now() + 50ms);
+  auto late = verifier.compare({"fp32", 8, expected.get(), exact.get(), expected.get()}, std::chrono::steady_clock::now() + 50ms);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error(), errc::timed_out);
   auto next = compare(file_of(value{answer}));
@@ -137,7 +136,7 @@ TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_de
 
 TEST_F(verifier_process_test, a_verifier_that_is_not_there_is_an_error) {
   verifier_process missing{"/nowhere/lathe-verifier"};
-  auto found = missing.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  auto found = missing.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::environment_error);
   EXPECT_THAT(describe(found.error()), HasSubstr("cannot start /nowhere/lathe-verifier"));
@@ -145,7 +144,7 @@ TEST_F(verifier_process_test, a_verifier_that_is_not_there_is_an_error) {
 
 TEST_F(verifier_process_test, a_program_that_is_no_verifier_is_an_error) {
   verifier_process other{"/bin/true"};
-  auto found = other.compare("fp32", 8, expected.get(), -1, expected.get(), soon());
+  auto found = other.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::evaluator_failed);
 }
