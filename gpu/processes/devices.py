@@ -13,9 +13,6 @@ import values
 
 POISON = 0xA5
 
-# A call's time, and the time that the host saw it take [ns].
-Timed = tuple[int, int]
-
 
 class Cpu:
     """The processor. Its clock is the host's."""
@@ -40,11 +37,6 @@ class Cpu:
             return lathe_native.model_call(model, tuple(arguments), self.name == "cuda")
         finally:
             lathe_native.poison_memory(0)
-
-    def time(self, model: Any, arguments: list[Any], flush: int) -> Timed:
-        lathe_native.flush_cache(flush)
-        taken = lathe_native.timed_call(model, tuple(arguments))
-        return taken, taken
 
     def settle(self) -> None:
         """Waits for whatever was begun."""
@@ -90,9 +82,6 @@ class Cuda(Cpu):
             return
         for block in blocks:
             block.fill_(POISON)
-
-    def time(self, model: Any, arguments: list[Any], flush: int) -> Timed:
-        return lathe_native.timed_device_call(model, tuple(arguments), flush)
 
     def settle(self) -> None:
         lathe_native.wait_for_device()

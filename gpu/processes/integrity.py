@@ -43,8 +43,9 @@ TORCH = {
     torch.nn.Module: "__call__ train eval parameters",
 }
 
-OPERATORS = ("aten::clone", "aten::copy_", "aten::equal", "aten::contiguous", "aten::detach",
-             "aten::_to_copy", "aten::view", "aten::empty.memory_format")
+COPYING = ("aten::clone", "aten::copy_", "aten::empty.memory_format")
+OPERATORS = (*COPYING, "aten::equal", "aten::contiguous", "aten::detach", "aten::_to_copy",
+             "aten::view")
 
 # Foreign code gets no hold of these by their names.
 HIDDEN = ("lathe_native", "worker", "values", "failures", "integrity", "devices")
@@ -72,8 +73,9 @@ def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
     describe = torch._C._dispatch_dump
     base = torch._C.TensorBase
     places = (base.is_cpu.__get__, base.is_cuda.__get__)
-    functions = (torch.Tensor, torch.nn.Parameter, places, base.clone, describe,
-                 tuple((name, describe(name)) for name in OPERATORS), MODES)
+    kernels = tuple((name, describe(name)) for name in OPERATORS)
+    functions = (torch.Tensor, torch.nn.Parameter, places, base.clone, describe, kernels,
+                 kernels[:len(COPYING)], MODES)
     promised.update(promises())
     settled.update(settings())
     callers = [*own, sys.modules["__main__"]]

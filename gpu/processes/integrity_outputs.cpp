@@ -92,7 +92,7 @@ bool draw_for(PyObject* result) {
   auto call = s.calls++;
   auto chosen = draw_lot(call + 1) == 0;
   if (chosen)
-    look_for_kernels();
+    look_for_kernels(s.torch.copying);
   auto* kept = copied(result, chosen); // its types are looked at in any case
   if (kept != nullptr && chosen) {
     std::swap(s.captured, kept);

@@ -117,10 +117,9 @@ void look_for_modes() {
 }
 
 // Operators that this process itself depends on.
-void look_for_kernels() {
-  auto* kernels = self().torch.kernels;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kernels); ++i) {
-    auto* entry = PyTuple_GET_ITEM(kernels, i);
+void look_for_kernels(PyObject* operators) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(operators); ++i) {
+    auto* entry = PyTuple_GET_ITEM(operators, i);
     auto* name = PyTuple_GET_ITEM(entry, 0);
     if (kernels_of(name) != relevant(utf8(PyTuple_GET_ITEM(entry, 1))))
       refuse("harness-tampering", "it replaced torch's kernels of " + utf8(name));

@@ -44,6 +44,7 @@ struct torch_functions {
   PyObject* clone = nullptr;            // of a tensor, without Python in between
   PyObject* describe_kernels = nullptr; // operator's name -> where its kernels come from
   PyObject* kernels = nullptr;          // [(operator, what describe_kernels said)]
+  PyObject* copying = nullptr;          // those of them that copy an output
   PyObject* modes = nullptr;            // functions that count the modes that are on
 };
 
@@ -68,7 +69,6 @@ struct state {
   std::int64_t clock_offset = 0;  // [ns]
   std::int64_t others_at_end = 0; // [ns] processor time of other threads when foreign code ended
   int afterworks = 0;             // how often they worked on after that
-  bool in_block = false;
   long calls = 0; // of the block
   long captured_call = -1;
   PyObject* captured = nullptr;
@@ -133,7 +133,8 @@ void watch_name(std::string label, PyObject* holder, PyObject* key);
 void look_for_replacements();
 void look_for_interruptions();
 void look_for_modes();
-void look_for_kernels();
+/// @param operators some of `torch_functions::kernels`
+void look_for_kernels(PyObject* operators);
 
 // -- integrity_clocks.cpp -------------------------------------------------------------
 

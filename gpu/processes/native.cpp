@@ -5,6 +5,7 @@
 #include "gpu/processes/native.hpp"
 #include "gpu/processes/native_cuda.hpp"
 #include "gpu/processes/native_integrity.hpp"
+#include "gpu/processes/native_timed_calls.hpp"
 
 #include <exception>
 #include <string>
@@ -129,38 +130,6 @@ PyObject* keep_house(PyObject*, PyObject* args) {
 
 // -- timing -------------------------------------------------------------------------------
 
-PyObject* timed_call(PyObject*, PyObject* args) {
-  PyObject* callable = nullptr;
-  PyObject* arguments = nullptr;
-  if (!PyArg_ParseTuple(args, "OO!", &callable, &PyTuple_Type, &arguments))
-    return nullptr;
-  PyObject* result = nullptr;
-  std::int64_t start = 0;
-  std::int64_t end = 0;
-  {
-    native::foreign_section section;
-    start = native::now();
-    result = PyObject_Call(callable, arguments, nullptr);
-    end = native::now();
-  }
-  auto fine = native::look_after(result);
-  if (result != nullptr)
-    native::drop(result);
-  if (result == nullptr || !fine)
-    return nullptr;
-  return PyLong_FromLongLong(end - start);
-}
-
-PyObject* flush_cache(PyObject*, PyObject* args) {
-  Py_ssize_t bytes = 0;
-  if (!PyArg_ParseTuple(args, "n", &bytes))
-    return nullptr;
-  return guarded([&] {
-    native::flush_cache(static_cast<std::size_t>(bytes));
-    return none();
-  });
-}
-
 PyObject* poison_memory(PyObject*, PyObject* args) {
   int pattern = 0;
   if (!PyArg_ParseTuple(args, "i", &pattern))
@@ -180,32 +149,6 @@ PyObject* on_device(Body body) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
     return nullptr;
   }
-}
-
-PyObject* timed_device_call(PyObject*, PyObject* args) {
-  PyObject* callable = nullptr;
-  PyObject* arguments = nullptr;
-  Py_ssize_t flush_bytes = 0;
-  if (!PyArg_ParseTuple(args, "OO!n", &callable, &PyTuple_Type, &arguments, &flush_bytes))
-    return nullptr;
-  return on_device([&]() -> PyObject* {
-    PyObject* result = nullptr;
-    native::device_times times;
-    native::begin_device_call(static_cast<std::size_t>(flush_bytes));
-    {
-      native::foreign_section section;
-      result = PyObject_Call(callable, arguments, nullptr);
-      if (result != nullptr)
-        times = native::end_device_call();
-    }
-    auto fine = native::look_after(result);
-    if (result != nullptr)
-      native::drop(result);
-    if (result == nullptr || !fine)
-      return nullptr;
-    return Py_BuildValue("(LL)", static_cast<long long>(times.device),
-                         static_cast<long long>(times.host));
-  });
 }
 
 PyObject* to_python(const native::device_trace& trace) {
@@ -231,10 +174,11 @@ PyObject* traced_call(PyObject*, PyObject* args) {
       result = PyObject_Call(callable, arguments, nullptr);
     }
     auto trace = native::end_device_trace(patience);
-    auto fine = native::look_after(result);
-    if (result != nullptr)
-      native::drop(result);
-    return result != nullptr && fine ? to_python(trace) : nullptr;
+    native::look_after();
+    if (result == nullptr)
+      return nullptr;
+    native::drop(result);
+    return to_python(trace);
   });
 }
 
@@ -275,11 +219,9 @@ constexpr PyMethodDef methods[] = {
    "filter_system_calls() -> False where the host does not allow it"},
   {"keep_house", keep_house, METH_VARARGS,
    "keep_house(worker) -> its wait status, having reaped everything else"},
-  {"timed_call", timed_call, METH_VARARGS, "timed_call(callable, args) -> nanoseconds of the call"},
-  {"flush_cache", flush_cache, METH_VARARGS, "flush_cache(bytes)"},
+  {"timed_calls", native::timed_calls, METH_VARARGS,
+   "timed_calls(callable, calls, flush_bytes, on_device) -> (ns, host ns, inputs changed)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
-  {"timed_device_call", timed_device_call, METH_VARARGS,
-   "timed_device_call(callable, args, flush_bytes) -> (device ns, host ns)"},
   {"traced_call", traced_call, METH_VARARGS,
    "traced_call(callable, args, patience_ns) -> what the device did"},
   {"wait_until_quiet", wait_until_quiet, METH_VARARGS,

@@ -5,6 +5,7 @@
 
 #include <cuda.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace lathe::native {
@@ -16,6 +17,66 @@ namespace {
 constexpr std::size_t small_kernel = 64 * 1024; // [bytes] that it writes
 constexpr std::int64_t prompt = 200'000;
 constexpr int prompt_kernels = 25;
+
+// Sets `found` where two pieces of memory differ. A thread that has found something is done.
+constexpr char comparison[] = R"(.version 6.0
+.target sm_50
+.address_size 64
+.visible .entry differ(.param .u64 left, .param .u64 right, .param .u64 bytes, .param .u64 found)
+{
+  .reg .pred %p;
+  .reg .b32 %r<12>;
+  .reg .b64 %rd<12>;
+  ld.param.u64 %rd1, [left];
+  ld.param.u64 %rd2, [right];
+  ld.param.u64 %rd3, [bytes];
+  ld.param.u64 %rd4, [found];
+  mov.u32 %r1, %ctaid.x;
+  mov.u32 %r2, %ntid.x;
+  mov.u32 %r3, %tid.x;
+  mov.u32 %r4, %nctaid.x;
+  mul.wide.u32 %rd5, %r1, %r2;
+  cvt.u64.u32 %rd6, %r3;
+  add.u64 %rd5, %rd5, %rd6;
+  mul.wide.u32 %rd6, %r4, %r2;
+  shr.u64 %rd7, %rd3, 2;
+words:
+  setp.ge.u64 %p, %rd5, %rd7;
+  @%p bra tail;
+  shl.b64 %rd8, %rd5, 2;
+  add.u64 %rd9, %rd1, %rd8;
+  add.u64 %rd10, %rd2, %rd8;
+  ld.global.u32 %r5, [%rd9];
+  ld.global.u32 %r6, [%rd10];
+  add.u64 %rd5, %rd5, %rd6;
+  setp.eq.u32 %p, %r5, %r6;
+  @%p bra words;
+  mov.u32 %r7, 1;
+  st.global.u32 [%rd4], %r7;
+tail:
+  or.b32 %r8, %r1, %r3;
+  setp.ne.u32 %p, %r8, 0;
+  @%p bra end;
+  shl.b64 %rd8, %rd7, 2;
+bytes_left:
+  setp.ge.u64 %p, %rd8, %rd3;
+  @%p bra end;
+  add.u64 %rd9, %rd1, %rd8;
+  add.u64 %rd10, %rd2, %rd8;
+  ld.global.u8 %r5, [%rd9];
+  ld.global.u8 %r6, [%rd10];
+  add.u64 %rd8, %rd8, 1;
+  setp.eq.u32 %p, %r5, %r6;
+  @%p bra bytes_left;
+  mov.u32 %r7, 1;
+  st.global.u32 [%rd4], %r7;
+end:
+  ret;
+}
+)";
+
+constexpr unsigned comparing_blocks = 1024;
+constexpr unsigned comparing_threads = 256;
 
 // The driver's functions, by the names that their current versions have in the library.
 struct driver {
@@ -30,6 +91,11 @@ struct driver {
     cuda.find("cuMemAlloc_v2", allocate);
     cuda.find("cuMemFree_v2", release);
     cuda.find("cuMemsetD32Async", set_memory);
+    cuda.find("cuMemcpyDtoDAsync_v2", copy);
+    cuda.find("cuMemcpyDtoH_v2", fetch);
+    cuda.find("cuModuleLoadData", load_module);
+    cuda.find("cuModuleGetFunction", find_function);
+    cuda.find("cuLaunchKernel", launch);
   }
 
   CUresult (*synchronize)() = nullptr;
@@ -41,6 +107,12 @@ struct driver {
   CUresult (*allocate)(CUdeviceptr*, std::size_t) = nullptr;
   CUresult (*release)(CUdeviceptr) = nullptr;
   CUresult (*set_memory)(CUdeviceptr, unsigned, std::size_t, CUstream) = nullptr;
+  CUresult (*copy)(CUdeviceptr, CUdeviceptr, std::size_t, CUstream) = nullptr;
+  CUresult (*fetch)(void*, CUdeviceptr, std::size_t) = nullptr;
+  CUresult (*load_module)(CUmodule*, const void*) = nullptr;
+  CUresult (*find_function)(CUfunction*, CUmodule, const char*) = nullptr;
+  CUresult (*launch)(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                     unsigned, CUstream, void**, void**) = nullptr;
 };
 
 const driver& cuda() {
@@ -92,6 +164,29 @@ instruments& tools() {
   return instance;
 }
 
+// Compares memory on the device. Made once, as the instruments are.
+struct comparer {
+  comparer() {
+    CUmodule module = nullptr;
+    check(cuda().load_module(&module, comparison));
+    check(cuda().find_function(&function, module, "differ"));
+    check(cuda().allocate(&found, sizeof(unsigned)));
+    forget();
+  }
+
+  void forget() {
+    check(cuda().set_memory(found, 0, 1, tools().legacy_stream));
+  }
+
+  CUfunction function = nullptr;
+  CUdeviceptr found = 0; // not 0 when something differed
+};
+
+comparer& differences() {
+  static comparer instance;
+  return instance;
+}
+
 } // namespace
 
 void begin_device_call(std::size_t flush_bytes) {
@@ -114,6 +209,31 @@ device_times end_device_call() {
   check(cuda().elapsed_time(&milliseconds, x.first, x.second));
   result.device = static_cast<std::int64_t>(static_cast<double>(milliseconds) * 1e6);
   return result;
+}
+
+void copy_on_device(const refill& x) {
+  check(cuda().copy(x.target, x.source, x.bytes, tools().legacy_stream));
+}
+
+void compare_on_device(const refill& x) {
+  auto& d = differences();
+  CUdeviceptr left = x.target;
+  CUdeviceptr right = x.source;
+  std::uint64_t bytes = x.bytes;
+  void* arguments[] = {&left, &right, &bytes, &d.found};
+  auto blocks = static_cast<unsigned>(
+    std::clamp<std::size_t>(x.bytes / sizeof(unsigned) / comparing_threads, 1, comparing_blocks));
+  check(cuda().launch(d.function, blocks, 1, 1, comparing_threads, 1, 1, 0, tools().legacy_stream,
+                      arguments, nullptr));
+}
+
+bool take_differences() {
+  auto& d = differences();
+  check(cuda().synchronize());
+  unsigned found = 0;
+  check(cuda().fetch(&found, d.found, sizeof(found)));
+  d.forget();
+  return found != 0;
 }
 
 void load_driver() {

@@ -27,6 +27,22 @@ void begin_device_call(std::size_t flush_bytes);
 /// Puts down the second mark and waits until the whole device is idle, all streams included.
 device_times end_device_call();
 
+/// Memory that is made equal to other memory before a call, and should still be so after it.
+struct refill {
+  std::uintptr_t target = 0;
+  std::uintptr_t source = 0;
+  std::size_t bytes = 0;
+};
+
+/// Has the device copy `source` to `target`, in the order of its other work; does not wait.
+void copy_on_device(const refill& x);
+
+/// Has the device find out whether both are equal; does not wait.
+void compare_on_device(const refill& x);
+
+/// Waits, and returns whether anything was not equal since this was last called.
+bool take_differences();
+
 /// Waits until the device is idle. What a kernel did wrong comes out here.
 void wait_for_device();
 

@@ -31,17 +31,24 @@ foreign_section::~foreign_section() {
   s.others_at_end = time_of_other_threads();
 }
 
-bool look_after(PyObject* result) {
-  auto& s = self();
-  if (!s.watching)
+void look_after() {
+  if (!self().watching)
+    return;
+  pending_exception aside;
+  look_for_interruptions();
+  look_for_replacements();
+  look_for_modes();
+}
+
+// What copies the output would ask a mode that is on.
+bool look_after_timed(PyObject* result) {
+  if (!self().watching)
     return true;
   {
     pending_exception aside;
-    look_for_interruptions();
-    look_for_replacements();
     look_for_modes();
   }
-  return result == nullptr || !s.in_block || draw_for(result);
+  return result == nullptr || draw_for(result);
 }
 
 void drop(PyObject* result) {
@@ -114,9 +121,9 @@ PyObject* watch(PyObject*, PyObject* args) {
     return nullptr;
   }
   auto& t = s.torch;
-  if (!PyArg_ParseTuple(torch, "OOO!OOO!O!", &t.tensor, &t.parameter, &PyTuple_Type, &t.places,
+  if (!PyArg_ParseTuple(torch, "OOO!OOO!O!O!", &t.tensor, &t.parameter, &PyTuple_Type, &t.places,
                         &t.clone, &t.describe_kernels, &PyTuple_Type, &t.kernels, &PyTuple_Type,
-                        &t.modes))
+                        &t.copying, &PyTuple_Type, &t.modes))
     return nullptr;
   Py_INCREF(torch);
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(own); ++i) {
@@ -161,7 +168,7 @@ PyObject* call_foreign(PyObject* callable, PyObject* arguments) {
     foreign_section section;
     result = PyObject_Call(callable, arguments, nullptr);
   }
-  look_after(result);
+  look_after();
   return result;
 }
 
@@ -195,7 +202,7 @@ PyObject* model_call(PyObject*, PyObject* args) {
   }
   if (result == nullptr || !self().watching)
     return result;
-  look_for_kernels();
+  look_for_kernels(self().torch.kernels);
   auto* plain = copied(result, true);
   drop(result);
   return plain;
@@ -210,10 +217,9 @@ PyObject* enter_phase(PyObject*, PyObject* args) {
   s.phase = std::string_view{name} == "timed"   ? phase::timed
             : std::string_view{name} == "check" ? phase::check
                                                 : phase::setup;
-  s.in_block = s.phase == phase::timed;
   if (s.watching)
     look_for_patches();
-  if (s.in_block) {
+  if (s.phase == phase::timed) {
     s.calls = 0;
     s.captured_call = -1;
     Py_CLEAR(s.captured);
@@ -228,6 +234,8 @@ PyObject* captured_call(PyObject*, PyObject*) {
 PyObject* captured(PyObject*, PyObject*) {
   allow_own_code_alone();
   auto& s = self();
+  if (s.watching)
+    look_for_kernels(s.torch.kernels);
   return Py_NewRef(s.captured != nullptr ? s.captured : Py_None);
 }
 

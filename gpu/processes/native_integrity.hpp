@@ -20,11 +20,15 @@ public:
   ~foreign_section();
 };
 
-/// Looks for what a foreign call left behind. To be called when the clock has stopped and before
-/// any Python runs. Within a block of timed calls, one output is drawn by lot and copied here.
-/// @param result of the call; null when it raised, and the exception stays as it is
+/// Looks for what foreign code left behind. To be called when the clock has stopped and before any
+/// Python of the worker's runs. An exception stays as it is.
+void look_after();
+
+/// The same after one of a block's timed calls, for what matters until the next one: `look_after`
+/// follows when the block has ended. One output of a block is drawn by lot and copied here.
+/// @param result of the call; null when it raised
 /// @returns false, with a Python error set, when that output cannot be copied
-bool look_after(PyObject* result);
+bool look_after_timed(PyObject* result);
 
 /// Gives up a result of foreign code. Its finalizers, if any, count as foreign code.
 void drop(PyObject* result);

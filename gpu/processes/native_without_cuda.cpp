@@ -21,6 +21,18 @@ device_times end_device_call() {
   refuse();
 }
 
+void copy_on_device(const refill&) {
+  refuse();
+}
+
+void compare_on_device(const refill&) {
+  refuse();
+}
+
+bool take_differences() {
+  refuse();
+}
+
 void load_driver() {
   refuse();
 }

@@ -9,8 +9,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace fs = std::filesystem;
 
@@ -24,13 +27,16 @@ process_stat parse_stat(std::string_view line) {
   std::istringstream fields{std::string{line.substr(name_end + 1)}};
   std::string skipped;
   process_stat result;
-  fields >> result.state >> skipped >> result.group;
+  fields >> result.state >> result.parent >> result.group;
   for (int field = 6; field < 14; ++field)
     fields >> skipped;
   double ticks = 0;
   for (int field = 14; field < 18; ++field) // utime stime cutime cstime
     if (double value = 0; fields >> value)
       ticks += value;
+  for (int field = 18; field < 22; ++field)
+    fields >> skipped;
+  fields >> result.started;
   result.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
   return result;
 }
@@ -78,18 +84,36 @@ namespace {
 // Real-time, at its lowest: ahead of all that is not. The kernel leaves others a twentieth.
 constexpr int policy_ahead = SCHED_FIFO | SCHED_RESET_ON_FORK;
 constexpr int priority_ahead = 1;
+constexpr int priority_of_main = 2;
 
-void place_group(pid_t group, const cpu_set_t& cpus, int policy, int priority) {
-  for_each_process(group, [&](const fs::path& folder, const process_stat&) {
+pid_t first_child(const std::map<pid_t, process_stat>& members, pid_t parent) {
+  const std::pair<const pid_t, process_stat>* first = nullptr;
+  for (auto& x : members)
+    if (x.second.parent == parent
+        && (first == nullptr || x.second.started < first->second.started))
+      first = &x;
+  return first != nullptr ? first->first : 0;
+}
+
+void place_group(pid_t group, const cpu_set_t& cpus, int policy, bool ahead) {
+  std::map<pid_t, process_stat> members;
+  for_each_process(group, [&](const fs::path& folder, const process_stat& stat) {
+    members.emplace(std::atoi(folder.filename().c_str()), stat);
+  });
+  auto init = first_child(members, group);
+  std::set<pid_t> answering{group, init, first_child(members, init)};
+  for (auto& [pid, stat] : members) {
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator{folder / "task", ignored}) {
+    for (const auto& entry :
+         fs::directory_iterator{fs::path{"/proc"} / std::to_string(pid) / "task", ignored}) {
       auto thread = std::atoi(entry.path().filename().c_str());
       sched_param order{};
-      order.sched_priority = priority;
+      if (ahead)
+        order.sched_priority = answering.contains(thread) ? priority_of_main : priority_ahead;
       ::sched_setaffinity(thread, sizeof(cpus), &cpus);
       ::sched_setscheduler(thread, policy, &order); // only root may, and may be kept from it
     }
-  });
+  }
 }
 
 } // namespace
@@ -99,14 +123,14 @@ favoured_group::favoured_group(pid_t group, std::span<const int> cpus) : group_(
   CPU_ZERO(&wanted);
   for (auto cpu : cpus)
     CPU_SET(static_cast<std::size_t>(cpu), &wanted);
-  place_group(group, wanted, policy_ahead, priority_ahead);
+  place_group(group, wanted, policy_ahead, true);
 }
 
 favoured_group::~favoured_group() {
   cpu_set_t ours;
   CPU_ZERO(&ours);
   if (::sched_getaffinity(0, sizeof(ours), &ours) == 0)
-    place_group(group_, ours, SCHED_OTHER, 0);
+    place_group(group_, ours, SCHED_OTHER, false);
 }
 
 } // namespace lathe::gpu

@@ -10,7 +10,9 @@ namespace lathe::gpu {
 /// One line of /proc/PID/stat, as far as it matters here.
 struct process_stat {
   char state = '?'; ///< 'Z': a zombie
+  pid_t parent = 0;
   pid_t group = 0;
+  unsigned long long started = 0; ///< in the kernel's ticks; the earlier the less
   double cpu_seconds = 0; ///< its own and that of children it has waited for
 };
 
@@ -28,6 +30,10 @@ double group_cpu_seconds(pid_t group);
 /// allows it: what others compute meanwhile is not to be seen in its times. As all others again once
 /// this goes. Threads that its processes make meanwhile are bound, too, but not ahead. Processes
 /// that are gone, or that refuse, are passed over.
+///
+/// Furthest ahead is the thread that answers for the group: the first one of its leader, of the
+/// leader's first child, of that one's first child. Whatever else the group runs cannot keep it from
+/// the processor.
 class favoured_group {
 public:
   favoured_group(pid_t group, std::span<const int> cpus);

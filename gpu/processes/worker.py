@@ -239,18 +239,11 @@ class Worker:
         self.constructed()
         sequence = [self.pristine(name) for name in request["sequence"]]
         shifted = self.device.shift()  # other addresses than in the last block, the same within one
+        calls = laid_out(sequence)
         lathe_native.enter_phase("timed")
-        buffers = copy_of(sequence[0])
-        nanoseconds = []
-        host_nanoseconds = []
-        changed = False
         with torch.no_grad():
-            for pristine in sequence:
-                buffers = refill(buffers, pristine)
-                taken, seen = self.device.time(self.timed, buffers, request.get("flush", 0))
-                nanoseconds.append(taken)
-                host_nanoseconds.append(seen)
-                changed = changed or differ(pristine, buffers)
+            nanoseconds, host_nanoseconds, changed = lathe_native.timed_calls(
+                self.timed, calls, request.get("flush", 0), self.device.name == "cuda")
         lathe_native.enter_phase("check")
         integrity.look_at_flags()
         del shifted
@@ -442,16 +435,25 @@ def widen(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
 
 
-def refill(buffers: Any, pristine: Any) -> Any:
-    """Copies `pristine` into `buffers`, at the same addresses, where the shapes allow it."""
-    targets = values.tensors_of(buffers)
-    sources = values.tensors_of(pristine)
-    if [(t.shape, t.dtype) for t in targets] != [(t.shape, t.dtype) for t in sources]:
-        return copy_of(pristine)
-    for target, source in zip(targets, sources):
-        target.copy_(source)
-    remaining = iter(targets)
-    return values.map_tensors(pristine, lambda _: next(remaining))
+Memory = list[tuple[int, int, int]]  # (target, source, bytes)
+
+
+def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
+    """Returns for each of these inputs the arguments of a call, and the memory to copy before it:
+    inputs of the same shapes come at the same addresses, one after the other."""
+    rooms: dict[tuple[Any, ...], list[torch.Tensor]] = {}
+    calls = []
+    for pristine in sequence:
+        sources = values.tensors_of(pristine)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in sources)
+        if shapes not in rooms:
+            rooms[shapes] = copy_of(sources)
+        targets = iter(rooms[shapes])
+        arguments = values.map_tensors(pristine, lambda _: next(targets))
+        memory = [(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
+                  for target, source in zip(rooms[shapes], sources) if source.numel()]
+        calls.append((tuple(arguments), memory))
+    return calls
 
 
 def differ(left: Any, right: Any) -> bool:

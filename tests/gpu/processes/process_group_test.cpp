@@ -14,7 +14,9 @@ namespace lathe::gpu::testing {
 TEST(process_group, a_process_may_have_any_name) {
   auto stat = parse_stat("12 (a) b (c) S 1 34 34 0 -1 4194560 1 2 3 4 100 50 30 20 20 0 1 0 99");
   EXPECT_EQ(stat.state, 'S');
+  EXPECT_EQ(stat.parent, 1);
   EXPECT_EQ(stat.group, 34);
+  EXPECT_EQ(stat.started, 99);
   EXPECT_DOUBLE_EQ(stat.cpu_seconds, 200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)));
 }
 
@@ -82,6 +84,43 @@ TEST(process_group, is_favoured_for_a_while) {
   EXPECT_EQ(::sched_getscheduler(child) & SCHED_FIFO, 0);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+TEST(process_group, who_answers_for_it_goes_ahead_of_all_that_it_has_begun) {
+  if (::geteuid() != 0)
+    GTEST_SKIP() << "only root may say who goes ahead";
+  constexpr int generations = 4; // guard, init, worker, and a process that the worker forked
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  auto leader = ::fork();
+  if (leader == 0) {
+    ::setpgid(0, 0);
+    for (int i = 0; i < generations; ++i) {
+      auto self = ::getpid();
+      [[maybe_unused]] auto told = ::write(ends[1], &self, sizeof(self));
+      if (i + 1 == generations || ::fork() != 0)
+        break;
+    }
+    ::pause();
+    ::_exit(0);
+  }
+  std::vector<pid_t> family(generations);
+  for (auto& pid : family)
+    ASSERT_EQ(::read(ends[0], &pid, sizeof(pid)), static_cast<ssize_t>(sizeof(pid)));
+  auto priority_of = [](pid_t pid) {
+    sched_param order{};
+    return ::sched_getparam(pid, &order) == 0 ? order.sched_priority : -1;
+  };
+  {
+    favoured_group favoured{leader, std::vector<int>{::sched_getcpu()}};
+    EXPECT_GT(priority_of(family[2]), priority_of(family[3]));
+    EXPECT_GT(priority_of(family[3]), 0);
+  }
+  EXPECT_EQ(priority_of(family[2]), 0);
+  ::kill(-leader, SIGKILL);
+  ::waitpid(leader, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 } // namespace lathe::gpu::testing

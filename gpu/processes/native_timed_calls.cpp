@@ -1,0 +1,174 @@
+#include "gpu/processes/native_timed_calls.hpp"
+
+#include "gpu/processes/native.hpp"
+#include "gpu/processes/native_cuda.hpp"
+#include "gpu/processes/native_integrity.hpp"
+
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <vector>
+
+namespace lathe::native {
+
+namespace {
+
+// What one call gets, and what has to be copied before it.
+struct prepared_call {
+  PyObject* arguments; // a tuple; borrowed
+  std::vector<refill> memory;
+};
+
+bool from_python(PyObject* entry, refill& result) {
+  unsigned long long target = 0, source = 0, bytes = 0;
+  if (!PyArg_ParseTuple(entry, "KKK", &target, &source, &bytes))
+    return false;
+  result = {static_cast<std::uintptr_t>(target), static_cast<std::uintptr_t>(source),
+            static_cast<std::size_t>(bytes)};
+  return true;
+}
+
+bool from_python(PyObject* entry, prepared_call& result) {
+  PyObject* memory = nullptr;
+  if (!PyArg_ParseTuple(entry, "O!O!", &PyTuple_Type, &result.arguments, &PyList_Type, &memory))
+    return false;
+  result.memory.resize(static_cast<std::size_t>(PyList_GET_SIZE(memory)));
+  for (std::size_t i = 0; i < result.memory.size(); ++i)
+    if (!from_python(PyList_GET_ITEM(memory, static_cast<Py_ssize_t>(i)), result.memory[i]))
+      return false;
+  return true;
+}
+
+// The processor and its memory. Its clock is the host's.
+struct host {
+  std::size_t flush_bytes;
+  std::int64_t began = 0;
+  bool differences = false;
+
+  void fill(const refill& x) {
+    std::memcpy(reinterpret_cast<void*>(x.target), reinterpret_cast<const void*>(x.source),
+                x.bytes);
+  }
+
+  void begin() {
+    flush_cache(flush_bytes);
+    began = now();
+  }
+
+  device_times end() {
+    auto taken = now() - began;
+    return {taken, taken};
+  }
+
+  void compare(const refill& x) {
+    differences = differences
+                  || std::memcmp(reinterpret_cast<const void*>(x.target),
+                                 reinterpret_cast<const void*>(x.source), x.bytes)
+                       != 0;
+  }
+
+  bool found_differences() {
+    return differences;
+  }
+};
+
+// The CUDA device. Copies and comparisons are given to it, and not waited for.
+struct device {
+  std::size_t flush_bytes;
+
+  void fill(const refill& x) {
+    copy_on_device(x);
+  }
+
+  void begin() {
+    begin_device_call(flush_bytes);
+  }
+
+  device_times end() {
+    return end_device_call();
+  }
+
+  void compare(const refill& x) {
+    compare_on_device(x);
+  }
+
+  bool found_differences() {
+    return take_differences();
+  }
+};
+
+template <class Place>
+std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call) {
+  for (auto& x : call.memory)
+    place.fill(x);
+  PyObject* result = nullptr;
+  device_times times;
+  {
+    foreign_section section;
+    place.begin();
+    result = PyObject_Call(callable, call.arguments, nullptr);
+    if (result != nullptr)
+      times = place.end();
+  }
+  auto fine = look_after_timed(result);
+  if (result == nullptr)
+    return std::nullopt;
+  drop(result);
+  if (!fine)
+    return std::nullopt;
+  for (auto& x : call.memory)
+    place.compare(x);
+  return times;
+}
+
+PyObject* to_python(const std::vector<device_times>& times, bool changed) {
+  auto size = static_cast<Py_ssize_t>(times.size());
+  auto* by_device = PyList_New(size);
+  auto* by_host = PyList_New(size);
+  for (Py_ssize_t i = 0; by_device != nullptr && by_host != nullptr && i < size; ++i) {
+    auto& x = times[static_cast<std::size_t>(i)];
+    PyList_SET_ITEM(by_device, i, PyLong_FromLongLong(x.device));
+    PyList_SET_ITEM(by_host, i, PyLong_FromLongLong(x.host));
+  }
+  return Py_BuildValue("(NNO)", by_device, by_host, changed ? Py_True : Py_False);
+}
+
+template <class Place>
+PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_call>& calls) {
+  std::vector<device_times> times;
+  times.reserve(calls.size());
+  for (auto& call : calls) {
+    auto taken = time_call(place, callable, call);
+    if (!taken) {
+      look_after();
+      return nullptr;
+    }
+    times.push_back(*taken);
+  }
+  look_after();
+  return to_python(times, place.found_differences());
+}
+
+} // namespace
+
+PyObject* timed_calls(PyObject*, PyObject* args) {
+  PyObject *callable = nullptr, *list = nullptr;
+  Py_ssize_t flush_bytes = 0;
+  int on_device = 0;
+  if (!PyArg_ParseTuple(args, "OO!np", &callable, &PyList_Type, &list, &flush_bytes, &on_device))
+    return nullptr;
+  std::vector<prepared_call> calls(static_cast<std::size_t>(PyList_GET_SIZE(list)));
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    if (!from_python(PyList_GET_ITEM(list, static_cast<Py_ssize_t>(i)), calls[i]))
+      return nullptr;
+  auto flush = static_cast<std::size_t>(flush_bytes);
+  try {
+    return on_device != 0 ? time_all(device{flush}, callable, calls)
+                          : time_all(host{flush}, callable, calls);
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+
+} // namespace lathe::native
