@@ -32,6 +32,13 @@ std::size_t flush_size() {
 // two processes with the same model differed by up to a third, and by 2 % on one core.
 constexpr std::size_t gpu_timing_cpus = 1;
 
+// To choose from, where there are many: a share of the host's.
+constexpr std::size_t timing_share = 4;
+
+std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
+  return cuda ? gpu_timing_cpus : static_cast<std::size_t>(config.threads);
+}
+
 // Candidates that have a context and tensors on the GPU; any number may be built meanwhile.
 constexpr std::size_t most_on_gpu = 8;
 
@@ -89,8 +96,8 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     config_(std::move(config)),
     device_(std::move(where)),
     seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
-    timing_cpus_(allowed_cpus(), device_.cuda ? gpu_timing_cpus
-                                             : static_cast<std::size_t>(config_.threads)),
+    timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
+                                          allowed_cpus().size() / timing_share)),
     flush_bytes_(flush_size()),
     peaks_(*this) {
   if (config_.memory == 0)
@@ -216,6 +223,10 @@ environment evaluation_site::describe() const {
                              config_.mode);
   result.sandbox = fmt::format("{}", fmt::join(missing_, ", "));
   return result;
+}
+
+std::vector<int> evaluation_site::choose_timing_cpus() const {
+  return fastest_cpus(timing_cpus_.numbers(), timing_cpus(device_.cuda, config_));
 }
 
 std::int64_t evaluation_site::secret_seed() {

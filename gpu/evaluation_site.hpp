@@ -119,10 +119,9 @@ public:
   /// Where candidates run and how they are judged, in words.
   environment describe() const;
 
-  /// The processors that a timed process is bound to.
-  const std::vector<int>& timing_cpus() const {
-    return timing_cpus_.numbers();
-  }
+  /// The processors that timed processes are to be bound to now: those that compute fastest among
+  /// the ones that are this site's. Asks each of them, which nobody else should be using.
+  std::vector<int> choose_timing_cpus() const;
 
   /// Bytes to write between calls so that nothing of the last one is left in the cache.
   std::size_t flush_bytes() const {

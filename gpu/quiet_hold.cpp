@@ -2,6 +2,7 @@
 
 #include "messages/error.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
@@ -57,14 +58,16 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
       result->oracle_ = std::unique_lock{oracle->mutex()};
     auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
     result->frozen_ = site.freezer().freeze_all_but(awake);
-    result->timed_.emplace(timed.group(), site.timing_cpus());
+    auto cpus = site.choose_timing_cpus();
+    result->timed_.emplace(timed.group(), cpus);
     if (beside != nullptr)
-      result->beside_.emplace(beside->group(), site.timing_cpus());
+      result->beside_.emplace(beside->group(), cpus);
     auto broken = false;
     auto quiet = !site.device().cuda || is_quiet(timed, broken);
-    spdlog::trace("worker {}: waited {:.4f} s for an exclusive lease, {:.4f} s for {}",
+    spdlog::trace("worker {}: waited {:.4f} s for an exclusive lease, {:.4f} s for {}; processors {}",
                   timed.group(), seconds{granted - asked}.count(),
-                  seconds{clock::now() - granted}.count(), quiet ? "quiet" : "quiet in vain");
+                  seconds{clock::now() - granted}.count(), quiet ? "quiet" : "quiet in vain",
+                  fmt::join(cpus, ", "));
     if (quiet)
       return result;
     if (broken)

@@ -3,67 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstdint>
-#include <limits>
-#include <numeric>
-#include <random>
 
 namespace lathe::gpu {
 
 namespace {
 
-constexpr std::size_t replicates = 2000;
-
-/// How often a replicate drew each block.
-using weights = std::vector<std::uint32_t>;
-
-// One side's samples, laid out so that the median of a replicate is one walk over few of them.
-class pooled_samples {
-public:
-  explicit pooled_samples(const std::vector<block>& blocks) : below_(blocks.size()) {
-    auto low = std::numeric_limits<double>::max();
-    auto high = std::numeric_limits<double>::lowest();
-    for (auto sorted : blocks) {
-      std::sort(sorted.begin(), sorted.end());
-      low = std::min(low, sorted[(sorted.size() - 1) / 2]);
-      high = std::max(high, sorted[sorted.size() / 2]);
-      sizes_.push_back(sorted.size());
-    }
-    // However the blocks are weighted, the median lies between the medians of the blocks.
-    for (std::size_t i = 0; i < blocks.size(); ++i)
-      for (auto value : blocks[i])
-        if (value < low)
-          ++below_[i];
-        else if (value <= high)
-          middle_.push_back({value, i});
-    std::sort(middle_.begin(), middle_.end(),
-              [](const sample& x, const sample& y) { return x.value < y.value; });
-  }
-
-  // The median when block i counts `times[i]` times.
-  double median(const weights& times) const {
-    auto total = std::inner_product(sizes_.begin(), sizes_.end(), times.begin(), std::size_t{0});
-    auto seen = std::inner_product(below_.begin(), below_.end(), times.begin(), std::size_t{0});
-    auto i = middle_.begin();
-    auto value_at = [&](std::size_t rank) {
-      while (seen + times[i->block] <= rank)
-        seen += times[i++->block];
-      return i->value;
-    };
-    auto lower = value_at((total - 1) / 2);
-    return (lower + value_at(total / 2)) / 2;
-  }
-
-private:
-  struct sample {
-    double value;
-    std::size_t block;
-  };
-
-  std::vector<sample> middle_;     // sorted; all samples that can be a median
-  std::vector<std::size_t> below_; // by block: samples under `middle_`
-  std::vector<std::size_t> sizes_; // by block: all samples
-};
+constexpr double quantile_975 = 1.959964; // of the normal distribution
 
 bool usable(const std::vector<block>& blocks) {
   return std::all_of(blocks.begin(), blocks.end(), [](const block& x) {
@@ -72,28 +17,35 @@ bool usable(const std::vector<block>& blocks) {
   });
 }
 
-// Draws as many blocks as there are. Not `uniform_int_distribution`, whose answers differ between
-// standard libraries.
-void draw(std::mt19937& random, weights& times) {
-  std::fill(times.begin(), times.end(), 0);
-  for (std::size_t i = 0; i < times.size(); ++i)
-    ++times[(std::uint64_t{random()} * times.size()) >> 32];
+std::vector<double> all_samples(const std::vector<block>& blocks) {
+  std::vector<double> result;
+  for (auto& x : blocks)
+    result.insert(result.end(), x.begin(), x.end());
+  return result;
 }
 
-double normal_cdf(double z) {
-  return std::erfc(-z / std::sqrt(2.0)) / 2;
+// The means of every two of `values`, each with itself as well.
+std::vector<double> walsh_averages(const std::vector<double>& values) {
+  std::vector<double> result;
+  result.reserve(values.size() * (values.size() + 1) / 2);
+  for (auto x = values.begin(); x != values.end(); ++x)
+    for (auto y = values.begin(); y <= x; ++y)
+      result.push_back((*x + *y) / 2);
+  return result;
 }
 
-// The 97.5 % quantile of Student's t by its expansion around the normal quantile (Abramowitz and
-// Stegun 26.7.5); within 0.2 % from five degrees of freedom on.
-double student_t(double freedom) {
-  return 1.95996 + (2.37227 + (2.82250 + 2.55585 / freedom) / freedom) / freedom;
-}
-
-// The share of replicates to leave out at each end, for an interval of 95 % from n pairs.
-double tail(std::size_t n) {
+// How many of the means of n values lie outside the interval of 95 %, at each end.
+std::size_t outside(std::size_t n) {
   auto pairs = static_cast<double>(n);
-  return normal_cdf(-std::sqrt(pairs / (pairs - 1)) * student_t(pairs - 1));
+  auto middle = pairs * (pairs + 1) / 4;
+  auto deviation = std::sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24);
+  return static_cast<std::size_t>(std::max(1.0, std::floor(middle - quantile_975 * deviation))) - 1;
+}
+
+double nth(std::vector<double>& values, std::size_t rank) {
+  auto place = values.begin() + static_cast<std::ptrdiff_t>(rank);
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
 }
 
 } // namespace
@@ -119,22 +71,16 @@ std::optional<timing> ratio_interval(const std::vector<block>& reference,
   auto n = reference.size();
   if (n < fewest_blocks || candidate.size() != n || !usable(reference) || !usable(candidate))
     return std::nullopt;
-  auto ours = pooled_samples{reference};
-  auto theirs = pooled_samples{candidate};
-  auto once = weights(n, 1);
   timing result;
-  result.reference = ours.median(once);
-  result.candidate = theirs.median(once);
-  result.speedup = result.reference / result.candidate;
-  std::mt19937 random{20'011'009}; // any fixed number
-  std::vector<double> ratios(replicates);
-  auto times = weights(n);
-  for (auto& ratio : ratios) {
-    draw(random, times);
-    ratio = ours.median(times) / theirs.median(times);
-  }
-  result.low = std::min(result.speedup, quantile(ratios, tail(n)));
-  result.high = std::max(result.speedup, quantile(ratios, 1 - tail(n)));
+  result.reference = median(all_samples(reference));
+  result.candidate = median(all_samples(candidate));
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < n; ++i)
+    ratios.push_back(std::log(median(reference[i]) / median(candidate[i])));
+  auto means = walsh_averages(ratios);
+  result.speedup = std::exp(median(means));
+  result.low = std::min(result.speedup, std::exp(nth(means, outside(n))));
+  result.high = std::max(result.speedup, std::exp(nth(means, means.size() - 1 - outside(n))));
   for (auto& x : candidate)
     result.samples += static_cast<std::int32_t>(x.size());
   result.blocks = static_cast<std::int32_t>(n);

@@ -27,16 +27,16 @@ double median(std::vector<double> values);
 inline constexpr std::size_t fewest_blocks = 6;
 
 /// Compares two sides that were timed in alternating blocks: `reference[i]` ran next to
-/// `candidate[i]`. Returns the medians over all samples, the speed-up (their ratio) and its 95 %
-/// interval, or nothing with fewer than `fewest_blocks` pairs, with a side that has more blocks
-/// than the other, or with a block that is empty or holds a time that is not positive.
+/// `candidate[i]`. Returns the medians over all samples, the speed-up and its 95 % interval, or
+/// nothing with fewer than `fewest_blocks` pairs, with a side that has more blocks than the other,
+/// or with a block that is empty or holds a time that is not positive.
 ///
-/// The interval comes from a bootstrap over pairs of blocks (Efron and Tibshirani, "An Introduction
-/// to the Bootstrap", 1993, chapters 8 and 13): pairs are drawn with replacement, since samples of
-/// one block are not independent, and what slows down a pair slows down both of its sides. A
-/// percentile interval of few draws is too narrow; its tails are moved outwards as in Hesterberg,
-/// "What Teachers Should Know About the Bootstrap", 2015, section 5.3. The seed is fixed, so the
-/// same samples give the same interval.
+/// The speed-up is not the ratio of those medians, but the centre of the ratios of the pairs, each
+/// of the two blocks' medians: a host that is fast for a while and slow for a while slows down both
+/// sides of a pair, and a median over all of them jumps between the two. The centre is that of
+/// Hodges and Lehmann, the median of the means of all pairs of log ratios, and the interval belongs
+/// to Wilcoxon's signed ranks (Hollander, Wolfe and Chicken, "Nonparametric Statistical Methods",
+/// 2014, sections 3.2 and 3.3). Both ask no more of the noise than that it favours no side.
 std::optional<timing> ratio_interval(const std::vector<block>& reference,
                                      const std::vector<block>& candidate);
 
