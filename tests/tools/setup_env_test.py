@@ -82,6 +82,30 @@ class Complete(SetupEnvCase):
         self.assertEqual(changed.returncode, 0, changed.stderr)
         self.assertNotEqual(chosen.resolve(), before)
 
+    def test_a_changed_toolchain_is_a_new_environment(self) -> None:
+        self.set_up()
+        before = (self.into / "environment").resolve()
+        self.write("source/gpu/processes/toolchain/lean/torch/all.h", "#pragma once")
+        self.set_up()
+        self.assertNotEqual((self.into / "environment").resolve(), before)
+
+    def test_bindings_of_extensions_are_compiled_beforehand_where_that_works(self) -> None:
+        toolchain = self.into / "environment/processes/toolchain"
+        script = self.write("source/gpu/processes/toolchain/precompile",
+                            '#!/bin/sh\necho "$*" > "$(dirname "$0")/bindings.h.gch"\n')
+        script.chmod(0o755)
+        ended = self.set_up()
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        torch, python = (toolchain / "bindings.h.gch").read_text().split()
+        self.assertTrue(Path(torch, "ATen/ATen.h").exists())
+        self.assertTrue(Path(python, "Python.h").exists())
+
+        script.write_text("#!/bin/sh\nexit 1\n")
+        ended = self.set_up()
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("not compiled beforehand", ended.stdout)
+        self.assertFalse((toolchain / "bindings.h.gch").exists())
+
     def test_a_module_that_does_not_load_is_not_used(self) -> None:
         self.write("source/gpu/processes/native.cpp",
                    MODULE.replace("return", "extern void absent(); absent(); return"))

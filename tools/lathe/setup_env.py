@@ -175,8 +175,8 @@ def fingerprint(source: Path, torch_version: str, torch: Path) -> str:
     for part in (sys.executable, sys.version, torch_version, str(torch)):
         digest.update(part.encode() + b"\0")
     digest.update("\0".join(find_cuda_headers(torch)).encode())
-    for pattern in (NATIVE, INTEGRITY, SHARED, SCRIPTS, VERIFIER, *HEADERS):
-        for path in sources_of(source, pattern):
+    for pattern in (NATIVE, INTEGRITY, SHARED, SCRIPTS, VERIFIER, *HEADERS, f"{TOOLCHAIN}/**/*"):
+        for path in filter(Path.is_file, sources_of(source, pattern)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
@@ -227,7 +227,9 @@ def build(source: Path, place: Path, torch: Path) -> None:
         for library in source.glob(SHARED_LIBRARIES):
             shutil.copy(library, new)
         all_products = products(source, new, torch)
-        compile_and_link(compiler, all_products, work)
+        with concurrent.futures.ThreadPoolExecutor(1) as aside:
+            aside.submit(precompile, new / "processes/toolchain", torch)
+            compile_and_link(compiler, all_products, work)
         check(new)
         (new / "python").write_text(sys.executable + "\n")
         try:
@@ -235,6 +237,20 @@ def build(source: Path, place: Path, torch: Path) -> None:
         except OSError:
             if not (place / "python").exists():  # else somebody else was faster
                 raise
+
+
+def precompile(toolchain: Path, torch: Path) -> None:
+    """Compiles beforehand what the bindings of all extensions of torch include. Extensions do
+    without when it fails: theirs is the compiler that workers find, which may be none."""
+    script = toolchain / "precompile"
+    if not script.exists():
+        return
+    start = time.monotonic()
+    python = Path(sys.executable).parent
+    ended = subprocess.run([script, torch / "include", find_python_headers()], capture_output=True,
+                           env={"PATH": f"{python}:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"})
+    took = f"{time.monotonic() - start:.1f} s"
+    say("bindings of extensions", took if ended.returncode == 0 else "not compiled beforehand")
 
 
 def compile_and_link(compiler: str, all_products: Iterable[Product], work: Path) -> None:
