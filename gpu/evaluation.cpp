@@ -111,6 +111,10 @@ caf::expected<verdict> evaluation::run() {
   attempt();
   if (interrupted_)
     attempt(); // once: whoever is killed again and again has a reason to be
+  if (site_.device().cuda && verdict_.outcome == outcome::out_of_memory) {
+    alone_ = true;
+    attempt();
+  }
   // What noise hid may show in a fresh process, to which all inputs are new again.
   for (int again = 0; again < most_repetitions && verdict_.outcome == outcome::unstable; ++again)
     attempt();
@@ -168,7 +172,7 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  seat_ = site_.seats().take();
+  seat_ = alone_ ? site_.seats().take_all() : site_.seats().take();
   return true;
 }
 

@@ -121,6 +121,7 @@ private:
   verdict verdict_;
   std::vector<double> seconds_;
   caf::error broken_;
+  bool alone_ = false;           // with the device to itself, since others may have filled it
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;
   bool doubt_told_ = false;      // by the lease of the stage that left it

@@ -39,7 +39,8 @@ std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
   return cuda ? gpu_timing_cpus : static_cast<std::size_t>(config.threads);
 }
 
-// Candidates that have a context and tensors on the GPU; any number may be built meanwhile.
+// Candidates, and tasks that are being prepared, that have a context and tensors on the GPU; any
+// number of candidates may be built meanwhile.
 constexpr std::size_t most_on_gpu = 8;
 
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
@@ -211,7 +212,8 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 // -- properties ---------------------------------------------------------------------------
 
 std::size_t evaluation_site::usual_workers() const {
-  return std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  return device_.cuda ? cores + most_on_gpu : cores; // some are built, others wait for the device
 }
 
 environment evaluation_site::describe() const {

@@ -30,12 +30,6 @@ constexpr std::size_t header_slack = 64 * 1024;
 constexpr auto load_limit = 120s;
 constexpr auto call_limit = 120s;
 
-caf::error bad_task(const std::string& path, const failure& why) {
-  if (why.how == outcome::timed_out)
-    return make_error(errc::bad_task, fmt::format("{}: {}", path, why.message));
-  return make_error(errc::bad_task, why.summary.empty() ? why.message : why.summary);
-}
-
 // A message carries few descriptors.
 constexpr std::size_t most_audited = 4;
 
@@ -65,9 +59,17 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
+  auto seat = site.seats().take();
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, rules)};
   auto error = result->prepare(leases);
-  if (error && result->worker_.process && !result->worker_.process->alive()) {
+  auto is_full = site.device().cuda && result->ran_out_of_memory_;
+  auto was_killed = result->worker_.process && !result->worker_.process->alive();
+  if (error && (is_full || was_killed)) {
+    result.reset();
+    if (is_full) {
+      { auto given_back = std::move(seat); }
+      seat = site.seats().take_all();
+    }
     result.reset(new task_oracle(subject, site, std::move(rules)));
     error = result->prepare(leases);
   }
@@ -89,10 +91,30 @@ caf::error task_oracle::prepare(lease_source& leases) {
     return error;
   if (auto error = audit(leases))
     return error;
+  if (auto error = trim())
+    return error;
   if (site_.device().cuda && rules_.watches_conduct)
     return trace();
   count_work(*worker_.process);
   return {};
+}
+
+// What is kept are the draws of the last weights: the others have been answered.
+caf::error task_oracle::trim() {
+  boost::json::array names;
+  for (auto* draws : {&checked_, &timed_})
+    for (auto& draw : *draws)
+      if (draw.weights + 1 == weights_.size())
+        names.emplace_back(draw.name);
+  auto done = worker_.process->call({{"op", "trim"}, {"inputs", std::move(names)}}, {}, call_limit);
+  return done.ok() ? caf::error{} : refused(done.problem());
+}
+
+caf::error task_oracle::refused(const failure& why) const {
+  ran_out_of_memory_ = ran_out_of_memory_ || why.how == outcome::out_of_memory;
+  if (why.how == outcome::timed_out)
+    return make_error(errc::bad_task, fmt::format("{}: {}", path_, why.message));
+  return make_error(errc::bad_task, why.summary.empty() ? why.message : why.summary);
 }
 
 caf::error task_oracle::revive() {
@@ -134,7 +156,7 @@ caf::error task_oracle::load(worker_process& worker) const {
   int fds[] = {source->fd()};
   auto loaded = worker.call(
     {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", rules_.mode}}, fds, load_limit);
-  return loaded.ok() ? caf::error{} : bad_task(path_, loaded.problem());
+  return loaded.ok() ? caf::error{} : refused(loaded.problem());
 }
 
 caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,
@@ -154,7 +176,7 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
       done = worker.call({{"op", "inputs"}, {"name", draw->name}}, inputs, call_limit);
   }
   if (!done.ok())
-    return bad_task(path_, done.problem());
+    return refused(done.problem());
   return result;
 }
 
@@ -164,14 +186,14 @@ caf::error task_oracle::construct() {
     {{"op", "arguments"}, {"seed", rules_.seeds ? rules_.seeds->arguments : seed}}, {}, call_limit);
   if (!given.ok() || given.fds.size() != 1)
     return given.ok() ? make_error(errc::bad_task, path_ + ": get_init_inputs gave nothing")
-                      : bad_task(path_, given.problem());
+                      : refused(given.problem());
   auto arguments = shared_memory::adopt(std::move(given.fds.front()), max_values);
   if (!arguments)
     return arguments.error();
   int fds[] = {arguments->fd()};
   auto built = worker_.process->call({{"op", "construct"}, {"seed", seed}}, fds, call_limit);
   if (!built.ok())
-    return bad_task(path_, built.problem());
+    return refused(built.problem());
   parameters_ = built.integer("parameters").value_or(0);
   weights_.push_back({seed, std::move(*arguments)});
   return {};
@@ -231,7 +253,7 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   auto given = worker_.process->call({{"op", "draw"}, {"seed", seed}}, {}, call_limit);
   if (!given.ok() || given.fds.size() != 1)
     return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
-                      : bad_task(path_, given.problem());
+                      : refused(given.problem());
   auto inputs = shared_memory::adopt(std::move(given.fds.front()), max_values);
   if (!inputs)
     return std::move(inputs.error());
@@ -239,7 +261,7 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   int fds[] = {inputs->fd()};
   auto kept = worker_.process->call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
   if (!kept.ok())
-    return bad_task(path_, kept.problem());
+    return refused(kept.problem());
   auto expected = run(name, false);
   if (!expected)
     return std::move(expected.error());
@@ -258,7 +280,7 @@ caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exac
   auto answer = worker_.process->call(std::move(request), {}, call_limit);
   if (!answer.ok() || answer.fds.size() != 1)
     return answer.ok() ? make_error(errc::bad_task, path_ + ": the model gave nothing")
-                       : bad_task(path_, answer.problem());
+                       : refused(answer.problem());
   return shared_memory::adopt(std::move(answer.fds.front()), max_values);
 }
 
@@ -292,6 +314,8 @@ caf::error task_oracle::trace() {
     return std::move(tracer.error());
   auto found =
     tracer->process->call({{"op", "trace"}, {"inputs", timed_.front().name}}, {}, call_limit);
+  if (!found.ok() && found.problem().how == outcome::out_of_memory)
+    return refused(found.problem());
   if (!found.ok())
     return make_error(errc::environment_error,
                       fmt::format("device work cannot be traced: {}; lathe doctor says more",
@@ -350,6 +374,11 @@ bool task_oracle::depends_on_weights() {
   if (depends_on_weights_ || weights_.size() < 2)
     return depends_on_weights_.value_or(true);
   auto& draw = checked_.front();
+  int inputs[] = {draw.inputs.fd()};
+  auto given =
+    worker_.process->call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
+  if (!given.ok())
+    return true;
   auto other = run(draw.name, false);
   if (!other)
     return true;

@@ -43,7 +43,8 @@ class task_oracle {
 public:
   /// Loads the task and runs it on every draw. Fails with `bad_task` and a sentence that names the
   /// line where there is one. Its work is frozen while others are timed; what the verifier does is
-  /// not, and has a lease. A process that is killed meanwhile is replaced, once.
+  /// not, and has a lease. A process that is killed meanwhile is replaced, once, and a GPU that is
+  /// full is waited for until nobody else prepares or is judged there.
   static caf::expected<std::shared_ptr<task_oracle>>
   prepare(const task& subject, evaluation_site& site, judge_rules rules, lease_source& leases);
 
@@ -136,6 +137,11 @@ private:
   task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
 
   caf::error prepare(lease_source& leases);
+  caf::error trim();
+
+  /// Says why the task cannot be used.
+  caf::error refused(const failure& why) const;
+
   caf::error load(worker_process& worker) const;
   caf::error construct();
   caf::error draw_checked();
@@ -167,6 +173,7 @@ private:
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
+  mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
 };
 

@@ -41,6 +41,9 @@ class Cpu:
     def settle(self) -> None:
         """Waits for whatever was begun."""
 
+    def trim(self) -> None:
+        """Gives memory back that no tensor needs."""
+
     def is_quiet(self, patience: int) -> bool:
         """Waits, at most so long [ns], until nobody else's work is left on the device."""
         return True
@@ -85,6 +88,9 @@ class Cuda(Cpu):
 
     def settle(self) -> None:
         lathe_native.wait_for_device()
+
+    def trim(self) -> None:
+        torch.cuda.empty_cache()
 
     def is_quiet(self, patience: int) -> bool:
         return lathe_native.wait_until_quiet(patience)

@@ -15,7 +15,9 @@ PACKAGES = os.path.dirname(os.path.dirname(torch.__file__)) + os.sep
 LINE_COUNT = 40  # at most so many lines of a message
 LINE_LENGTH = 400
 MEMORY_SIGNS = ("can't allocate memory", "cannot allocate memory", "std::bad_alloc",
-                "out of memory")
+                "out of memory", "status_alloc_failed",
+                # What torch says of a GPU that is full where it may not ask the driver how full.
+                "nvmlinit_v2_() internal assert")
 
 
 class BadRequest(Exception):

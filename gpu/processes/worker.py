@@ -92,10 +92,17 @@ class Worker:
             if operation is None:
                 raise BadRequest(f"unknown request '{request['op']}'")
             if self.device.name != self.device_name and request["op"] not in HOST_WORK:
-                self.device = DEVICES[self.device_name]()
+                self.device = self.find_device()
             return {"ok": True, **operation(self, request, fds)}, self.made
         except BaseException as error:  # SystemExit in foreign code is a failure like any other
             return {"ok": False, **describe(error, self.source, self.shown)}, []
+
+    def find_device(self) -> Any:
+        """Makes a context on the device, which no foreign code has a part in."""
+        try:
+            return DEVICES[self.device_name]()
+        except RuntimeError as error:
+            raise Failure("out_of_memory", f"there is no room on the device: {error}") from None
 
     # -- code ---------------------------------------------------------------------------
 
@@ -163,6 +170,13 @@ class Worker:
         name = request["name"]
         room = self.inputs.get(name) or (self.spare.pop() if self.spare else None)
         self.inputs[name] = values.read(fds[0], places_in(room, self.device.place))
+        return {}
+
+    def trim(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        """Gives back what only preparing took: memory of the device is everybody's."""
+        self.inputs = {name: self.pristine(name) for name in request["inputs"]}
+        self.exact_model = None
+        self.device.trim()
         return {}
 
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
@@ -364,6 +378,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "construct": Worker.construct,
     "inputs": Worker.keep_inputs,
     "reserve": Worker.reserve,
+    "trim": Worker.trim,
     "run": Worker.run,
     "time": Worker.time,
     "keep": Worker.keep,

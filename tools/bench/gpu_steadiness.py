@@ -45,6 +45,7 @@ def get_inputs():
 def get_init_inputs():
     return []
 """
+FIGURES = {"speed-up": "speedup", "ms": "candidate_ms"}
 WITHIN = 0.01  # of their common median: what repeated verdicts are held to
 
 
@@ -61,9 +62,11 @@ def main() -> int:
             busy = repeat(arguments, Path(place))
     if arguments.json:
         arguments.json.write_text(json.dumps({"idle": idle, "busy": busy}))
-    steady = [tell_steadiness(name, medians(idle[name]), medians(busy[name])) for name in TASKS]
+    steady = [tell_steadiness(f"{name}, {what}", figures(idle[name], key), figures(busy[name], key))
+              for name in TASKS for what, key in FIGURES.items()]
     runs = [run for host in (idle, busy) for runs in host.values() for run in runs]
-    return 0 if all(steady) and tell_unchanged(runs) else 1
+    unchanged = tell_unchanged(runs)
+    return 0 if all(steady) and unchanged else 1
 
 
 def write_tasks(place: Path) -> None:
@@ -86,8 +89,8 @@ def repeat(arguments: argparse.Namespace, place: Path) -> dict[str, list[dict]]:
             for verdict in json.loads(ended.stdout)["verdicts"]}
 
 
-def medians(runs: list[dict]) -> list[float]:
-    return [run["timing"]["candidate_ms"] for run in runs if run.get("timing")]
+def figures(runs: list[dict], key: str) -> list[float]:
+    return [run["timing"][key] for run in runs if run.get("timing")]
 
 
 class every_core_busy:
@@ -123,7 +126,7 @@ def tell_steadiness(name: str, idle: list[float], busy: list[float]) -> bool:
               "one: nothing to compare")
         return False
     everything = spread(idle + busy)
-    print(f"{name}: {statistics.median(idle):.4f} ms; verdicts with times: {len(idle)} idle, "
+    print(f"{name}: {statistics.median(idle):.4f}; verdicts with times: {len(idle)} idle, "
           f"{len(busy)} busy; furthest from the median {spread(idle):.2%} idle, "
           f"{spread(busy):.2%} busy, {everything:.2%} together; busy over idle "
           f"{statistics.median(busy) / statistics.median(idle):.4f}", flush=True)

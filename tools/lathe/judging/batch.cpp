@@ -22,8 +22,9 @@ namespace {
 constexpr std::size_t judges_a_preparer = 3;
 constexpr std::size_t most_preparers = 6;
 
-// Enough that judges never wait, if preparing keeps up at all.
+// Enough that judges never wait, if preparing keeps up at all. Each has a part of a GPU's memory.
 constexpr std::size_t most_live_oracles = 16;
+constexpr std::size_t most_live_oracles_on_gpu = 8;
 
 // The oracle of one task under one judge. One thread makes it, and others wait for it.
 class shared_oracle {
@@ -171,7 +172,8 @@ private:
     for (std::size_t i; (i = next_oracle_++) < oracles_.size();) {
       {
         std::unique_lock guard{mutex_};
-        let_go_.wait(guard, [this] { return live_oracles_ < most_live_oracles; });
+        auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
+        let_go_.wait(guard, [&] { return live_oracles_ < most; });
         ++live_oracles_;
       }
       oracles_[i]->make(site_, leases_);
