@@ -23,7 +23,7 @@ struct block_size {
   double most_calls;
 };
 
-constexpr block_size host_blocks{0.01, 6, 10};
+constexpr block_size host_blocks{0.01, 6, 6};
 constexpr block_size device_blocks{0.003, 4, 8};
 constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
 

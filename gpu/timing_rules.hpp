@@ -37,7 +37,10 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 /// them are within what `check_cached_output` allows over the fastest repeated calls around them.
 /// Noise makes calls slower and never faster, so it does not clear who remembers some answers and
 /// has to compute the others. Who is neither refused nor cleared is hidden by noise, and nothing
-/// may be believed of its times. Calls stand in the order in which they were made; with less than 5
+/// may be believed of its times. Where both sides' calls stand side by side, as in the pairs of a
+/// race, it is also cleared when two thirds of the never-seen ones, each divided by the reference's
+/// beside it, are within a quarter of what repeated ones are: that much a host's two speeds cannot
+/// do for who computes twice as long on them. Calls stand in the order in which they were made; with less than 5
 /// never-seen and 15 repeated ones nobody is cleared.
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);

@@ -234,9 +234,14 @@ PyObject* captured_call(PyObject*, PyObject*) {
 PyObject* captured(PyObject*, PyObject*) {
   allow_own_code_alone();
   auto& s = self();
-  if (s.watching)
-    look_for_kernels(s.torch.kernels);
   return Py_NewRef(s.captured != nullptr ? s.captured : Py_None);
+}
+
+PyObject* look_at_kernels(PyObject*, PyObject*) {
+  allow_own_code_alone();
+  if (self().watching)
+    look_for_kernels(self().torch.kernels);
+  Py_RETURN_NONE;
 }
 
 PyObject* refuse_candidate(PyObject*, PyObject* args) {
@@ -261,6 +266,8 @@ constexpr PyMethodDef methods[] = {
   {"enter_phase", enter_phase, METH_VARARGS, "enter_phase(name): setup, check or timed"},
   {"captured_call", captured_call, METH_NOARGS, "captured_call() -> which call's output was kept"},
   {"captured", captured, METH_NOARGS, "captured() -> that output"},
+  {"look_at_kernels", look_at_kernels, METH_NOARGS,
+   "look_at_kernels(): before an output is written with operators of torch"},
   {"refuse", refuse_candidate, METH_VARARGS, "refuse(rule, evidence): does not return"},
   {nullptr, nullptr, 0, nullptr}};
 

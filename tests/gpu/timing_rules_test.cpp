@@ -190,6 +190,40 @@ TEST(timing_rules, a_host_that_was_slow_while_inputs_were_fresh_hides_no_honest_
   EXPECT_TRUE(is_cleared_of_caching(candidate, host.measure(3e-4, 3e-4, 16, 600)));
 }
 
+// A host that is slow for some pairs of calls, and now and then for one side alone.
+std::pair<calls, calls> side_by_side(std::mt19937& random, double fresh, double repeated) {
+  auto chance = [&](double share) { return std::bernoulli_distribution{share}(random); };
+  std::normal_distribution<double> normal;
+  std::pair<calls, calls> result;
+  for (int i = 0; i < 30; ++i) {
+    auto first_visit = i % 5 < 2;
+    auto weather = chance(0.5) ? 1.8 : 1.0;
+    auto call = [&](double seconds) {
+      return timed_call{seconds * weather * (chance(0.2) ? 1.8 : 1.0)
+                          * std::exp(0.1 * normal(random)),
+                        first_visit};
+    };
+    result.first.push_back(call(first_visit ? fresh : repeated));
+    result.second.push_back(call(3e-5));
+  }
+  return result;
+}
+
+TEST(timing_rules, a_host_with_two_speeds_hides_neither_who_is_honest_nor_who_caches) {
+  std::mt19937 random{1};
+  int honest = 0;
+  int passed = 0;
+  for (int i = 0; i < 500; ++i) {
+    auto [fair, its_reference] = side_by_side(random, 3e-5, 3e-5);
+    honest += is_cleared_of_caching(fair, its_reference);
+    auto [cheat, other_reference] = side_by_side(random, 1.5e-4, 5e-5);
+    passed += is_cleared_of_caching(cheat, other_reference)
+              && !check_cached_output(cheat, other_reference);
+  }
+  EXPECT_GE(honest, 480);
+  EXPECT_EQ(passed, 0);
+}
+
 TEST(timing_rules, too_few_calls_clear_nobody) {
   EXPECT_FALSE(is_cleared_of_caching({}, {}));
   EXPECT_FALSE(is_cleared_of_caching(steady(1e-3, 1e-3, 2, 2), steady(1e-3, 1e-3, 2, 2)));
