@@ -14,7 +14,7 @@ namespace lathe::gpu {
 /// What candidates run on.
 struct device {
   bool cuda = false;
-  std::size_t card = 0;         ///< cuda: index into the driver's list
+  std::size_t card = 0;         ///< cuda: index into the driver's list; cpu: which stand-in
   std::shared_ptr<nvml> driver; ///< cuda: never null
 
   /// "cpu", "cuda:1"
@@ -27,8 +27,12 @@ struct device {
   std::string visible() const;
 };
 
-/// Returns the device that a topology names. `auto` is the first GPU where there is one, and the
-/// CPU elsewhere; `cuda` is the first GPU. Fails with `environment_error` when it is not there.
+/// Returns the devices that a topology names, at least one. `auto` is the first GPU where there is
+/// one, and the CPU elsewhere; `cuda` is the first GPU, `cuda:all` every one. Fails with `user_error`
+/// for what is no name, and with `environment_error` when one is not there.
+caf::expected<std::vector<device>> find_devices(std::string_view name);
+
+/// Returns the first of them.
 caf::expected<device> find_device(std::string_view name);
 
 } // namespace lathe::gpu

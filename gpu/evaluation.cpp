@@ -148,6 +148,7 @@ void evaluation::attempt() {
 // -- stages -------------------------------------------------------------------------------
 
 bool evaluation::build() {
+  auto room = site_.builds().take();
   auto worker = site_.spawn("candidate", tag_, preloads(request_.subject.source));
   if (!worker)
     return give_up(std::move(worker.error()));

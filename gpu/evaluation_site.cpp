@@ -41,7 +41,11 @@ std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
 
 // Candidates, and tasks that are being prepared, that have a context and tensors on the GPU; any
 // number of candidates may be built meanwhile.
-constexpr std::size_t most_on_gpu = 8;
+constexpr std::size_t most_on_gpu = 12;
+
+// Evaluations at once, for each core of a host with a GPU: some are built, some tuned, others wait
+// for a task to be prepared or for their turn on the device.
+constexpr std::size_t workers_a_core = 4;
 
 constexpr std::int64_t host_memory = std::int64_t{8} << 30;
 constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
@@ -64,17 +68,39 @@ std::string architecture(std::string capability) {
 
 caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths paths,
                                                                       evaluator_config config) {
+  auto where = find_device(config.device);
+  if (!where)
+    return std::move(where.error());
+  return open(std::move(paths), std::move(config), std::move(*where), host{});
+}
+
+caf::expected<std::vector<std::shared_ptr<evaluation_site>>>
+evaluation_site::open_all(const site_paths& paths, const evaluator_config& config) {
+  auto devices = find_devices(config.device);
+  if (!devices)
+    return std::move(devices.error());
+  host shared;
+  shared.sites = devices->size();
+  std::vector<std::shared_ptr<evaluation_site>> result;
+  for (auto& where : *devices) {
+    auto site = open(paths, config, std::move(where), shared);
+    if (!site)
+      return std::move(site.error());
+    result.push_back(std::move(*site));
+  }
+  return result;
+}
+
+caf::expected<std::unique_ptr<evaluation_site>>
+evaluation_site::open(site_paths paths, evaluator_config config, gpu::device where, host shared) {
   if (!std::filesystem::exists(paths.processes))
     return make_error(errc::environment_error,
                       "Lathe is not set up for a Python yet: run lathe setup-env PYTHON, with a "
                       "Python that has torch");
-  auto where = find_device(config.device);
-  if (!where)
-    return std::move(where.error());
-  if (auto unseen = unseen_on_cpu(config.forbid); !where->cuda && !unseen.empty())
+  if (auto unseen = unseen_on_cpu(config.forbid); !where.cuda && !unseen.empty())
     return make_error(errc::user_error, "forbid: " + unseen);
-  std::unique_ptr<evaluation_site> result{
-    new evaluation_site(std::move(paths), std::move(config), std::move(*where))};
+  std::unique_ptr<evaluation_site> result{new evaluation_site(
+    std::move(paths), std::move(config), std::move(where), std::move(shared))};
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
   if (!warm)
     return std::move(warm.error());
@@ -92,13 +118,17 @@ caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths
   return result;
 }
 
-evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu::device where)
+evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu::device where,
+                                 host shared)
   : paths_(std::move(paths)),
     config_(std::move(config)),
     device_(std::move(where)),
+    freezer_(std::move(shared.freezer)),
+    sites_(shared.sites),
     seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
+    builds_(cores()),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
-                                          allowed_cpus().size() / timing_share)),
+                                          allowed_cpus().size() / timing_share / sites_)),
     flush_bytes_(flush_size()),
     peaks_(*this) {
   if (config_.memory == 0)
@@ -167,7 +197,7 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
     live_.erase(x);
   };
   site_worker result{std::move(*process), std::shared_ptr<void>{raw, unlist}, nullptr};
-  result.frozen = freezer_.add(
+  result.frozen = freezer_->add(
     tag, [raw] { raw->freeze(); }, [raw] { raw->thaw(); });
   return result;
 }
@@ -211,9 +241,13 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 
 // -- properties ---------------------------------------------------------------------------
 
+// Of the host's, this site's share.
+std::size_t evaluation_site::cores() const {
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / sites_);
+}
+
 std::size_t evaluation_site::usual_workers() const {
-  auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  return device_.cuda ? cores + most_on_gpu : cores; // some are built, others wait for the device
+  return device_.cuda ? workers_a_core * cores() : cores();
 }
 
 environment evaluation_site::describe() const {

@@ -54,9 +54,15 @@ struct site_worker {
 /// that are known. Safe to use from several threads.
 class evaluation_site {
 public:
-  /// Starts the warm process and the verifier. Fails with `environment_error`.
+  /// Starts the warm process and the verifier, for the first device that `config` names. Fails with
+  /// `environment_error`.
   static caf::expected<std::unique_ptr<evaluation_site>> open(site_paths paths,
                                                               evaluator_config config);
+
+  /// Opens a site for each device that `config` names: they share the host's cores, and who is timed
+  /// on one device has all others of the host frozen but those that are timed on others.
+  static caf::expected<std::vector<std::shared_ptr<evaluation_site>>>
+  open_all(const site_paths& paths, const evaluator_config& config);
 
   ~evaluation_site();
 
@@ -78,11 +84,17 @@ public:
   }
 
   gpu::freezer& freezer() {
-    return freezer_;
+    return *freezer_;
   }
 
+  /// Room on the device.
   gpu::seats& seats() {
     return seats_;
+  }
+
+  /// Room for builds, which take a core each.
+  gpu::seats& builds() {
+    return builds_;
   }
 
   // -- tasks ------------------------------------------------------------------------------
@@ -113,7 +125,7 @@ public:
     return device_;
   }
 
-  /// Evaluations at once where nobody says how many.
+  /// Evaluations at once, on this site's device, where nobody says how many.
   std::size_t usual_workers() const;
 
   /// Where candidates run and how they are judged, in words.
@@ -137,7 +149,18 @@ public:
   std::int64_t secret_seed();
 
 private:
-  evaluation_site(site_paths paths, evaluator_config config, gpu::device where);
+  /// What the sites of a host have in common.
+  struct host {
+    std::shared_ptr<gpu::freezer> freezer = std::make_shared<gpu::freezer>();
+    std::size_t sites = 1;
+  };
+
+  evaluation_site(site_paths paths, evaluator_config config, gpu::device where, host shared);
+
+  static caf::expected<std::unique_ptr<evaluation_site>>
+  open(site_paths paths, evaluator_config config, gpu::device where, host shared);
+
+  std::size_t cores() const;
 
   caf::error look_around();
 
@@ -146,8 +169,10 @@ private:
   gpu::device device_;
   std::string hardware_;  // in words
   std::string cuda_arch_; // "9.0a"; empty on the CPU
-  gpu::freezer freezer_;
+  std::shared_ptr<gpu::freezer> freezer_;
+  std::size_t sites_; // of the host
   gpu::seats seats_;
+  gpu::seats builds_;
   std::unique_ptr<warm_process> warm_;
   std::unique_ptr<verifier::verifier_process> verifier_;
   claimed_cpus timing_cpus_;

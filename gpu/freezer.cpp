@@ -15,8 +15,9 @@ struct freezer::state {
 
   // Brings `x` to what the holds ask for.
   void settle(process& x) {
-    set_frozen(x, std::any_of(holds.begin(), holds.end(),
-                              [&](const hold* y) { return !y->awake_.contains(x.tag_); }));
+    set_frozen(x, !holds.empty()
+                    && std::ranges::none_of(
+                      holds, [&](const hold* y) { return y->awake_.contains(x.tag_); }));
   }
 
   void settle_all() {

@@ -8,11 +8,11 @@
 
 namespace lathe::gpu {
 
-/// Knows the evaluation processes that compete for one device and its host, and stops all but a
-/// few of them while somebody times. Safe to use from any thread.
+/// Knows the evaluation processes that compete for a host and its devices, and stops all but a few
+/// of them while somebody times. Safe to use from any thread.
 ///
-/// A process is frozen as long as any hold leaves its tag out, so holds may overlap, and a process
-/// that is added meanwhile is frozen at once. Nothing stays frozen by accident: processes thaw when
+/// A process is frozen as long as there is a hold and none names its tag: who is timed on one device
+/// goes on while somebody is timed on another. One that is added meanwhile is frozen at once. Nothing stays frozen by accident: processes thaw when
 /// the last hold goes, and holds live in the state of whoever times.
 class freezer {
 public:
@@ -32,7 +32,8 @@ public:
   [[nodiscard]] std::unique_ptr<process> add(std::string tag, std::function<void()> freeze,
                                              std::function<void()> thaw);
 
-  /// Freezes every process but those with one of these tags, until the result is destroyed.
+  /// Freezes every process but those with one of these tags, or with one that another hold names,
+  /// until the result is destroyed.
   [[nodiscard]] std::unique_ptr<hold> freeze_all_but(std::set<std::string> tags);
 
 private:

@@ -57,20 +57,22 @@ public:
 
   ~node_run() override {
     // Evaluations under way end here: a run that is taken up asks for them again.
-    if (evaluator_.site)
-      evaluator_.site->close();
+    for (auto& x : evaluators_)
+      x.site->close();
     for (auto& [name, session] : sessions_)
       caf::anon_send_exit(session, caf::exit_reason::kill);
     if (pools_)
       pools_->stop();
-    for (const auto& actor : {caf::actor_cast<caf::actor>(evaluator_.front),
-                              caf::actor_cast<caf::actor>(evaluator_.judges),
-                              caf::actor_cast<caf::actor>(evaluator_.preparers),
-                              caf::actor_cast<caf::actor>(evaluator_.recipes),
-                              caf::actor_cast<caf::actor>(gateway_),
-                              // last: what others write on their way out still gets there
-                              caf::actor_cast<caf::actor>(journal_)})
-      caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(front_, caf::exit_reason::user_shutdown);
+    for (auto& x : evaluators_) {
+      caf::anon_send_exit(x.front, caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(x.judges, caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(x.preparers, caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(x.recipes, caf::exit_reason::user_shutdown);
+    }
+    caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+    // last: what others write on their way out still gets there
+    caf::anon_send_exit(journal_, caf::exit_reason::user_shutdown);
   }
 
   caf::error begin() {
@@ -80,12 +82,17 @@ public:
     auto past = read_past(*store);
     if (!past)
       return std::move(past.error());
-    auto site = gpu::evaluation_site::open(options_.paths, options_.plan.evaluator);
-    if (!site)
-      return std::move(site.error());
+    auto sites = gpu::evaluation_site::open_all(options_.paths, options_.plan.evaluator);
+    if (!sites)
+      return std::move(sites.error());
     journal_ = spawn_journal(system_, std::move(*store));
-    evaluator_ = spawn_evaluator(system_, std::move(*site), journal_,
-                                 [this](const device_event& x) { warn(x); });
+    std::vector<evaluator_actor> fronts;
+    for (auto& site : *sites) {
+      evaluators_.push_back(spawn_evaluator(system_, std::move(site), journal_,
+                                            [this](const device_event& x) { warn(x); }));
+      fronts.push_back(evaluators_.back().front);
+    }
+    front_ = spawn_evaluator_router(system_, std::move(fronts));
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;
@@ -94,11 +101,12 @@ public:
     gateway.earlier = std::move(past->answers);
     gateway.seed = options_.seed;
     gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
-    pools_.emplace(system_, gateway_, evaluator_.front);
+    pools_.emplace(system_, gateway_, front_);
     pools_->adjust(options_.plan.agents);
     for (auto& [name, session] : past->sessions)
-      for (auto& [source, verdict] : recorded_verdicts(session, evaluator_.site->describe()))
-        evaluator_.site->remember(name, gpu::normalised_hash(source), verdict);
+      for (auto& x : evaluators_)
+        for (auto& [source, verdict] : recorded_verdicts(session, x.site->describe()))
+          x.site->remember(name, gpu::normalised_hash(source), verdict);
     for (auto& [name, session] : past->sessions)
       add_session(name, std::move(session), false);
     for (auto& subject : options_.tasks)
@@ -147,8 +155,9 @@ public:
     std::lock_guard guard{apply_mutex_};
     auto result = pools_->status();
     caf::scoped_actor self{system_};
-    self->request(evaluator_.judges, std::chrono::seconds{2}, status_atom_v)
-      .receive([&](pool_status& x) { result.push_back(std::move(x)); }, [](const caf::error&) {});
+    for (auto& evaluator : evaluators_)
+      self->request(evaluator.judges, std::chrono::seconds{2}, status_atom_v)
+        .receive([&](pool_status& x) { result.push_back(std::move(x)); }, [](const caf::error&) {});
     return result;
   }
 
@@ -163,8 +172,9 @@ public:
   std::vector<device_time> devices() override {
     // The owner answers behind all releases that were sent to it, the journal behind their spans.
     caf::scoped_actor self{system_};
-    self->request(evaluator_.owner, journal_patience, lease_release{})
-      .receive([] {}, [](const caf::error&) {});
+    for (auto& x : evaluators_)
+      self->request(x.owner, journal_patience, lease_release{})
+        .receive([] {}, [](const caf::error&) {});
     self->request(journal_, journal_patience, flush_atom_v)
       .receive([] {}, [](const caf::error&) {});
     auto store = journal_store::open_read_only(directory_.paths().journal());
@@ -195,7 +205,7 @@ private:
     session.past = past.events;
     session.texts = past.texts;
     session.fresh = fresh;
-    session.peers = {journal_, evaluator_.front, pools_->handles()};
+    session.peers = {journal_, front_, pools_->handles()};
     session.clock = [this] { return elapsed(); };
     session.observe = [this](const actors::session_state& state,
                              const actors::session_event& event) { observe(state, event); };
@@ -289,7 +299,8 @@ private:
   caf::actor_system system_;
   // The handles go first: actors that nobody knows any more end.
   journal_actor journal_;
-  evaluator evaluator_;
+  std::vector<evaluator> evaluators_; // one a device
+  evaluator_actor front_;             // of them all
   gateway_actor gateway_;
   std::optional<agent_pools> pools_;
   std::map<session_id, session_actor> sessions_;

@@ -45,7 +45,7 @@ void read_search(map_reader search, search_config& x) {
 void read_evaluator(map_reader evaluator, evaluator_config& x) {
   if (evaluator.read("device", x.device) && !parse_device_name(x.device))
     evaluator.refuse("device",
-                     fmt::format("must be auto, cpu, cuda or cuda:N, not '{}'", x.device));
+                     fmt::format("must be {}, not '{}'", device_names, x.device));
   evaluator.read_word("judge", x.judge, {"strict", "kernelbench", "pike"});
   evaluator.read_word("tolerance", x.tolerance, {"fp32", "tf32", "half", "kernelbench", "pike"});
   evaluator.read_word("mode", x.mode, {"eval", "train"});

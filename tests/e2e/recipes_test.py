@@ -8,8 +8,8 @@ import textwrap
 import time
 import unittest
 
-from lathe_case import DONE, NOT_BETTER, Journal, LatheCase
-from programs import FOLDABLE_TASK, TASK
+from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, Journal, LatheCase
+from programs import FASTER, FOLDABLE_TASK, TASK, UNCHANGED
 from topologies import recipes
 
 # What a user does with the result: seeds, builds both, compares.
@@ -124,6 +124,45 @@ class Recipes(LatheCase):
         self.assertEqual(run.name, ended.json["run"])
         self.assertIn("recipe not applied: fold: no batch norm", (run / "report.md").read_text())
         self.assertEqual(list(run.glob("*_best.py")), [])
+
+
+class SeveralDevices(LatheCase):
+    """Two stand-ins for GPUs: each has an owner, and a task stays where it was prepared."""
+
+    def test_a_run_spreads_its_tasks_over_them(self) -> None:
+        tasks = [self.write(f"{name}.py", FOLDABLE_TASK) for name in ("first", "second")]
+        plan = recipes("fold").replace("evaluator:\n", "evaluator:\n  device: 'cpu:2'\n")
+        ended = self.lathe("run", self.write("t.yaml", plan), "--task", *tasks, "--name", "r")
+        self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
+        journal = Journal(self.folder / "runs/r")
+        self.assertEqual(journal.count("session_ended"), 2)
+        used = journal.query("select session, group_concat(distinct json_extract(payload, "
+                             "'$.device')) from event where kind = 'lease' group by session")
+        self.assertEqual({session for session, _ in used}, {"first", "second"})
+        self.assertEqual({device for _, device in used}, {"cpu", "cpu:1"})
+        report = (self.folder / "runs/r/report.md").read_text()
+        for part in ("- cpu  exclusive ", "- cpu:1  exclusive "):
+            self.assertIn(part, report)
+
+    def test_candidates_of_a_task_are_judged_on_one_and_told_in_order(self) -> None:
+        for name in ("a", "b"):
+            self.write(f"t/{name}.py", TASK)
+            self.write(f"c/{name}_1.py", FASTER)
+            self.write(f"c/{name}_2.py", UNCHANGED)
+        ended = self.lathe("eval", "--tasks", "t", "--candidates", "c", "--device", "cpu:2",
+                           "--time-budget", "0.2", "--json")
+        document = ended.json
+        self.assertEqual([x["candidate"] for x in document["verdicts"]],
+                         ["c/a_1.py", "c/a_2.py", "c/b_1.py", "c/b_2.py"])
+        self.assertEqual([x for x in document["verdicts"] if "outcome" not in x], [])
+        self.assertEqual(len(document["device"].split("; ")), 2)
+
+    def test_a_device_that_is_none_is_named(self) -> None:
+        for device in ("cuda:0,0", "cuda:0,", "cpu:0"):
+            with self.subTest(device=device):
+                task = self.write("t.py", TASK)
+                ended = self.lathe("eval", task, self.write("c.py", FASTER), "--device", device)
+                self.assert_sentence(ended, USER_MISTAKE, device, "cuda:all")
 
 
 if __name__ == "__main__":

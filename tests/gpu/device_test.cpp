@@ -46,12 +46,20 @@ TEST(device, a_worker_is_shown_one_gpu_by_its_uuid) {
   EXPECT_EQ(second.visible(), "GPU-b");
 }
 
+TEST(device, stand_ins_have_names_of_their_own) {
+  auto found = gpu::find_devices("cpu:2");
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 2u);
+  EXPECT_EQ(found->front().name(), "cpu");
+  EXPECT_EQ(found->back().name(), "cpu:1");
+}
+
 TEST(device, a_name_that_is_none_is_the_users_mistake) {
   auto found = find_device("gpu7");
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::user_error);
   EXPECT_EQ(describe(found.error()),
-            "there is no device 'gpu7'; use auto, cpu, cuda or cuda:N");
+            "there is no device 'gpu7'; use auto, cpu, cuda, cuda:N, cuda:N,M,... or cuda:all");
 }
 
 TEST(device, a_gpu_that_is_not_there_is_the_environments_lack) {

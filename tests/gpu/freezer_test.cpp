@@ -63,6 +63,25 @@ TEST(freezer, overlapping_holds_freeze_once_and_thaw_with_the_last) {
   EXPECT_FALSE(other.out_of_turn);
 }
 
+TEST(freezer, who_one_hold_leaves_awake_goes_on_under_another) {
+  freezer x;
+  group mine;
+  group yours;
+  auto a = mine.join(x, "mine");
+  auto b = yours.join(x, "yours");
+  auto first = x.freeze_all_but({"mine"});
+  EXPECT_TRUE(yours.frozen);
+  auto second = x.freeze_all_but({"yours"});
+  EXPECT_FALSE(mine.frozen);
+  EXPECT_FALSE(yours.frozen);
+  first.reset();
+  EXPECT_TRUE(mine.frozen);
+  EXPECT_FALSE(yours.frozen);
+  second.reset();
+  EXPECT_FALSE(mine.frozen);
+  EXPECT_FALSE(mine.out_of_turn || yours.out_of_turn);
+}
+
 TEST(freezer, a_process_that_leaves_is_thawed_and_never_touched_again) {
   freezer x;
   group other;

@@ -9,8 +9,11 @@ TEST(device_name, devices_have_the_names_that_torch_gives_them) {
   EXPECT_EQ(parse_device_name("auto")->what, kind::automatic);
   EXPECT_EQ(parse_device_name("cpu")->what, kind::cpu);
   EXPECT_EQ(parse_device_name("cuda")->what, kind::cuda);
-  EXPECT_EQ(parse_device_name("cuda")->card, 0u);
-  EXPECT_EQ(parse_device_name("cuda:12")->card, 12u);
+  EXPECT_EQ(parse_device_name("cuda")->cards, (std::vector<std::size_t>{0}));
+  EXPECT_EQ(parse_device_name("cuda:12")->cards, (std::vector<std::size_t>{12}));
+  EXPECT_EQ(parse_device_name("cuda:0,2")->cards, (std::vector<std::size_t>{0, 2}));
+  EXPECT_EQ(parse_device_name("cuda:all")->what, kind::all_cuda);
+  EXPECT_EQ(parse_device_name("cpu:2")->count, 2u);
 }
 
 TEST(device_name, anything_else_is_none) {

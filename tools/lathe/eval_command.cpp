@@ -1,3 +1,4 @@
+#include "messages/device_name.hpp"
 #include "messages/error.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/eval_inputs.hpp"
@@ -129,6 +130,23 @@ std::vector<gpu::judge_rules> judges_for(const eval_arguments& x) {
   return result;
 }
 
+using site_list = std::vector<std::shared_ptr<gpu::evaluation_site>>;
+
+std::size_t usual_workers(const site_list& sites) {
+  std::size_t result = 0;
+  for (auto& site : sites)
+    result += site->usual_workers();
+  return result;
+}
+
+environment described(const site_list& sites) {
+  auto result = sites.front()->describe();
+  for (auto& site : sites)
+    if (site != sites.front())
+      result.device += "; " + site->describe().device;
+  return result;
+}
+
 int evaluate(const eval_arguments& x) {
   auto given = x.task.empty() ? read_paired_inputs(x.tasks, x.candidates)
                               : read_inputs(x.task, x.its_candidates);
@@ -141,24 +159,25 @@ int evaluate(const eval_arguments& x) {
     if (auto error = check_writable(*file))
       return fail(error);
   say_what_is_left_out(*given);
-  auto site = gpu::evaluation_site::open(find_installation().site, x.config);
-  if (!site)
-    return fail(site.error());
+  auto sites = gpu::evaluation_site::open_all(find_installation().site, x.config);
+  if (!sites)
+    return fail(sites.error());
   given->work.judges = judges_for(x);
   given->work.repeats = x.repeats;
-  given->work.jobs = x.jobs > 0 ? x.jobs : (*site)->usual_workers();
+  given->work.jobs = x.jobs > 0 ? x.jobs : usual_workers(*sites);
   given->work.warn = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
-  verdict_table table{given->work, (*site)->describe()};
+  auto where = described(*sites);
+  verdict_table table{given->work, where};
   auto tell = [&](const judging::row& row) {
     if (!x.prints_json())
       table.show(row);
   };
-  auto rows = judging::judge_all(given->work, **site, tell);
+  auto rows = judging::judge_all(given->work, *sites, tell);
   if (auto* problem = problem_of_all(rows); problem != nullptr)
     return fail(*problem);
   if (!x.prints_json())
     table.finish(rows, given->idle_tasks.size());
-  if (auto error = write_results(x, *given, rows, (*site)->describe()))
+  if (auto error = write_results(x, *given, rows, where))
     return fail(error);
   return worst_of(rows);
 }
@@ -212,7 +231,7 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->allow_extra_args(false)
     ->check(CLI::IsMember(gpu::judge_names()))
     ->capture_default_str();
-  command.add_option("--device", x.config.device, "auto, cpu, cuda or cuda:N")
+  command.add_option("--device", x.config.device, std::string{device_names})
     ->capture_default_str();
   command.add_option("--tolerance", x.config.tolerance, "strict: how wrong an answer may be")
     ->check(CLI::IsMember({"fp32", "tf32", "half", "kernelbench", "pike"}))
@@ -233,9 +252,9 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->capture_default_str();
   command
     .add_option("--jobs", x.jobs,
-                "candidates that are built and checked at once, as many as "
-                "cores if not given; on a GPU 8 at most are past their build, and timing is always "
-                "alone")
+                "candidates that are judged at once; if not given as many as cores, and with a GPU "
+                "four times as many: as many as cores are built, 12 a GPU are past that, and timing "
+                "is always alone on its device")
     ->check(CLI::Range(1, 1'024));
   command.add_option("--threads", x.config.threads, "torch threads of reference and candidate")
     ->check(CLI::Range(1, 256))

@@ -45,11 +45,11 @@ TEST(settings, what_is_left_out_has_a_default) {
 }
 
 TEST(settings, a_device_is_named_as_torch_names_it) {
-  for (auto* name : {"auto", "cpu", "cuda", "cuda:3"})
+  for (auto* name : {"auto", "cpu", "cuda", "cuda:3", "cuda:0,1", "cuda:all"})
     EXPECT_EQ(read(evaluator(std::string{"device: \""} + name + "\"")).value.evaluator.device, name);
   EXPECT_THAT(mistakes_in(evaluator("device: gpu0")),
-              ElementsAre("t.yaml:31:21: evaluator.device must be auto, cpu, cuda or cuda:N, not "
-                          "'gpu0'"));
+              ElementsAre("t.yaml:31:21: evaluator.device must be auto, cpu, cuda, cuda:N, "
+                          "cuda:N,M,... or cuda:all, not 'gpu0'"));
 }
 
 TEST(settings, the_judges_of_papers_can_be_chosen) {

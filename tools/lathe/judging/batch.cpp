@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace lathe::judging {
@@ -24,7 +26,7 @@ constexpr std::size_t most_preparers = 6;
 
 // Enough that judges never wait, if preparing keeps up at all. Each has a part of a GPU's memory.
 constexpr std::size_t most_live_oracles = 16;
-constexpr std::size_t most_live_oracles_on_gpu = 8;
+constexpr std::size_t most_live_oracles_on_gpu = 12;
 
 // The oracle of one task under one judge. One thread makes it, and others wait for it.
 class shared_oracle {
@@ -250,11 +252,78 @@ private:
   std::size_t told_ = 0;
 };
 
+// What one of several sites judges.
+struct share {
+  batch work;
+  std::vector<std::size_t> places; // of its entries among all
+};
+
+// Every n-th task, with its candidates.
+share share_of(const batch& all, std::size_t number, std::size_t count) {
+  share result{all, {}};
+  result.work.tasks.clear();
+  result.work.entries.clear();
+  result.work.jobs = std::max<std::size_t>(1, all.jobs / count);
+  std::map<std::size_t, std::size_t> tasks; // their numbers among all, and in the share
+  for (auto i = number; i < all.tasks.size(); i += count) {
+    tasks.emplace(i, result.work.tasks.size());
+    result.work.tasks.push_back(all.tasks[i]);
+  }
+  for (std::size_t i = 0; i < all.entries.size(); ++i)
+    if (auto task = tasks.find(all.entries[i].task); task != tasks.end()) {
+      result.work.entries.push_back(all.entries[i]);
+      result.work.entries.back().task = task->second;
+      result.places.push_back(i);
+    }
+  return result;
+}
+
+// Rows come from several sites, and are told in order.
+class row_order {
+public:
+  row_order(std::size_t count, const std::function<void(const row&)>& tell)
+    : tell_(tell), rows_(count) {
+    // nop
+  }
+
+  void put(std::size_t place, const row& x) {
+    std::lock_guard guard{mutex_};
+    rows_[place] = x;
+    for (; told_ < rows_.size() && rows_[told_]; ++told_)
+      tell_(*rows_[told_]);
+  }
+
+private:
+  const std::function<void(const row&)>& tell_;
+  std::mutex mutex_; // guards what follows
+  std::vector<std::optional<row>> rows_;
+  std::size_t told_ = 0;
+};
+
 } // namespace
 
-std::vector<row> judge_all(const batch& work, gpu::evaluation_site& site,
+std::vector<row> judge_all(const batch& work,
+                           const std::vector<std::shared_ptr<gpu::evaluation_site>>& sites,
                            const std::function<void(const row&)>& tell) {
-  return workshop{work, site, tell}.run();
+  if (sites.size() == 1)
+    return workshop{work, *sites.front(), tell}.run();
+  std::vector<row> rows(work.entries.size());
+  row_order order{rows.size(), tell};
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < sites.size(); ++i)
+    threads.emplace_back([&, i] {
+      auto mine = share_of(work, i, sites.size());
+      std::size_t told = 0;
+      std::function<void(const row&)> pass_on = [&](const row& x) {
+        order.put(mine.places[told++], x);
+      };
+      auto judged = workshop{mine.work, *sites[i], pass_on}.run();
+      for (std::size_t j = 0; j < judged.size(); ++j)
+        rows[mine.places[j]] = std::move(judged[j]);
+    });
+  for (auto& x : threads)
+    x.join();
+  return rows;
 }
 
 } // namespace lathe::judging

@@ -6,6 +6,7 @@
 #include "tools/lathe/judging/row.hpp"
 
 #include <functional>
+#include <memory>
 
 namespace lathe::judging {
 
@@ -23,16 +24,19 @@ struct batch {
   std::vector<entry> entries;           ///< by task
   std::vector<gpu::judge_rules> judges; ///< at least one
   std::size_t repeats = 1;              ///< verdicts of each judge on each candidate
-  std::size_t jobs = 1; ///< candidates that are built and checked at once; timed is one
+  std::size_t jobs = 1; ///< candidates that are judged at once, on all devices; timed is one on each
   /// Called with what people have to hear of the device: it is in quarantine, say. From any thread.
   std::function<void(const std::string& line)> warn = {};
 };
 
 /// Judges them all, with one oracle a task and judge, which is gone when its candidates are done.
-/// Blocks. What keeps one task or candidate from being judged is its row's problem, and the others
-/// go on.
-/// @param tell is called with each row, in order, as soon as it is complete; never twice at a time
-std::vector<row> judge_all(const batch& work, gpu::evaluation_site& site,
+/// Of several sites each gets its share of the tasks, so that all candidates of a task are judged on
+/// the same device. Blocks. What keeps one task or candidate from being judged is its row's problem,
+/// and the others go on.
+/// @param tell is called with each row, in order, as soon as it and those before it are complete;
+/// never twice at a time
+std::vector<row> judge_all(const batch& work,
+                           const std::vector<std::shared_ptr<gpu::evaluation_site>>& sites,
                            const std::function<void(const row&)>& tell);
 
 } // namespace lathe::judging
