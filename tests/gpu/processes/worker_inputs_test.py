@@ -56,5 +56,48 @@ class Inputs(unittest.TestCase):
         self.assertEqual(inputs[1].dtype, torch.int64)
 
 
+class TimedInputs(unittest.TestCase):
+    """What a block of timed calls gets."""
+
+    def test_inputs_of_the_same_shapes_come_at_the_same_addresses(self) -> None:
+        first, second = [torch.ones(300), 7], [torch.zeros(300), 8]
+        (one, copied), (two, again) = worker.laid_out([first, second])
+        self.assertEqual(one[0].data_ptr(), two[0].data_ptr())
+        self.assertEqual((one[1], two[1]), (7, 8))
+        for memory, pristine, arguments in ((copied, first, one), (again, second, two)):
+            ((target, source, size),) = memory
+            self.assertEqual((target, source, size),
+                             (arguments[0].data_ptr(), pristine[0].data_ptr(), 1200))
+
+    def test_the_task_s_own_tensors_are_not_handed_out(self) -> None:
+        pristine = [torch.ones(300)]
+        ((arguments, _),) = worker.laid_out([pristine])
+        self.assertNotEqual(arguments[0].data_ptr(), pristine[0].data_ptr())
+
+    def test_inputs_of_other_shapes_have_memory_of_their_own(self) -> None:
+        calls = worker.laid_out([[torch.ones(300)], [torch.ones(30, 10)], [torch.ones(0)]])
+        (flat, _), (square, _), (empty, nothing) = calls
+        self.assertNotEqual(flat[0].data_ptr(), square[0].data_ptr())
+        self.assertEqual(square[0].shape, (30, 10))
+        self.assertEqual((empty[0].numel(), nothing), (0, []))
+
+    def test_nested_inputs_keep_their_structure(self) -> None:
+        ((arguments, memory),) = worker.laid_out([[{"a": torch.ones(2)}, (torch.ones(3), None)]])
+        self.assertEqual(arguments[0]["a"].shape, (2,))
+        self.assertEqual((arguments[1][0].shape, arguments[1][1]), ((3,), None))
+        self.assertEqual([size for _, _, size in memory], [8, 12])
+
+
+class Trimming(unittest.TestCase):
+    def test_inputs_that_are_not_named_are_forgotten(self) -> None:
+        one = worker.Worker("cpu")
+        for name in ("c0", "c3"):
+            fd, _ = values.make_file([torch.ones(3)])
+            one.keep_inputs({"name": name}, [fd])
+            os.close(fd)
+        self.assertEqual(one.trim({"inputs": ["c3"]}, []), {})
+        self.assertEqual(list(one.inputs), ["c3"])
+
+
 if __name__ == "__main__":
     unittest.main()
