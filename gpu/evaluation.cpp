@@ -26,8 +26,10 @@ constexpr double allowed_error = 8;
 constexpr double confirmation = 3;
 
 // What two processes differ in that run the same code on the same core, as a share of the time in
-// which the host works: 1.6 to 2 % where they launch the same kernels on an H200 host.
-constexpr double process_spread = 0.025;
+// which the host works. Speed-ups of a launch-bound model against itself, each in a process of its
+// own, have a standard deviation of 2 % on an H100 host whose cores are shared with others, and of
+// 1 % on a quiet one; nobody should win by being started once more.
+constexpr double process_spread = 0.04;
 
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;

@@ -19,18 +19,6 @@ namespace {
 // Where the system names no cache: more than most processors have.
 constexpr std::size_t usual_last_cache = 64 << 20;
 
-} // namespace
-
-std::string processor_name() {
-  std::ifstream file{"/proc/cpuinfo"};
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      return line.substr(line.find(':') + 2);
-  return "unknown processor";
-}
-
-namespace {
-
 // [seconds] that a fixed piece of work takes on the processor that runs this. It keeps all of a
 // core's arithmetic units busy, so that whoever shares the core shows.
 double probe() {
@@ -50,6 +38,14 @@ void stay_on(const cpu_set_t& cpus) {
 }
 
 } // namespace
+
+std::string processor_name() {
+  std::ifstream file{"/proc/cpuinfo"};
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name"))
+      return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
 
 std::vector<int> fastest_cpus(std::vector<int> cpus, std::size_t count) {
   if (cpus.size() <= count)

@@ -62,9 +62,10 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   auto seat = site.seats().take();
   std::shared_ptr<task_oracle> result{new task_oracle(subject, site, rules)};
   auto error = result->prepare(leases);
+  // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = site.device().cuda && result->ran_out_of_memory_;
-  auto was_killed = result->worker_.process && !result->worker_.process->alive();
-  if (error && (is_full || was_killed)) {
+  auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
+  if (is_full || was_killed) {
     result.reset();
     if (is_full) {
       { auto given_back = std::move(seat); }

@@ -42,7 +42,8 @@ std::vector<std::string> describe_dimensions(const at::Tensor& off) {
   std::vector<std::string> result;
   auto dimensions = off.dim();
   for (std::int64_t dimension = 0; dimension < dimensions; ++dimension) {
-    auto hit = true_indexes(off.transpose(0, dimension).flatten(1).any(1));
+    auto along = dimensions == 1 ? off : off.transpose(0, dimension).flatten(1).any(1);
+    auto hit = true_indexes(along);
     auto size = off.size(dimension);
     if (static_cast<std::int64_t>(hit.size()) == size)
       continue;

@@ -40,6 +40,7 @@ class Recipes(LatheCase):
         self.assertRegex(ended.out, r"conv +\d+\.\d\dx \[\d+\.\d\d, \d+\.\d\d\]")
         self.assertIn("runs/r/conv_best.py", ended.out)
         self.assertIn("report runs/r/report.md", ended.out)
+        self.assertTrue((run / "lathe.log").exists(), "what is logged goes there")
         self.check_report((run / "report.md").read_text())
         self.check_best()
         self.check_journal(Journal(run))

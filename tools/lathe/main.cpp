@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "lathe " LATHE_VERSION);
   app.failure_message(CLI::FailureMessage::simple);
-  spdlog::set_default_logger(spdlog::stderr_color_mt("lathe")); // standard output is for results
+  // Standard output is for results. A run has its own log, in a file, from when its folder is there.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("console"));
   std::string log_level = "warn";
   app.add_option("--log-level", log_level, "what goes to standard error: trace, debug, info, warn, error, off")
     ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));

@@ -100,7 +100,7 @@ void log_to(const fs::path& file) {
     spdlog::set_default_logger(spdlog::basic_logger_mt("lathe", file.string()));
     spdlog::flush_on(spdlog::level::warn);
   } catch (const spdlog::spdlog_ex&) {
-    spdlog::info("the log goes to standard error: {} cannot be written", file.string());
+    spdlog::warn("the log goes to standard error: {} cannot be written", file.string());
   }
 }
 

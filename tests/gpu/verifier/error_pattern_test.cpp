@@ -71,6 +71,12 @@ TEST(error_pattern, a_tail_that_starts_inside_a_row_is_recognised) {
   EXPECT_EQ(describe_place(off), "the tail: everything from flat index 87 on");
 }
 
+TEST(error_pattern, elements_of_a_vector_are_named) {
+  auto off = mask({10});
+  off.narrow(0, 6, 4).fill_(true);
+  EXPECT_EQ(describe_place(off), "all in elements 6 to 9 (the last 4)");
+}
+
 TEST(error_pattern, elements_without_a_pattern_are_scattered) {
   EXPECT_EQ(describe_place(noise({32, 32}) > 1), "scattered");
   EXPECT_EQ(describe_place(all({3, 3})), "all of them");
