@@ -26,7 +26,7 @@ QUICK_MOMENTS = 6
 LONG_MOMENTS = int(os.environ.get("LATHE_TEST_MOMENTS", "50"))
 
 OPTIONS = ["--device", DEVICE, "--time-budget", "0.3", "--json"]
-LIMITS = ["--build-limit", "8", "--run-limit", "3"]
+LIMITS = ["--build-limit", "20", "--run-limit", "3"]
 
 # A judge's doubts about the time are the host's affair.
 FINE = ("correct", "unstable")
@@ -39,10 +39,11 @@ FORKS = ("import os\n"
          "            try: os.fork()\n"
          "            except OSError: pass")
 PRINTS = "import os\nfor _ in range(1 << 10):\n    os.write(1, b'x' * (1 << 20))\n" + FASTER
-FILLS = ("for path in '/tmp/big', '/dev/shm/big':\n"
+FILLS = ("block = bytes(1 << 24)\n"
+         "for path in '/tmp/big', '/dev/shm/big':\n"
          "    try:\n"
          "        with open(path, 'wb', buffering=0) as file:\n"
-         "            while file.write(bytes(1 << 20)): pass\n"
+         "            while file.write(block): pass\n"
          "    except OSError as error:\n"
          "        assert error.errno == 28, error\n" + FASTER)
 
