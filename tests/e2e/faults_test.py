@@ -26,7 +26,8 @@ QUICK_MOMENTS = 3
 LONG_MOMENTS = int(os.environ.get("LATHE_TEST_MOMENTS", "50"))
 
 OPTIONS = ["--device", DEVICE, "--time-budget", "0.3", "--json"]
-LIMITS = ["--build-limit", "20", "--run-limit", "3"]
+LIMITS = ["--build-limit", "8", "--run-limit", "3"]
+SLOW_LIMITS = ["--build-limit", "20", "--run-limit", "3"]  # a disk is not filled in a moment
 
 # A judge's doubts about the time are the host's affair.
 FINE = ("correct", "unstable")
@@ -138,13 +139,14 @@ class FaultCase(LatheCase):
 class Hostile(FaultCase):
     """Whatever a candidate does, the next one is judged as if it had never been."""
 
-    def judge(self, candidates: list[tuple[str, str, tuple[str, ...], str]]) -> None:
+    def judge(self, candidates: list[tuple[str, str, tuple[str, ...], str]],
+              limits: list[str]) -> None:
         self.write("task.py", TASK)
         names = []
         for name, text, *_ in candidates:
             names.append(self.write(f"{name}.py", text))
             names.append(self.write(f"after_{name}.py", FASTER + f"# after {name}\n"))
-        ended, watch = self.eval(names, *LIMITS, "--jobs", "1")
+        ended, watch = self.eval(names, *limits, "--jobs", "1")
         found = self.verdicts(ended)
         for name, _, outcomes, words in candidates:
             with self.subTest(candidate=name):
@@ -155,12 +157,12 @@ class Hostile(FaultCase):
         self.assert_nothing_left(watch)
 
     def test_what_is_over_soon(self) -> None:
-        self.judge(HOSTILE)
+        self.judge(HOSTILE, LIMITS)
 
 
 class HostileSlowly(Hostile):
     def test_what_is_over_soon(self) -> None:
-        self.judge(SLOW)
+        self.judge(SLOW, SLOW_LIMITS)
 
 
 class Killed(FaultCase):
