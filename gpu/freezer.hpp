@@ -12,8 +12,9 @@ namespace lathe::gpu {
 /// of them while somebody times. Safe to use from any thread.
 ///
 /// A process is frozen as long as there is a hold and none names its tag: who is timed on one device
-/// goes on while somebody is timed on another. One that is added meanwhile is frozen at once. Nothing stays frozen by accident: processes thaw when
-/// the last hold goes, and holds live in the state of whoever times.
+/// goes on while somebody is timed on another. One that is added meanwhile is frozen at once. Nothing
+/// stays frozen by accident: processes thaw when the last hold goes, and holds live in the state of
+/// whoever times.
 class freezer {
 public:
   using clock = std::chrono::steady_clock;

@@ -278,7 +278,7 @@ share share_of(const batch& all, std::size_t number, std::size_t count) {
   return result;
 }
 
-// Rows come from several sites, and are told in order.
+// Keeps the rows that come from several sites, and tells them in order.
 class row_order {
 public:
   row_order(std::size_t count, const std::function<void(const row&)>& tell)
@@ -291,6 +291,14 @@ public:
     rows_[place] = x;
     for (; told_ < rows_.size() && rows_[told_]; ++told_)
       tell_(*rows_[told_]);
+  }
+
+  // To be called once all have come.
+  std::vector<row> take() {
+    std::vector<row> result;
+    for (auto& x : rows_)
+      result.push_back(std::move(*x));
+    return result;
   }
 
 private:
@@ -307,8 +315,7 @@ std::vector<row> judge_all(const batch& work,
                            const std::function<void(const row&)>& tell) {
   if (sites.size() == 1)
     return workshop{work, *sites.front(), tell}.run();
-  std::vector<row> rows(work.entries.size());
-  row_order order{rows.size(), tell};
+  row_order order{work.entries.size(), tell};
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < sites.size(); ++i)
     threads.emplace_back([&, i] {
@@ -317,13 +324,11 @@ std::vector<row> judge_all(const batch& work,
       std::function<void(const row&)> pass_on = [&](const row& x) {
         order.put(mine.places[told++], x);
       };
-      auto judged = workshop{mine.work, *sites[i], pass_on}.run();
-      for (std::size_t j = 0; j < judged.size(); ++j)
-        rows[mine.places[j]] = std::move(judged[j]);
+      workshop{mine.work, *sites[i], pass_on}.run();
     });
   for (auto& x : threads)
     x.join();
-  return rows;
+  return order.take();
 }
 
 } // namespace lathe::judging
