@@ -131,7 +131,7 @@ caf::expected<verdict> evaluation::run() {
 
 void evaluation::attempt() {
   worker_.end();
-  seat_.reset();
+  memory_.reset();
   verdict_ = {};
   verdict_.outcome = outcome::correct;
   seconds_.clear();
@@ -150,7 +150,7 @@ void evaluation::attempt() {
 // -- stages -------------------------------------------------------------------------------
 
 bool evaluation::build() {
-  auto room = site_.builds().take();
+  auto core = site_.builds().take(1);
   auto worker = site_.spawn("candidate", tag_, preloads(request_.subject.source));
   if (!worker)
     return give_up(std::move(worker.error()));
@@ -169,13 +169,13 @@ bool evaluation::build() {
   return loaded.ok() || fail(loaded.problem());
 }
 
-// From here on it may have a context and tensors on the device, where there is room for a few.
+// From here on it may have a context and tensors on the device.
 bool evaluation::meet_oracle() {
   auto oracle = find_oracle_();
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  seat_ = alone_ ? site_.seats().take_all() : site_.seats().take();
+  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(oracle_->needed_memory());
   return true;
 }
 

@@ -116,7 +116,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
-  std::optional<seats::seat> seat_; // outlives the process that sits on it
+  std::optional<room::share> memory_; // of the device; outlives the process that uses it
   site_worker worker_;
   verdict verdict_;
   std::vector<double> seconds_;

@@ -39,9 +39,8 @@ std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
   return cuda ? gpu_timing_cpus : static_cast<std::size_t>(config.threads);
 }
 
-// Candidates, and tasks that are being prepared, that have a context and tensors on the GPU; any
-// number of candidates may be built meanwhile.
-constexpr std::size_t most_on_gpu = 12;
+// Of a GPU's memory, what is left for the verifier and for those who take more than was thought.
+constexpr double spare_memory = 0.12;
 
 // Evaluations at once, for each core of a host with a GPU: some are built, some tuned, others wait
 // for a task to be prepared or for their turn on the device.
@@ -125,8 +124,7 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     device_(std::move(where)),
     freezer_(std::move(shared.freezer)),
     sites_(shared.sites),
-    seats_(device_.cuda ? most_on_gpu : std::numeric_limits<std::size_t>::max()),
-    builds_(cores()),
+    builds_(static_cast<std::int64_t>(cores())),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),
     flush_bytes_(flush_size()),
@@ -145,6 +143,7 @@ caf::error evaluation_site::look_around() {
   missing_ = probe->process->missing();
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
+    memory_.emplace(std::numeric_limits<std::int64_t>::max() / 2);
     hardware_ = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
                             config_.threads == 1 ? "" : "s", cores, processor_name());
     return {};
@@ -156,6 +155,8 @@ caf::error evaluation_site::look_around() {
                                   "more",
                                   device_.name(), found.problem().message));
   flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
+  memory_.emplace(static_cast<std::int64_t>(
+    (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0))));
   cuda_arch_ = architecture(found.text("capability").value_or(""));
   hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
                           found.text("gpu").value_or("GPU"),
@@ -181,7 +182,10 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
     worker.visible_gpu = device_.visible();
     worker.cuda_arch = cuda_arch_;
   }
-  auto process = warm_->spawn(worker);
+  auto warm = preload.empty() ? caf::expected{warm_.get()} : warm_for_compiling();
+  if (!warm)
+    return std::move(warm.error());
+  auto process = (*warm)->spawn(worker);
   if (!process)
     return std::move(process.error());
   auto* raw = process->get();
@@ -200,6 +204,18 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
   result.frozen = freezer_->add(
     tag, [raw] { raw->freeze(); }, [raw] { raw->thaw(); });
   return result;
+}
+
+// Imports of seconds go on in a process of their own: nobody else waits for them.
+caf::expected<warm_process*> evaluation_site::warm_for_compiling() {
+  std::lock_guard guard{compiling_mutex_};
+  if (!warm_compiling_) {
+    auto started = warm_process::start({paths_.python, paths_.processes});
+    if (!started)
+      return std::move(started.error());
+    warm_compiling_ = std::move(*started);
+  }
+  return warm_compiling_.get();
 }
 
 void evaluation_site::close() {

@@ -5,7 +5,7 @@
 #include "gpu/freezer.hpp"
 #include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
-#include "gpu/seats.hpp"
+#include "gpu/room.hpp"
 #include "gpu/verifier/verifier_process.hpp"
 #include "messages/topology.hpp"
 #include "messages/verdict.hpp"
@@ -87,13 +87,13 @@ public:
     return *freezer_;
   }
 
-  /// Room on the device.
-  gpu::seats& seats() {
-    return seats_;
+  /// The device's memory [bytes]. Any amount is there on the CPU, whose memory is the host's.
+  room& memory() {
+    return *memory_;
   }
 
-  /// Room for builds, which take a core each.
-  gpu::seats& builds() {
+  /// Cores for builds, which take one each.
+  room& builds() {
     return builds_;
   }
 
@@ -164,6 +164,8 @@ private:
 
   caf::error look_around();
 
+  caf::expected<warm_process*> warm_for_compiling();
+
   site_paths paths_;
   evaluator_config config_;
   gpu::device device_;
@@ -171,9 +173,12 @@ private:
   std::string cuda_arch_; // "9.0a"; empty on the CPU
   std::shared_ptr<gpu::freezer> freezer_;
   std::size_t sites_; // of the host
-  gpu::seats seats_;
-  gpu::seats builds_;
+  std::optional<room> memory_;
+  room builds_;
   std::unique_ptr<warm_process> warm_;
+  std::mutex compiling_mutex_;
+  std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made
+                                                 // for the first who wants one
   std::unique_ptr<verifier::verifier_process> verifier_;
   claimed_cpus timing_cpus_;
   std::size_t flush_bytes_ = 0;

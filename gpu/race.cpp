@@ -36,6 +36,10 @@ constexpr std::size_t enough_unseen_long = 8;
 constexpr double most_budgets = 3;
 constexpr double least_patience = 3;
 
+// Pairs in which the candidate compiles do not count. There are fewer than any task has inputs that
+// are new while it is timed: who writes down the answers to those is met with some that count.
+constexpr std::size_t most_compilations = 4;
+
 // The first call after the other side had the device finds neither its code nor its page tables in
 // the device's caches.
 constexpr std::size_t calls_to_settle = 1;
@@ -183,6 +187,8 @@ bool race::pair_of_blocks() {
     reference = run_block(oracle_.process(), x);
   if (!accept(x, *reference, candidate))
     return false;
+  if (candidate.answer.flag("compiled").value_or(false))
+    return may_compile() && run_up();
   auto after = read_clock();
   spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
                 candidate_.group(), pairs_, x.sequence.size(), x.fresh ? ", fresh" : "",
@@ -200,20 +206,35 @@ std::optional<clock_reading> race::read_clock() const {
   return where.cuda ? where.driver->clock_of(where.card) : std::nullopt;
 }
 
-// After a pair that does not count. A GPU that has rested needs to be busy for a while again.
+// After a pair that does not count.
 bool race::rest() {
   if (throttle_.is_hopeless())
     return false;
   auto begin = clock::now();
   std::this_thread::sleep_for(std::chrono::duration<double>(throttle_.rest()));
+  auto going = run_up();
+  rested_ += since(begin);
+  return going;
+}
+
+// Who specialises its kernels on a number that changes meets a new case now and then.
+bool race::may_compile() {
+  if (++compilations_ > most_compilations)
+    result_.refused =
+      refusal{"file-activity", fmt::format("{} blocks of timed calls wrote files, as compilers do",
+                                           compilations_)};
+  return !result_.refused;
+}
+
+// A GPU that has rested needs to be busy for a while again.
+bool race::run_up() {
   plan x;
   x.sequence.assign(calls_, seen_.front());
-  bool going = true;
-  for (auto woken = clock::now(); going && since(woken) < ramp_up;) {
+  auto going = true;
+  for (auto begin = clock::now(); going && since(begin) < ramp_up;) {
     auto reference = run_block(oracle_.process(), x);
     going = accept(x, reference, run_block(candidate_, x));
   }
-  rested_ += since(begin);
   return going;
 }
 

@@ -63,6 +63,8 @@ private:
   bool pair_of_blocks();
   std::optional<clock_reading> read_clock() const;
   bool rest();
+  bool may_compile();
+  bool run_up();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x) const;
   bool give(const input_draw& draw);
@@ -97,6 +99,7 @@ private:
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;
   std::size_t pairs_ = 0;
+  std::size_t compilations_ = 0;
   double asked_ = 0; // [seconds] that the candidate was busy at our request
   race_result result_;
 };

@@ -27,6 +27,9 @@ constexpr std::size_t max_values = std::size_t{16} << 30;
 // What a header may be longer than the right one's [bytes].
 constexpr std::size_t header_slack = 64 * 1024;
 
+// Until it is known how much memory of a GPU a task takes.
+constexpr std::int64_t preparations_at_once = 12;
+
 constexpr auto load_limit = 120s;
 constexpr auto call_limit = 120s;
 
@@ -59,23 +62,26 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
-  auto seat = site.seats().take();
-  std::shared_ptr<task_oracle> result{new task_oracle(subject, site, rules)};
-  auto error = result->prepare(leases);
+  auto& memory = site.memory();
+  // Nobody knows yet how much it will be.
+  auto guess = site.device().cuda ? memory.size() / preparations_at_once : 0;
+  std::shared_ptr<task_oracle> result;
+  auto attempt = [&](room::share share) {
+    result.reset(new task_oracle(subject, site, rules));
+    result->memory_.emplace(std::move(share));
+    return result->prepare(leases);
+  };
+  auto error = attempt(memory.take(guess, turn::later));
   // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = site.device().cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
   if (is_full || was_killed) {
     result.reset();
-    if (is_full) {
-      { auto given_back = std::move(seat); }
-      seat = site.seats().take_all();
-    }
-    result.reset(new task_oracle(subject, site, std::move(rules)));
-    error = result->prepare(leases);
+    error = attempt(is_full ? memory.take_all() : memory.take(guess, turn::later));
   }
   if (error)
     return error;
+  result->memory_->keep(result->held_memory_);
   return result;
 }
 
@@ -108,7 +114,17 @@ caf::error task_oracle::trim() {
       if (draw.weights + 1 == weights_.size())
         names.emplace_back(draw.name);
   auto done = worker_.process->call({{"op", "trim"}, {"inputs", std::move(names)}}, {}, call_limit);
-  return done.ok() ? caf::error{} : refused(done.problem());
+  return done.ok() ? look_at_memory() : refused(done.problem());
+}
+
+caf::error task_oracle::look_at_memory() {
+  auto found = worker_.process->call({{"op", "memory"}}, {}, call_limit);
+  if (!found.ok())
+    return refused(found.problem());
+  held_memory_ = found.integer("held").value_or(0);
+  needed_memory_ = found.integer("peak").value_or(0);
+  memory_->resize(std::max(held_memory_, needed_memory_));
+  return {};
 }
 
 caf::error task_oracle::refused(const failure& why) const {
@@ -213,6 +229,10 @@ caf::error task_oracle::draw_checked() {
       if (!x)
         return std::move(x.error());
       checked_.push_back(std::move(*x));
+      if (number > 0)
+        continue;
+      if (auto error = look_at_memory())
+        return error;
     }
   }
   return {};

@@ -100,6 +100,12 @@ public:
     return mutex_;
   }
 
+  /// What a candidate is likely to take of the device's memory [bytes]: as much as the reference
+  /// did. 0 on the CPU.
+  std::int64_t needed_memory() const {
+    return needed_memory_;
+  }
+
   // -- what is known about the task -----------------------------------------------------------
 
   task_profile profile() const;
@@ -139,6 +145,9 @@ private:
   caf::error prepare(lease_source& leases);
   caf::error trim();
 
+  /// Asks what the reference takes of the device's memory, now that it has run.
+  caf::error look_at_memory();
+
   /// Says why the task cannot be used.
   caf::error refused(const failure& why) const;
 
@@ -158,6 +167,9 @@ private:
   judge_rules rules_;
   std::string tag_;
   std::string path_;
+  std::optional<room::share> memory_; // of the device; outlives the process that uses it
+  std::int64_t needed_memory_ = 0;
+  std::int64_t held_memory_ = 0;
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;

@@ -13,6 +13,9 @@ import values
 
 POISON = 0xA5
 
+# What a process takes of a GPU's memory before it has a tensor there, and for code that it loads.
+CONTEXT = 768 << 20  # [bytes]
+
 
 class Cpu:
     """The processor. Its clock is the host's."""
@@ -43,6 +46,10 @@ class Cpu:
 
     def trim(self) -> None:
         """Gives memory back that no tensor needs."""
+
+    def memory(self) -> dict[str, int]:
+        """How much of the device's memory [bytes] this process holds, and held at most."""
+        return {"held": 0, "peak": 0}
 
     def is_quiet(self, patience: int) -> bool:
         """Waits, at most so long [ns], until nobody else's work is left on the device."""
@@ -92,6 +99,10 @@ class Cuda(Cpu):
     def trim(self) -> None:
         torch.cuda.empty_cache()
 
+    def memory(self) -> dict[str, int]:
+        return {"held": CONTEXT + torch.cuda.memory_reserved(self.device),
+                "peak": CONTEXT + torch.cuda.max_memory_reserved(self.device)}
+
     def is_quiet(self, patience: int) -> bool:
         return lathe_native.wait_until_quiet(patience)
 
@@ -100,7 +111,8 @@ class Cuda(Cpu):
         if torch.ones(1000, device=self.device).sum().item() != 1000:
             raise RuntimeError("the GPU computes wrong results")
         return {"gpu": found.name, "multiprocessors": found.multi_processor_count,
-                "memory": found.total_memory, "l2_bytes": found.L2_cache_size,
+                "memory": found.total_memory,
+                "memory_free": torch.cuda.mem_get_info(self.device)[0], "l2_bytes": found.L2_cache_size,
                 "capability": f"{found.major}.{found.minor}", "cuda": torch.version.cuda or ""}
 
 

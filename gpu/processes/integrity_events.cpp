@@ -52,7 +52,22 @@ std::string first_text(PyObject* arguments) {
   return PyTuple_GET_SIZE(arguments) > 0 ? utf8(PyTuple_GET_ITEM(arguments, 0)) : "";
 }
 
+// A compiler for kernels notes what it makes, and asks an assembler. Anybody may look as if it did:
+// blocks in which that happens are not counted, and there may be few of them.
+bool looks_like_compiling(std::string_view event, PyObject* arguments) {
+  auto what = first_text(arguments);
+  if (event == "open")
+    return what.starts_with("/tmp/triton/") || what.starts_with("/tmp/inductor/")
+           || what.starts_with("/tmp/tmp");
+  return event == "subprocess.Popen" && what.ends_with("/triton/backends/nvidia/bin/ptxas");
+}
+
 void judge_timed_event(std::string_view event, PyObject* arguments) {
+  auto writes = event == "open" && opens_for_writing(arguments);
+  if ((writes || event == "subprocess.Popen") && looks_like_compiling(event, arguments)) {
+    self().compiled = true;
+    return;
+  }
   if (is_one_of(event,
                 {"os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system",
                  "subprocess.Popen", "_thread.start_new_thread", "_thread.start_joinable_thread"}))
@@ -60,7 +75,7 @@ void judge_timed_event(std::string_view event, PyObject* arguments) {
            "a timed call started a thread or a process (" + std::string{event} + ")");
   if (event.starts_with("gc.get_"))
     refuse("harness-tampering", "a timed call looked for objects by " + std::string{event});
-  if (event == "open" && opens_for_writing(arguments) && first_text(arguments) != "/dev/null")
+  if (writes && first_text(arguments) != "/dev/null")
     refuse("file-activity",
            "a timed call opened the file " + first_text(arguments) + " for writing");
 }

@@ -70,6 +70,7 @@ struct state {
   std::int64_t others_at_end = 0; // [ns] processor time of other threads when foreign code ended
   int afterworks = 0;             // how often they worked on after that
   long calls = 0; // of the block
+  bool compiled = false; // in one of them
   long captured_call = -1;
   PyObject* captured = nullptr;
 };

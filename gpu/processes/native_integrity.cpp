@@ -222,6 +222,7 @@ PyObject* enter_phase(PyObject*, PyObject* args) {
   if (s.phase == phase::timed) {
     s.calls = 0;
     s.captured_call = -1;
+    s.compiled = false;
     Py_CLEAR(s.captured);
   }
   Py_RETURN_NONE;
@@ -229,6 +230,10 @@ PyObject* enter_phase(PyObject*, PyObject* args) {
 
 PyObject* captured_call(PyObject*, PyObject*) {
   return PyLong_FromLong(self().captured_call);
+}
+
+PyObject* compiled(PyObject*, PyObject*) {
+  return PyBool_FromLong(self().compiled ? 1 : 0);
 }
 
 PyObject* captured(PyObject*, PyObject*) {
@@ -265,6 +270,7 @@ constexpr PyMethodDef methods[] = {
    "model_call(callable, args, on_device) -> a plain copy of its result, made before any Python"},
   {"enter_phase", enter_phase, METH_VARARGS, "enter_phase(name): setup, check or timed"},
   {"captured_call", captured_call, METH_NOARGS, "captured_call() -> which call's output was kept"},
+  {"compiled", compiled, METH_NOARGS, "compiled() -> whether a call of the block compiled"},
   {"captured", captured, METH_NOARGS, "captured() -> that output"},
   {"look_at_kernels", look_at_kernels, METH_NOARGS,
    "look_at_kernels(): before an output is written with operators of torch"},

@@ -179,6 +179,9 @@ class Worker:
         self.device.trim()
         return {}
 
+    def memory(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return self.device.memory()
+
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
         """Makes room for inputs to come: a call after them finds its memory as others do."""
         like = self.pristine(request["inputs"])
@@ -262,7 +265,7 @@ class Worker:
         integrity.look_at_flags()
         del shifted
         return {"ns": nanoseconds, "host_ns": host_nanoseconds, "inputs_changed": changed,
-                "kept": lathe_native.captured_call()}
+                "kept": lathe_native.captured_call(), "compiled": lathe_native.compiled()}
 
     def keep(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.kept[request["slot"]] = lathe_native.captured()
@@ -380,6 +383,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "inputs": Worker.keep_inputs,
     "reserve": Worker.reserve,
     "trim": Worker.trim,
+    "memory": Worker.memory,
     "run": Worker.run,
     "time": Worker.time,
     "keep": Worker.keep,

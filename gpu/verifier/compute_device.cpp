@@ -1,6 +1,7 @@
 #include "gpu/verifier/compute_device.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/CachingDeviceAllocator.h>
 
 #include <cstdlib>
 
@@ -9,6 +10,14 @@
 namespace lathe::verifier {
 
 namespace {
+
+// What small comparisons use again and again [bytes].
+constexpr std::int64_t kept_memory = 512 << 20;
+
+// For what others take meanwhile, and for what is lost between blocks [bytes].
+constexpr std::int64_t spared_memory = 512 << 20;
+
+constexpr auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
 
 at::Device choose() {
   auto* visible = std::getenv("CUDA_VISIBLE_DEVICES");
@@ -25,6 +34,28 @@ at::Device choose() {
 at::Device compute_device() {
   static const auto device = choose();
   return device;
+}
+
+at::Device place_with_room(std::int64_t bytes) {
+  auto device = compute_device();
+  if (device.is_cpu())
+    return device;
+  at::globalContext().lazyInitDevice(device.type());
+  auto& memory = *c10::getDeviceAllocator(device.type());
+  auto held = memory.getDeviceStats(device.index());
+  auto unused = held.reserved_bytes[all].current - held.allocated_bytes[all].current;
+  auto free = static_cast<std::int64_t>(memory.getMemoryInfo(device.index()).first);
+  return bytes <= free + unused - spared_memory ? device : at::kCPU;
+}
+
+void release_memory() {
+  auto device = compute_device();
+  if (device.is_cpu())
+    return;
+  auto& memory = *c10::getDeviceAllocator(device.type());
+  if (memory.initialized()
+      && memory.getDeviceStats(device.index()).reserved_bytes[all].current > kept_memory)
+    memory.emptyCache();
 }
 
 } // namespace lathe::verifier

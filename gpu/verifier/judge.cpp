@@ -67,8 +67,10 @@ comparison judge(const value& expected, const value* exact, const value& got,
       continue;
     if (said == detail::verdict)
       continue;
+    auto where = found.off.device();
     if (result.evidence.empty())
-      result.evidence = describe_errors(reference, answer, found, allowed.policy);
+      result.evidence = describe_errors({reference.name, reference.tensor.to(where)},
+                                        answer.to(where), found, allowed.policy);
     else
       also_off.push_back(reference.name);
   }

@@ -1,3 +1,4 @@
+#include "gpu/verifier/compute_device.hpp"
 #include "gpu/verifier/requests.hpp"
 
 #include <ATen/Parallel.h>
@@ -75,6 +76,7 @@ int main() {
       ::close(fd);
     if (!send(reply))
       break;
+    lathe::verifier::release_memory();
   }
   // Nothing is left to save, and torch's libraries do not all come down in good order.
   std::_Exit(0);

@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include <sys/stat.h>
+
 namespace lathe::verifier {
 
 namespace {
@@ -34,27 +36,48 @@ tolerance read_tolerance(const json::object& request) {
   return result;
 }
 
-reading read_file(const json::value& position, std::span<const int> fds) {
-  auto index = position.to_number<std::size_t>();
-  if (index >= fds.size())
-    throw bad_request{"a descriptor is missing"};
-  return read_values(fds[index], compute_device());
+// Where all files of a request fit, or none of them goes.
+at::Device place_for(std::span<const int> fds) {
+  std::int64_t sum = 0;
+  for (auto fd : fds)
+    if (struct stat info {}; ::fstat(fd, &info) == 0)
+      sum += info.st_size;
+  return place_with_room(sum);
 }
 
-value read_reference(const json::value& position, std::span<const int> fds) {
-  auto result = read_file(position, fds);
-  if (!result)
-    throw bad_request{"the reference's output cannot be read: " + result.problem};
-  return std::move(result.content);
-}
+// The files that came with a request.
+class files {
+public:
+  explicit files(std::span<const int> fds) : fds_(fds), place_(place_for(fds)) {
+    // nop
+  }
 
-json::object answer_compare(const json::object& request, std::span<const int> fds) {
+  reading read(const json::value& position) const {
+    auto index = position.to_number<std::size_t>();
+    if (index >= fds_.size())
+      throw bad_request{"a descriptor is missing"};
+    return read_values(fds_[index], place_);
+  }
+
+  value read_reference(const json::value& position) const {
+    auto result = read(position);
+    if (!result)
+      throw bad_request{"the reference's output cannot be read: " + result.problem};
+    return std::move(result.content);
+  }
+
+private:
+  std::span<const int> fds_;
+  at::Device place_;
+};
+
+json::object answer_compare(const json::object& request, const files& sent) {
   auto allowed = read_tolerance(request);
-  auto expected = read_reference(request.at("expected"), fds);
+  auto expected = sent.read_reference(request.at("expected"));
   std::optional<value> exact;
   if (auto* position = request.if_contains("exact"); position && !position->is_null())
-    exact = read_reference(*position, fds);
-  auto got = read_file(request.at("got"), fds);
+    exact = sent.read_reference(*position);
+  auto got = sent.read(request.at("got"));
   auto* evidence = request.if_contains("evidence");
   auto said = evidence != nullptr && !evidence->as_bool() ? detail::verdict : detail::evidence;
   auto result = got ? judge(expected, exact ? &*exact : nullptr, got.content, allowed, said)
@@ -66,11 +89,11 @@ json::object answer_compare(const json::object& request, std::span<const int> fd
           {"precision_class", result.precision_class}};
 }
 
-json::object answer_audit(const json::object& request, std::span<const int> fds) {
+json::object answer_audit(const json::object& request, const files& sent) {
   auto allowed = read_tolerance(request);
   std::vector<value> draws;
   for (auto& position : request.at("expected").as_array())
-    draws.push_back(read_reference(position, fds));
+    draws.push_back(sent.read_reference(position));
   json::array tried;
   if (request.contains("all"))
     for (auto& x : try_trivial_answers(draws, allowed))
@@ -83,9 +106,9 @@ json::object dispatch(std::string_view text, std::span<const int> fds) {
   auto& request = parsed.as_object();
   auto& op = request.at("op").as_string();
   if (op == "compare")
-    return answer_compare(request, fds);
+    return answer_compare(request, files{fds});
   if (op == "audit")
-    return answer_audit(request, fds);
+    return answer_audit(request, files{fds});
   throw bad_request{"there is no such operation"};
 }
 

@@ -1,9 +1,14 @@
 #include "gpu/verifier/tolerance.hpp"
 
+#include "gpu/verifier/compute_device.hpp"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
 namespace lathe::verifier {
 
@@ -63,28 +68,165 @@ bool is_half_type(at::ScalarType type) {
   return type == at::kHalf || type == at::kBFloat16;
 }
 
-output_scale measure(const at::Tensor& expected, const at::Tensor& exact, bool have_exact) {
-  output_scale result;
-  if (exact.numel() == 0)
-    return result;
-  result.spread = exact.std(0, /*unbiased=*/false).item<double>();
-  result.largest = exact.abs().max().item<double>();
-  result.eager_error = have_exact ? (expected - exact).abs().max().item<double>()
-                                  : assumed_eager_error * result.spread;
-  return result;
-}
+// Large tensors are compared in parts of so many elements, which bounds the memory that it takes: a
+// part is a dozen tensors of 8 bytes an element.
+constexpr std::int64_t part_size = 4 << 20;
+constexpr std::int64_t part_memory = 16 * 8 * part_size; // [bytes]
+
+// What it takes to say what is wrong with an answer [bytes an element].
+constexpr std::int64_t described_memory = 64;
+
+// Some elements of the three tensors in float64, and what has to match otherwise than by distance.
+struct part {
+  at::Tensor e; // expected
+  at::Tensor x; // exact
+  at::Tensor g; // got
+  at::Tensor finite;
+  at::Tensor misplaced;
+  bool all_finite;
+
+  part(at::Device where, const at::Tensor& expected, const at::Tensor& exact,
+       const at::Tensor& got)
+    : e(expected.to(where).to(at::kDouble)),
+      x(exact.defined() ? exact.to(where).to(at::kDouble) : e),
+      g(got.to(where).to(at::kDouble)),
+      // Where the float32 run overflows, it is what the answer has to match.
+      finite(e.isfinite().logical_and(x.isfinite())),
+      all_finite(finite.all().item<bool>()) {
+    auto alike = e.eq(g).logical_or(e.isnan().logical_and(g.isnan()));
+    misplaced = at::where(finite, g.isfinite().logical_not(), alike.logical_not());
+  }
+
+  at::Tensor where_finite(const at::Tensor& values) const {
+    return all_finite ? values : values.masked_select(finite);
+  }
+
+  at::Tensor distance(const at::Tensor& from) const {
+    constexpr auto infinite = std::numeric_limits<double>::infinity();
+    return (g - from).abs().masked_fill(finite.logical_not(), 0).masked_fill(misplaced, infinite);
+  }
+};
+
+// Three tensors of the same size, cut alike. Where those lie in the host's memory for want of room
+// on the GPU, a part may still fit there.
+class parts {
+public:
+  parts(const at::Tensor& expected, const at::Tensor& exact, const at::Tensor& got)
+    : expected_(expected.flatten()),
+      exact_(exact.defined() ? exact.flatten() : at::Tensor{}),
+      got_(got.flatten()),
+      where_(place_with_room(part_memory)) {
+    if (count() == 1)
+      only_.emplace(make(0));
+  }
+
+  std::int64_t count() const {
+    return (expected_.numel() + part_size - 1) / part_size;
+  }
+
+  part operator[](std::int64_t index) const {
+    return only_ ? *only_ : make(index);
+  }
+
+private:
+  part make(std::int64_t index) const {
+    auto begin = index * part_size;
+    auto size = std::min(part_size, expected_.numel() - begin);
+    auto cut = [&](const at::Tensor& all) {
+      return all.defined() ? all.narrow(0, begin, size) : all;
+    };
+    return {where_, cut(expected_), cut(exact_), cut(got_)};
+  }
+
+  at::Tensor expected_;
+  at::Tensor exact_;
+  at::Tensor got_;
+  at::Device where_;
+  std::optional<part> only_; // small tensors are prepared once
+};
 
 // TF32 and float16 round alike, so the size of an error cannot tell them apart; an answer whose
 // every element fits 16 bits can, unless the expected one's do as well (zeros, ones, labels).
-bool came_through_half(const at::Tensor& expected, const at::Tensor& got) {
-  auto fits = [](const at::Tensor& x, at::ScalarType type) {
-    return x.to(type).to(at::kDouble).equal(x);
+class half_signs {
+public:
+  void add(const at::Tensor& expected, const at::Tensor& got) {
+    for (auto& sign : signs_) {
+      auto fits = [&](const at::Tensor& x) { return x.to(sign.type).to(at::kDouble).equal(x); };
+      sign.got = sign.got && fits(got);
+      sign.expected = sign.got && sign.expected && fits(expected);
+    }
+  }
+
+  bool came_through_half() const {
+    return std::ranges::any_of(signs_, [](const sign& x) { return x.got && !x.expected; });
+  }
+
+private:
+  struct sign {
+    at::ScalarType type;
+    bool got = true; // all of it fits
+    bool expected = true;
   };
-  for (auto type : {at::kHalf, at::kBFloat16})
-    if (fits(got, type) && !fits(expected, type))
-      return true;
-  return false;
-}
+
+  std::array<sign, 2> signs_{{{at::kHalf}, {at::kBFloat16}}};
+};
+
+// What all parts together are like.
+class survey {
+public:
+  void add(const part& x, bool have_exact) {
+    auto error = x.distance(x.x).max().item<double>();
+    worst_ = std::max(worst_, error);
+    auto expected = x.where_finite(x.e);
+    halves_.add(expected, x.where_finite(x.g));
+    auto exact = x.where_finite(x.x);
+    if (exact.numel() == 0)
+      return;
+    auto mean = exact.mean();
+    auto seen = at::stack({mean, (exact - mean).square().sum(), exact.abs().max(),
+                           have_exact ? (expected - exact).abs().max() : at::zeros_like(mean)})
+                  .cpu();
+    auto* found = seen.const_data_ptr<double>();
+    merge(static_cast<double>(exact.numel()), found[0], found[1]);
+    largest_ = std::max(largest_, found[2]);
+    eager_error_ = std::max(eager_error_, found[3]);
+  }
+
+  output_scale scale(bool have_exact, double own_round_off) const {
+    output_scale result;
+    result.spread = count_ > 0 ? std::sqrt(squares_ / count_) : 0;
+    result.largest = largest_;
+    result.eager_error = have_exact ? eager_error_ : assumed_eager_error * result.spread;
+    result.own_round_off = own_round_off;
+    return result;
+  }
+
+  double worst() const {
+    return worst_;
+  }
+
+  bool came_through_half() const {
+    return halves_.came_through_half();
+  }
+
+private:
+  // Means and sums of squares of two sets, as of their union.
+  void merge(double count, double mean, double squares) {
+    auto all = count_ + count;
+    auto shift = mean - mean_;
+    mean_ += shift * count / all;
+    squares_ += squares + shift * shift * count_ * count / all;
+    count_ = all;
+  }
+
+  double count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0; // of the distances from the mean
+  double largest_ = 0;
+  double eager_error_ = 0;
+  double worst_ = 0;
+  half_signs halves_;
+};
 
 precision classify(double worst, const output_scale& scale) {
   auto holds = [&](precision x) { return worst <= class_width * unit_of(scale, x); };
@@ -121,13 +263,53 @@ at::Tensor limit_of(const output_scale& scale, const at::Tensor& got, at::Scalar
 tensor_comparison compare_discrete(const at::Tensor& expected, const at::Tensor& got) {
   tensor_comparison result;
   constexpr auto infinite = std::numeric_limits<double>::infinity();
-  result.off = expected != got;
-  result.error = at::zeros(expected.sizes(), expected.options().dtype(at::kDouble)).masked_fill(result.off, infinite);
+  auto off = expected != got;
+  result.agrees = !off.any().item<bool>();
+  if (result.agrees)
+    return result;
+  result.off = off.to(place_with_room(described_memory * expected.numel()));
+  result.error = at::zeros(expected.sizes(), result.off.options().dtype(at::kDouble))
+                   .masked_fill(result.off, infinite);
   result.limit = at::scalar_tensor(0, at::kDouble);
-  result.agrees = !result.off.any().item<bool>();
-  result.ratio = result.agrees ? 0 : worst_ratio;
-  result.measured = result.agrees ? precision::fp32 : precision::worse;
+  result.ratio = worst_ratio;
+  result.measured = precision::worse;
   return result;
+}
+
+// What an answer's elements may be off by, and are.
+struct element_errors {
+  at::Tensor error;
+  at::Tensor limit;
+  at::Tensor off;
+};
+
+element_errors errors_of(const part& x, const output_scale& scale, at::ScalarType type,
+                         const tolerance& allowed) {
+  element_errors result;
+  result.error = x.distance(measures_in_eager_errors(allowed.policy) ? x.x : x.e);
+  result.limit = limit_of(scale, x.g, type, allowed);
+  result.off = result.error > result.limit;
+  return result;
+}
+
+void describe(tensor_comparison& result, const parts& all, const output_scale& scale,
+              const at::Tensor& expected, const tolerance& allowed) {
+  auto where = place_with_room(described_memory * expected.numel());
+  std::vector<at::Tensor> errors;
+  std::vector<at::Tensor> limits;
+  std::vector<at::Tensor> offs;
+  for (std::int64_t i = 0; i < all.count(); ++i) {
+    auto found = errors_of(all[i], scale, expected.scalar_type(), allowed);
+    errors.push_back(found.error.to(where));
+    limits.push_back(found.limit.dim() == 0 ? found.limit : found.limit.to(where));
+    offs.push_back(found.off.to(where));
+  }
+  auto whole = [&](const std::vector<at::Tensor>& cut) {
+    return (cut.size() == 1 ? cut.front() : at::cat(cut)).view(expected.sizes());
+  };
+  result.error = whole(errors);
+  result.limit = limits.front().dim() == 0 ? limits.front() : whole(limits);
+  result.off = whole(offs);
 }
 
 } // namespace
@@ -141,33 +323,21 @@ tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
   if (!expected.is_floating_point())
     return compare_discrete(expected, got);
   auto type = expected.scalar_type();
-  auto e = expected.to(at::kDouble);
-  auto x = exact.defined() ? exact.to(at::kDouble) : e;
-  auto g = got.to(at::kDouble);
-  // Where the float32 run overflows, it is what the answer has to match.
-  auto finite = e.isfinite().logical_and(x.isfinite());
-  auto alike = e.eq(g).logical_or(e.isnan().logical_and(g.isnan()));
-  auto misplaced = at::where(finite, g.isfinite().logical_not(), alike.logical_not());
-  auto distance = [&](const at::Tensor& from) {
-    constexpr auto infinite = std::numeric_limits<double>::infinity();
-    return (g - from).abs().masked_fill(finite.logical_not(), 0).masked_fill(misplaced, infinite);
-  };
-
-  auto finite_e = e.masked_select(finite);
-  auto scale = measure(finite_e, x.masked_select(finite), exact.defined());
-  scale.own_round_off = own_round_off(type);
+  parts all{expected, exact, got};
+  survey seen;
+  for (std::int64_t i = 0; i < all.count(); ++i)
+    seen.add(all[i], exact.defined());
+  auto scale = seen.scale(exact.defined(), own_round_off(type));
   tensor_comparison result;
-  auto exact_error = distance(x);
-  auto worst = exact_error.numel() == 0 ? 0 : exact_error.max().item<double>();
   result.unit = unit_of(scale, precision::fp32);
-  result.ratio = std::min(worst / result.unit, worst_ratio);
-  result.measured = classify(worst, scale);
-  if (is_half_type(type) || came_through_half(finite_e, g.masked_select(finite)))
+  result.ratio = std::min(seen.worst() / result.unit, worst_ratio);
+  result.measured = classify(seen.worst(), scale);
+  if (is_half_type(type) || seen.came_through_half())
     result.measured = std::max(result.measured, precision::half);
-  result.error = measures_in_eager_errors(allowed.policy) ? exact_error : distance(e);
-  result.limit = limit_of(scale, g, type, allowed);
-  result.off = result.error > result.limit;
-  result.agrees = !result.off.any().item<bool>();
+  for (std::int64_t i = 0; i < all.count() && result.agrees; ++i)
+    result.agrees = !errors_of(all[i], scale, type, allowed).off.any().item<bool>();
+  if (!result.agrees)
+    describe(result, all, scale, expected, allowed);
   return result;
 }
 

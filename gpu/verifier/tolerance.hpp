@@ -32,9 +32,11 @@ bool measures_in_eager_errors(policy x);
 
 /// How an answer's tensor compares with the reference's.
 struct tensor_comparison {
+  // Where they disagree; undefined where they agree. On whichever device has room.
   at::Tensor off;   ///< bool, one an element: outside the tolerance
   at::Tensor error; ///< float64 distance; infinite where NaN, infinities or integers differ
   at::Tensor limit; ///< float64, the error that is allowed: one number, or one an element
+
   double unit = 0;  ///< float32 eager's error, or the least that is worth telling apart
   double ratio = 0; ///< the worst error in units; at most `worst_ratio`
   precision measured = precision::fp32;
@@ -59,6 +61,9 @@ inline constexpr double worst_ratio = 1e30;
 /// whatever k is. Where eager itself multiplies in TF32, which its own error shows, an answer of
 /// class fp32 has to be well below that error, and policy fp32 allows 3 of its errors at most.
 /// Integers and bools have to be equal. NaN and infinities have to match in place.
+///
+/// Beside the tensors it takes some gigabytes at most, however large they are; more where they
+/// disagree.
 tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
                           const at::Tensor& got, const tolerance& allowed);
 

@@ -236,11 +236,7 @@ private:
 } // namespace
 
 reading read_values(int fd, at::Device place) {
-  try {
-    return values_reader{fd, place}.read();
-  } catch (const std::exception&) { // torch or the allocator: the sizes themselves are checked
-    return {{}, "there is not enough memory for its tensors"};
-  }
+  return values_reader{fd, place}.read();
 }
 
 } // namespace lathe::verifier

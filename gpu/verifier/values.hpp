@@ -51,7 +51,9 @@ struct reading {
 };
 
 /// Reads the values file behind `fd`, whoever wrote it: every byte is copied out before it is
-/// looked at and read only once, so a writer that still has the file gains nothing.
+/// looked at and read only once, so a writer that still has the file gains nothing. Throws what
+/// torch and the allocator throw when there is no memory for as much as the file holds: that says
+/// nothing about the file.
 /// @param place where its tensors are to lie
 reading read_values(int fd, at::Device place = at::kCPU);
 

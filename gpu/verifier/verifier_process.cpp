@@ -139,7 +139,8 @@ verifier_process::try_trivial_answers(const std::string& policy, std::span<const
   });
 }
 
-// A verifier that died is asked once more, in a new process: it may have died before the question.
+// Who died, or could not do it, is asked once more, in a new process: it may have died before the
+// question, and a GPU that has no room left is one that the second has nothing to do with.
 caf::expected<json::object> verifier_process::ask(const json::object& request,
                                                   std::span<const int> fds, time_point deadline) {
   if (fds.size() > gpu::channel::max_descriptors)
@@ -149,24 +150,29 @@ caf::expected<json::object> verifier_process::ask(const json::object& request,
   auto asked = clock::now();
   std::unique_lock guard{mutex_};
   auto begun = clock::now();
-  auto text = ask_once(request, fds, deadline);
-  if (!text && text.error() != errc::timed_out)
-    text = ask_once(request, fds, deadline);
+  auto reply = ask_once(gpu_, request, fds, deadline);
+  auto died = !channel_;
+  if (!reply && reply.error() != errc::timed_out && (died || !gpu_.empty())) {
+    spdlog::trace("{}; it is asked once more, on the CPU", describe(reply.error()));
+    stop();
+    reply = ask_once({}, request, fds, deadline);
+    if (!gpu_.empty())
+      stop();
+  }
   spdlog::trace("verifier: {} took {:.4f} s, waited {:.4f} s",
                 std::string_view{request.at("op").as_string()},
                 std::chrono::duration<double>(clock::now() - begun).count(),
                 std::chrono::duration<double>(begun - asked).count());
-  if (!text)
-    return std::move(text.error());
-  return parse_reply(*text);
+  return reply;
 }
 
 // Whatever goes wrong ends the process: a late answer must not be taken for the next one's.
-caf::expected<std::string> verifier_process::ask_once(const json::object& request,
-                                                      std::span<const int> fds,
-                                                      time_point deadline) {
+caf::expected<json::object> verifier_process::ask_once(const std::string& gpu,
+                                                       const json::object& request,
+                                                       std::span<const int> fds,
+                                                       time_point deadline) {
   if (!channel_)
-    if (auto problem = start())
+    if (auto problem = start(gpu))
       return problem;
   auto problem = channel_->send(request, fds);
   if (!problem) {
@@ -174,7 +180,7 @@ caf::expected<std::string> verifier_process::ask_once(const json::object& reques
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     auto message = channel_->receive_within(std::max(left, std::chrono::milliseconds{0}));
     if (message)
-      return std::move(message->text);
+      return parse_reply(message->text);
     problem = std::move(message.error());
   }
   stop();
@@ -183,11 +189,11 @@ caf::expected<std::string> verifier_process::ask_once(const json::object& reques
   return failed("died");
 }
 
-caf::error verifier_process::start() {
+caf::error verifier_process::start(const std::string& gpu) {
   auto ends = gpu::channel::make();
   if (!ends)
     return std::move(ends.error());
-  if (auto code = spawn(executable_, gpu_, ends->second.get(), pid_); code != 0) {
+  if (auto code = spawn(executable_, gpu, ends->second.get(), pid_); code != 0) {
     pid_ = -1;
     return make_error(errc::environment_error,
                       "cannot start " + executable_ + ": " + std::strerror(code));

@@ -59,9 +59,10 @@ public:
 private:
   caf::expected<boost::json::object> ask(const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline);
-  caf::expected<std::string> ask_once(const boost::json::object& request, std::span<const int> fds,
-                                      time_point deadline);
-  caf::error start();
+  caf::expected<boost::json::object> ask_once(const std::string& gpu,
+                                              const boost::json::object& request,
+                                              std::span<const int> fds, time_point deadline);
+  caf::error start(const std::string& gpu);
   void stop();
 
   std::mutex mutex_; // guards what follows

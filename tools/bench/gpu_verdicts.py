@@ -3,8 +3,9 @@
 
 With --pike CHECKOUT the same candidates are then judged by PIKE's own evaluator (scripts/eval.py of
 a checkout of pike-project/pike), one cold process each, twelve at once behind its lock, as its worker
-does; the last line is the ratio of the two, taken in the same run on the same host. Without
---candidates each task is judged against copies of itself.
+does; the last line is the ratio of the two, taken in the same run on the same host: at least so
+much, when PIKE is stopped at --pike-limit. Without --candidates each task is judged against copies
+of itself.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=2, help="of each task, without --candidates")
     parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
     parser.add_argument("--pike", type=Path, help="a checkout of PIKE to compare with")
+    parser.add_argument("--pike-limit", type=float, default=3600, help="stop it then [s]")
     parser.add_argument("--level", default="3-pike", help="PIKE's name for the tasks' folder")
     parser.add_argument("--json", type=Path, help="keeps Lathe's document there")
     arguments = parser.parse_args()
@@ -44,8 +47,9 @@ def main() -> int:
         print_repetition(arguments, Path(place))
         if arguments.pike is None:
             return 0
-        theirs = judge_with_pike(arguments, candidates, Path(place))
-    print(f"wall: lathe {ours:.1f} s, PIKE {theirs:.1f} s: {theirs / ours:.2f} times as long")
+        theirs, complete = judge_with_pike(arguments, candidates, Path(place))
+    print(f"wall: lathe {ours:.1f} s, PIKE {'' if complete else 'more than '}{theirs:.1f} s: "
+          f"{'' if complete else 'more than '}{theirs / ours:.2f} times as long")
     return 0
 
 
@@ -122,20 +126,35 @@ def print_repetition(arguments: argparse.Namespace, place: Path) -> None:
     print(f"the same candidate again: {first:.2f} s, then {looked_up * 1e3:.3f} ms")
 
 
-def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path], place: Path) -> float:
-    def judge(path: Path) -> int:
-        number = re.search(r"problem_(\d+)_", path.name)[1]
-        return subprocess.run(
-            [sys.executable, arguments.pike / "scripts" / "eval.py", "--level", arguments.level,
-             "--task", number, "--code-path", path, "--gpu-locks-dir", place / "locks"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
-
+def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path],
+                    place: Path) -> tuple[float, bool]:
+    """Returns how long it took, and whether it came to its end."""
     start = time.monotonic()
+    end = start + arguments.pike_limit
+
+    def judge(path: Path) -> int | None:
+        """Returns its exit code; nothing when the time is up."""
+        number = re.search(r"problem_(\d+)_", path.name)[1]
+        if time.monotonic() > end:
+            return None
+        with subprocess.Popen(
+                [sys.executable, arguments.pike / "scripts" / "eval.py", "--level",
+                 arguments.level, "--task", number, "--code-path", path, "--gpu-locks-dir",
+                 place / "locks"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True) as evaluator:
+            try:
+                return evaluator.wait(max(0, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(evaluator.pid, signal.SIGKILL)
+                return None
+
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         codes = list(pool.map(judge, candidates))
     wall = time.monotonic() - start
-    print(f"PIKE: {len(codes)} evaluations in {wall:.1f} s, {codes.count(0)} ended well")
-    return wall
+    done = [code for code in codes if code is not None]
+    print(f"PIKE: {len(done)} of {len(codes)} evaluations in {wall:.1f} s, {done.count(0)} ended well")
+    return wall, len(done) == len(codes)
 
 
 if __name__ == "__main__":

@@ -190,6 +190,28 @@ TEST(tolerance, without_a_float64_run_float32_sums_still_agree) {
   EXPECT_FALSE(compare(reference.expected, {}, reference.in_tf32(), {}).agrees);
 }
 
+TEST(tolerance, large_outputs_are_compared_in_parts_as_if_they_were_not) {
+  constexpr std::int64_t small = 1 << 20;
+  constexpr std::int64_t copies = 9; // two parts and a bit
+  auto seed = at::randn({small}).mul(2).add(1);
+  auto exact = seed.to(at::kDouble).add(1e-7);
+  auto many = [&](const at::Tensor& x) { return x.repeat({copies}).view({copies, small}); };
+  auto near = compare(many(seed), many(exact), many(seed), {});
+  auto same = compare(seed, exact, seed, {});
+  EXPECT_TRUE(near.agrees);
+  EXPECT_NEAR(near.unit, same.unit, 1e-9 * same.unit);
+  EXPECT_EQ(near.measured, same.measured);
+  auto wrong = many(seed);
+  wrong[copies - 1][small - 1] += 1;
+  auto found = compare(many(seed), many(exact), wrong, {policy::pike});
+  EXPECT_FALSE(found.agrees);
+  EXPECT_EQ(found.off.sum().item<std::int64_t>(), 1);
+  EXPECT_TRUE(found.off[copies - 1][small - 1].item<bool>());
+  EXPECT_EQ(found.limit.sizes(), found.off.sizes());
+  EXPECT_EQ(compare(many(seed), many(exact), many(seed.to(at::kHalf).to(at::kFloat)), {}).measured,
+            precision::half);
+}
+
 TEST(tolerance, empty_and_single_outputs_are_no_special_case) {
   EXPECT_TRUE(
     compare(at::ones({0, 3}), at::ones({0, 3}, at::kDouble), at::ones({0, 3}), {}).agrees);

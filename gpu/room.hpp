@@ -1,0 +1,156 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+namespace lathe::gpu {
+
+/// Who goes first where several wait for room.
+enum class turn : std::uint8_t {
+  first,
+  later, ///< lets those pass who will give theirs back sooner, but only some
+  last,  ///< lets many pass
+};
+
+/// Room that many share: a device's memory in bytes, or a host's cores. Safe to use from any thread.
+///
+/// Estimates may be wrong: a share can turn out larger than what is free, and who is alone gets in
+/// however much they want.
+class room {
+public:
+  class share;
+
+  explicit room(std::int64_t size) : size_(size), free_(size) {
+    // nop
+  }
+
+  room(const room&) = delete;
+  room& operator=(const room&) = delete;
+
+  /// Waits for so much. Among those with the same turn whoever came first is served first. The
+  /// result must not outlive this object.
+  [[nodiscard]] share take(std::int64_t amount, turn when = turn::first);
+
+  /// Waits until all have gone but those who keep theirs, and lets nobody in beside it.
+  [[nodiscard]] share take_all();
+
+  std::int64_t size() const {
+    return size_;
+  }
+
+  /// How many wait.
+  std::size_t waiting() {
+    std::lock_guard guard{mutex_};
+    return waiting_.size();
+  }
+
+private:
+  struct waiter {
+    turn when;
+    std::uint64_t ticket;
+    std::int64_t amount;
+    int passed = 0; // by those who came later
+  };
+
+  bool is_next(const waiter& x) const;
+  void leave(std::int64_t amount, bool works);
+
+  const std::int64_t size_;
+  std::mutex mutex_; // guards what follows
+  std::condition_variable changed_;
+  std::int64_t free_;       // less than nothing where shares grew
+  std::size_t working_ = 0; // shares that will be given back, others wait for them
+  std::uint64_t last_ticket_ = 0;
+  std::list<waiter> waiting_;
+};
+
+/// Gives its room back when it goes.
+class room::share {
+public:
+  share(room& home, std::int64_t amount) : home_(&home), amount_(amount) {
+    // nop
+  }
+
+  share(share&& other) noexcept
+    : home_(std::exchange(other.home_, nullptr)), amount_(other.amount_), works_(other.works_) {
+    // nop
+  }
+
+  share& operator=(share&& other) noexcept {
+    std::swap(home_, other.home_);
+    std::swap(amount_, other.amount_);
+    std::swap(works_, other.works_);
+    return *this;
+  }
+
+  ~share() {
+    if (home_ != nullptr)
+      home_->leave(amount_, works_);
+  }
+
+  /// Takes more or less, at once: where there is not so much, nobody else gets in until there is.
+  void resize(std::int64_t amount) {
+    std::lock_guard guard{home_->mutex_};
+    auto before = std::exchange(amount_, amount);
+    home_->free_ += before - amount;
+    home_->changed_.notify_all();
+  }
+
+  /// Takes so much for as long as it lives: nobody waits for it to go.
+  void keep(std::int64_t amount) {
+    resize(amount);
+    std::lock_guard guard{home_->mutex_};
+    if (std::exchange(works_, false))
+      --home_->working_;
+    home_->changed_.notify_all();
+  }
+
+private:
+  room* home_;
+  std::int64_t amount_;
+  bool works_ = true;
+};
+
+inline room::share room::take_all() {
+  return take(size_, turn::last);
+}
+
+inline room::share room::take(std::int64_t amount, turn when) {
+  std::unique_lock guard{mutex_};
+  auto me = waiting_.insert(waiting_.end(), {when, last_ticket_++, amount});
+  changed_.wait(guard, [&] { return is_next(*me) && (free_ >= amount || working_ == 0); });
+  for (auto other = waiting_.begin(); other != me; ++other)
+    ++other->passed;
+  waiting_.erase(me);
+  free_ -= amount;
+  ++working_;
+  changed_.notify_all();
+  return share{*this, amount};
+}
+
+inline bool room::is_next(const waiter& x) const {
+  constexpr int patience[] = {0, 16, 64};
+  auto rank = [&](const waiter& who) {
+    auto is_tired = who.passed >= patience[static_cast<std::size_t>(who.when)];
+    return std::tuple{is_tired ? turn::first : who.when, who.ticket};
+  };
+  for (auto& other : waiting_)
+    if (rank(other) < rank(x))
+      return false;
+  return true;
+}
+
+inline void room::leave(std::int64_t amount, bool works) {
+  std::lock_guard guard{mutex_};
+  free_ += amount;
+  if (works)
+    --working_;
+  changed_.notify_all();
+}
+
+} // namespace lathe::gpu

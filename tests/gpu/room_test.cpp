@@ -1,0 +1,100 @@
+#include "gpu/room.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace lathe::gpu::testing {
+
+namespace {
+
+// Those who want room, in the order in which they got it. They come one after the other.
+class room_test : public ::testing::Test {
+protected:
+  // Begins to wait for some room: gives it back as soon as it has it.
+  void come(std::string name, std::int64_t amount, turn when = turn::first) {
+    auto before = place.waiting();
+    threads.emplace_back([this, name, amount, when] {
+      auto mine = place.take(amount, when);
+      std::lock_guard guard{mutex};
+      served.push_back(name);
+    });
+    while (place.waiting() <= before)
+      std::this_thread::yield();
+  }
+
+  std::vector<std::string> order() {
+    for (auto& x : threads)
+      x.join();
+    return served;
+  }
+
+  room place{10};
+  std::mutex mutex;
+  std::vector<std::string> served;
+  std::vector<std::thread> threads;
+};
+
+} // namespace
+
+TEST_F(room_test, who_came_first_is_not_passed_by_those_who_want_less) {
+  std::optional held{place.take(8)};
+  come("much", 9);
+  come("little", 2); // although there is as much
+  held.reset();
+  EXPECT_EQ(order(), (std::vector<std::string>{"much", "little"}));
+}
+
+TEST_F(room_test, who_goes_last_lets_those_pass_who_come_later) {
+  std::optional held{place.take(10)};
+  come("all", 10, turn::last);
+  come("a preparation", 10, turn::later);
+  come("a candidate", 10);
+  held.reset();
+  EXPECT_EQ(order(), (std::vector<std::string>{"a candidate", "a preparation", "all"}));
+}
+
+TEST_F(room_test, nobody_is_passed_forever) {
+  std::optional held{place.take(10)};
+  come("a preparation", 10, turn::later);
+  for (int i = 0; i < 20; ++i)
+    come("a candidate", 10);
+  held.reset();
+  auto found = order();
+  EXPECT_EQ(std::ranges::find(found, "a preparation") - found.begin(), 16);
+}
+
+TEST_F(room_test, who_is_alone_gets_in_however_much_it_wants) {
+  auto kept = place.take(6);
+  kept.keep(7);
+  std::optional held{place.take(2)};
+  come("too much", 20);
+  held.reset();
+  EXPECT_EQ(order(), (std::vector<std::string>{"too much"}));
+}
+
+TEST_F(room_test, what_grew_keeps_others_out_and_what_shrank_lets_them_in) {
+  auto held = place.take(2);
+  held.resize(12);
+  come("one", 1);
+  EXPECT_EQ(place.waiting(), 1u);
+  held.resize(9);
+  EXPECT_EQ(order(), (std::vector<std::string>{"one"}));
+}
+
+TEST_F(room_test, a_share_that_is_handed_on_is_given_back_once) {
+  {
+    auto first = place.take(5);
+    auto second = place.take(5);
+    first = std::move(second);
+  }
+  auto everything = place.take(10);
+  EXPECT_EQ(place.waiting(), 0u);
+}
+
+} // namespace lathe::gpu::testing
