@@ -100,14 +100,13 @@ evaluation::evaluation(const evaluation_request& request, judge_rules rules, ora
 
 caf::expected<verdict> evaluation::run() {
   auto began = std::chrono::steady_clock::now();
-  auto screened = screen(request_.subject.source);
+  auto screened = screen(request_.subject.source, rules_.takes_model);
   auto hash = normalised_hash(request_.subject.source);
   if (!request_.confirm && !screened)
     screened = site_.known(request_.session, hash);
   if (screened) {
     auto wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    if (screened->stages.empty())
-      screened->stages.push_back({"screen", wall, wall, 0});
+    screened->stages = {{"screen", wall, wall, 0}}; // a verdict that is known cost this much
     return std::move(*screened);
   }
   attempt();
@@ -161,11 +160,13 @@ bool evaluation::build() {
   if (!source)
     return give_up(std::move(source.error()));
   int fds[] = {source->fd()};
-  auto loaded = call({{"op", "load"},
-                      {"path", request_.subject.id},
-                      {"class", "ModelNew"},
-                      {"mode", rules_.mode}},
-                     fds, site_.config().build_limit);
+  boost::json::object request{{"op", "load"},
+                              {"path", request_.subject.id},
+                              {"class", "ModelNew"},
+                              {"mode", rules_.mode}};
+  if (rules_.takes_model)
+    request["otherwise"] = "Model";
+  auto loaded = call(std::move(request), fds, site_.config().build_limit);
   return loaded.ok() || fail(loaded.problem());
 }
 

@@ -257,7 +257,6 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 
 // -- properties ---------------------------------------------------------------------------
 
-// Of the host's, this site's share.
 std::size_t evaluation_site::cores() const {
   return std::max<std::size_t>(1, std::thread::hardware_concurrency() / sites_);
 }

@@ -125,6 +125,9 @@ public:
     return device_;
   }
 
+  /// Of the host's cores, this site's share.
+  std::size_t cores() const;
+
   /// Evaluations at once, on this site's device, where nobody says how many.
   std::size_t usual_workers() const;
 
@@ -159,8 +162,6 @@ private:
 
   static caf::expected<std::unique_ptr<evaluation_site>>
   open(site_paths paths, evaluator_config config, gpu::device where, host shared);
-
-  std::size_t cores() const;
 
   caf::error look_around();
 

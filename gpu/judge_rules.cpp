@@ -26,6 +26,7 @@ judge_rules kernelbench() {
 judge_rules pike() {
   judge_rules result;
   result.name = result.tolerance = "pike";
+  result.takes_model = true;
   result.mode = "eval";
   result.input_draws = {1};
   result.seeds = public_seeds{0, false, 0, 1, 0};

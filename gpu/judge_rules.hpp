@@ -38,6 +38,8 @@ struct judge_rules {
   std::optional<mean_timing> timing;             ///< nothing: a race of alternating blocks
   /// Refuses who changes inputs, keeps answers, or is wrong while the clock runs.
   bool watches_conduct = true;
+  /// Candidates may call their class `Model`, as tasks do.
+  bool takes_model = false;
   std::vector<std::string> forbid; ///< matters of taste: graphs, libraries, fallback, folding
 
   std::size_t all_input_draws() const;
@@ -57,7 +59,7 @@ std::vector<std::string> judge_names();
 /// before
 ///   arguments and weights, five trials with seeds drawn from 42, train mode (nobody calls eval()),
 ///   allclose at 1e-4 (1e-2 for half types), mean of 100 calls after 3 warm-ups and one more.
-/// - `pike`: the evaluator of PIKE: inputs and arguments under seed 0, weights under seed 1, one
+/// - `pike`: the evaluator of PIKE: takes a class `Model` where there is no `ModelNew`; inputs and arguments under seed 0, weights under seed 1, one
 ///   draw, eval mode, allclose at 1e-2, mean over 5 s after 1 s of warm-up as Triton's do_bench.
 std::optional<judge_rules> find_judge(std::string_view name, const evaluator_config& config);
 

@@ -25,7 +25,7 @@ std::size_t line_of(std::string_view text, std::size_t offset) {
 
 } // namespace
 
-std::optional<verdict> screen(std::string_view source) {
+std::optional<verdict> screen(std::string_view source, bool takes_model) {
   if (source.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return refused("empty", "the file is empty");
   if (source.size() > max_candidate_size)
@@ -37,7 +37,7 @@ std::optional<verdict> screen(std::string_view source) {
                                          line_of(source, nul)));
   if (!simdjson::validate_utf8(source.data(), source.size()))
     return refused("not-utf8", "the file is not UTF-8 text");
-  if (source.find("ModelNew") == std::string_view::npos)
+  if (source.find(takes_model ? "Model" : "ModelNew") == std::string_view::npos)
     return refused("no-model", "the file defines no class ModelNew");
   return std::nullopt;
 }

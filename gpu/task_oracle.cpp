@@ -27,6 +27,10 @@ constexpr std::size_t max_values = std::size_t{16} << 30;
 // What a header may be longer than the right one's [bytes].
 constexpr std::size_t header_slack = 64 * 1024;
 
+// Draws that take longer [seconds] are made ahead, by so many processes at most.
+constexpr double slow_draw = 0.3;
+constexpr std::size_t most_drawing = 3;
+
 // Until it is known how much memory of a GPU a task takes.
 constexpr std::int64_t preparations_at_once = 12;
 
@@ -231,25 +235,35 @@ caf::error task_oracle::draw_checked() {
       checked_.push_back(std::move(*x));
       if (number > 0)
         continue;
+      // The first draw shows what the others will take.
       if (auto error = look_at_memory())
         return error;
+      plan_timed();
+      std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
+      others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());
+      draw_ahead(std::move(others));
     }
   }
   return {};
 }
 
-caf::error task_oracle::draw_timed() {
-  // Who times the same inputs again and again needs no more than them.
+// Who times the same inputs again and again needs no more than them.
+void task_oracle::plan_timed() {
   auto count = rules_.timing ? 1
                              : std::clamp(timed_bytes / std::max<std::size_t>(1, draw_bytes_),
                                           fewest_timed_draws, most_timed_draws);
-  while (timed_.size() < count) {
-    auto x = draw(fmt::format("t{}", timed_.size()), weights_.size() - 1,
-                  rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
+  while (timed_seeds_.size() < count)
+    timed_seeds_.push_back(rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
+}
+
+caf::error task_oracle::draw_timed() {
+  for (auto seed : timed_seeds_) {
+    auto x = draw(fmt::format("t{}", timed_.size()), weights_.size() - 1, seed);
     if (!x)
       return std::move(x.error());
     timed_.push_back(std::move(*x));
   }
+  ahead_.reset();
   return {};
 }
 
@@ -271,7 +285,7 @@ caf::expected<std::vector<std::int64_t>> task_oracle::trial_seeds() {
 
 caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights,
                                             std::int64_t seed) {
-  auto given = worker_.process->call({{"op", "draw"}, {"seed", seed}}, {}, call_limit);
+  auto given = draw_inputs(seed);
   if (!given.ok() || given.fds.size() != 1)
     return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
                       : refused(given.problem());
@@ -292,6 +306,30 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
     result.exact = std::move(*exact);
   draw_bytes_ = input_bytes_ + output_bytes_ + (result.exact ? result.exact->size() : 0);
   return result;
+}
+
+reply task_oracle::draw_inputs(std::int64_t seed) {
+  if (ahead_)
+    if (auto given = ahead_->next(); given.ok())
+      return given;
+  auto given = worker_.process->call({{"op", "draw"}, {"seed", seed}}, {}, call_limit);
+  draw_seconds_ = given.wall;
+  return given;
+}
+
+// Without them everything goes on, and takes longer.
+void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
+  if (draw_seconds_ < slow_draw || seeds.empty())
+    return;
+  std::vector<site_worker> workers;
+  while (workers.size() < std::clamp<std::size_t>(site_.cores() / 4, 1, most_drawing)) {
+    auto worker = site_.spawn("drawing", tag_);
+    if (!worker || load(*worker->process))
+      break;
+    workers.push_back(std::move(*worker));
+  }
+  if (!workers.empty())
+    ahead_ = std::make_unique<inputs_ahead>(std::move(workers), std::move(seeds), call_limit);
 }
 
 caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exact) {

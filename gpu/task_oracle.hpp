@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gpu/evaluation_site.hpp"
+#include "gpu/inputs_ahead.hpp"
 #include "gpu/judge_rules.hpp"
 #include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
@@ -154,9 +155,16 @@ private:
   caf::error load(worker_process& worker) const;
   caf::error construct();
   caf::error draw_checked();
+  void plan_timed();
   caf::error draw_timed();
   caf::expected<std::vector<std::int64_t>> trial_seeds();
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
+
+  /// Returns a worker's reply to `draw`: that of the next one where they are drawn ahead.
+  reply draw_inputs(std::int64_t seed);
+
+  /// Has the draws with these seeds made ahead, if they take long.
+  void draw_ahead(std::vector<std::int64_t> seeds);
   caf::expected<shared_memory> run(const std::string& name, bool exact);
   caf::error audit(lease_source& leases);
   caf::error trace();
@@ -173,7 +181,10 @@ private:
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;
+  std::vector<std::int64_t> timed_seeds_;
   std::vector<input_draw> timed_;
+  std::unique_ptr<inputs_ahead> ahead_; // while large inputs are drawn
+  double draw_seconds_ = 0;             // that the latest draw took
   std::vector<baseline> baselines_;
   std::optional<call_work> work_;
   std::optional<device_peaks> peaks_;

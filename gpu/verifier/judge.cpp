@@ -60,19 +60,19 @@ comparison judge(const value& expected, const value* exact, const value& got,
   for (std::size_t i = 0; i < references.size(); ++i) {
     auto& reference = references[i];
     auto& answer = answers[i].tensor;
-    auto found =
-      compare(reference.tensor, exacts.empty() ? at::Tensor{} : exacts[i].tensor, answer, allowed);
+    auto wanted = result.evidence.empty() ? said : detail::verdict;
+    auto found = compare(reference.tensor, exacts.empty() ? at::Tensor{} : exacts[i].tensor, answer,
+                         allowed, wanted);
     add(result, worst, found);
-    if (found.agrees)
+    if (found.agrees || said == detail::verdict)
       continue;
-    if (said == detail::verdict)
-      continue;
-    auto where = found.off.device();
-    if (result.evidence.empty())
-      result.evidence = describe_errors({reference.name, reference.tensor.to(where)},
-                                        answer.to(where), found, allowed.policy);
-    else
+    if (wanted == detail::verdict) {
       also_off.push_back(reference.name);
+      continue;
+    }
+    auto where = found.off.device();
+    result.evidence = describe_errors({reference.name, reference.tensor.to(where)},
+                                      answer.to(where), found, allowed.policy);
   }
   if (result.agrees)
     result.evidence =

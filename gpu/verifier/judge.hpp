@@ -6,9 +6,6 @@
 
 namespace lathe::verifier {
 
-/// What is said about an answer that is wrong. To look for its pattern takes a while.
-enum class detail { verdict, evidence };
-
 /// Judges what a candidate returned. `exact` is the reference's float64 run, or null where the
 /// reference has none; it has to have the tensors of `expected`, dtypes aside, to be of use.
 comparison judge(const value& expected, const value* exact, const value& got,

@@ -21,6 +21,12 @@ enum class policy : std::uint8_t {
 /// What an answer's error looks like, whatever the policy says about it.
 enum class precision : std::uint8_t { fp32, tf32, half, worse };
 
+/// What is wanted of a comparison. To look for the pattern of errors takes time and memory.
+enum class detail : std::uint8_t {
+  verdict,  ///< whether they agree, and how nearly
+  evidence, ///< and where and how they do not
+};
+
 /// A policy and how many times eager's error it allows.
 struct tolerance {
   verifier::policy policy = verifier::policy::fp32;
@@ -32,7 +38,7 @@ bool measures_in_eager_errors(policy x);
 
 /// How an answer's tensor compares with the reference's.
 struct tensor_comparison {
-  // Where they disagree; undefined where they agree. On whichever device has room.
+  // Where they disagree and somebody wants evidence; else undefined. On whichever device has room.
   at::Tensor off;   ///< bool, one an element: outside the tolerance
   at::Tensor error; ///< float64 distance; infinite where NaN, infinities or integers differ
   at::Tensor limit; ///< float64, the error that is allowed: one number, or one an element
@@ -65,7 +71,8 @@ inline constexpr double worst_ratio = 1e30;
 /// Beside the tensors it takes some gigabytes at most, however large they are; more where they
 /// disagree.
 tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
-                          const at::Tensor& got, const tolerance& allowed);
+                          const at::Tensor& got, const tolerance& allowed,
+                          detail wanted = detail::evidence);
 
 } // namespace lathe::verifier
 

@@ -122,6 +122,14 @@ class Judges(LatheCase):
         self.assertEqual((verdict["outcome"], verdict["degenerate"]), ("incorrect", ""))
         self.assertIn("1 input draw", verdict["rules"])
 
+    def test_pike_takes_a_model_by_the_name_that_tasks_give_it(self) -> None:
+        task = self.write("t.py", TASK)
+        named = self.write("named.py", FASTER.replace("ModelNew", "Model"))
+        ended = self.lathe("eval", task, named, "--judge", "strict,pike", "--json", *QUICK)
+        (verdict,) = ended.json["verdicts"]
+        self.assertEqual((verdict["outcome"], verdict["rule"]), ("refused", "no-model"))
+        self.assertEqual(verdict["other_judges"][0]["outcome"], "correct")
+
 
 class Noise(LatheCase):
     def test_the_hosts_noise_is_told_with_advice(self) -> None:

@@ -31,6 +31,11 @@ TEST(screen, names_what_can_be_no_candidate) {
   EXPECT_EQ(rule_of("class ModelNew: pass" + std::string(50 << 20, ' ') + "#"), "too-large");
 }
 
+TEST(screen, takes_a_class_of_the_tasks_name_where_that_will_do) {
+  EXPECT_FALSE(screen("class Model: pass", true));
+  EXPECT_TRUE(screen("class Net: pass", true));
+}
+
 TEST(screen, says_in_which_line_a_binary_file_gives_itself_away) {
   EXPECT_NE(screen(std::string_view{"ModelNew\n\n\0", 11})->evidence.find("line 3"), std::string::npos);
 }

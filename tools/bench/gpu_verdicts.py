@@ -121,9 +121,7 @@ def print_repetition(arguments: argparse.Namespace, place: Path) -> None:
         print("the same candidate again: no verdict")
         return
     first, second = (sum(stage["wall"] for stage in verdict["stages"]) for verdict in verdicts)
-    looked_up = next(x["wall"] for x in verdicts[1]["stages"] if x["stage"] == "screen") if any(
-        x["stage"] == "screen" for x in verdicts[1]["stages"]) else second
-    print(f"the same candidate again: {first:.2f} s, then {looked_up * 1e3:.3f} ms")
+    print(f"the same candidate again: {first:.2f} s, then {second * 1e3:.3f} ms")
 
 
 def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path],

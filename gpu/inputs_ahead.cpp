@@ -1,0 +1,61 @@
+#include "gpu/inputs_ahead.hpp"
+
+#include <utility>
+
+namespace lathe::gpu {
+
+inputs_ahead::inputs_ahead(std::vector<site_worker> workers, std::vector<std::int64_t> seeds,
+                           std::chrono::milliseconds limit)
+  : workers_(std::move(workers)),
+    seeds_(std::move(seeds)),
+    limit_(limit),
+    working_(workers_.size()) {
+  for (auto& worker : workers_)
+    threads_.emplace_back([this, &worker] { work(*worker.process); });
+}
+
+inputs_ahead::~inputs_ahead() {
+  {
+    std::lock_guard guard{mutex_};
+    closing_ = true;
+  }
+  changed_.notify_all();
+  for (auto& worker : workers_)
+    worker.process->kill(); // so that nobody waits for a draw
+  threads_.clear();
+}
+
+reply inputs_ahead::next() {
+  std::unique_lock guard{mutex_};
+  auto index = taken_++;
+  changed_.notify_all();
+  changed_.wait(guard, [&] { return done_.contains(index) || (working_ == 0 && index >= begun_); });
+  if (!done_.contains(index))
+    return reply::failed(outcome::crashed, "nobody is left to draw inputs");
+  return std::move(done_.extract(index).mapped());
+}
+
+// Each is at most one draw ahead: a draw takes memory, too.
+void inputs_ahead::work(worker_process& worker) {
+  std::unique_lock guard{mutex_};
+  while (true) {
+    changed_.wait(guard, [&] {
+      return closing_ || begun_ == seeds_.size() || begun_ < taken_ + workers_.size();
+    });
+    if (closing_ || begun_ == seeds_.size())
+      return;
+    auto index = begun_++;
+    guard.unlock();
+    auto drawn = worker.call({{"op", "draw"}, {"seed", seeds_[index]}}, {}, limit_);
+    guard.lock();
+    auto broke = !drawn.ok();
+    done_.insert_or_assign(index, std::move(drawn));
+    if (broke)
+      --working_;
+    changed_.notify_all();
+    if (broke)
+      return;
+  }
+}
+
+} // namespace lathe::gpu
