@@ -184,7 +184,12 @@ bool evaluation::meet_oracle() {
 bool evaluation::warm() {
   enter("warm");
   auto& first = oracle_->checked().front();
-  return construct(first.weights) && give(first) && call_model(first).has_value();
+  {
+    auto place = site_.contexts().take(1);
+    if (!construct(first.weights))
+      return false;
+  }
+  return give(first) && call_model(first).has_value();
 }
 
 bool evaluation::check() {

@@ -42,6 +42,8 @@ std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
 // Of a GPU's memory, what is left for the verifier and for those who take more than was thought.
 constexpr double spare_memory = 0.12;
 
+constexpr std::int64_t contexts_at_once = 4;
+
 // Evaluations at once, for each core of a host with a GPU: some are built, some tuned, others wait
 // for a task to be prepared or for their turn on the device.
 constexpr std::size_t workers_a_core = 4;
@@ -125,6 +127,7 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     freezer_(std::move(shared.freezer)),
     sites_(shared.sites),
     builds_(static_cast<std::int64_t>(cores())),
+    contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),
     flush_bytes_(flush_size()),

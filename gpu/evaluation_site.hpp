@@ -97,6 +97,12 @@ public:
     return builds_;
   }
 
+  /// Places for processes that make their context on the device, which a driver does for one after
+  /// the other: whoever is among few is there soon, and can go on.
+  room& contexts() {
+    return contexts_;
+  }
+
   // -- tasks ------------------------------------------------------------------------------
 
   void add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle);
@@ -176,6 +182,7 @@ private:
   std::size_t sites_; // of the host
   std::optional<room> memory_;
   room builds_;
+  room contexts_;
   std::unique_ptr<warm_process> warm_;
   std::mutex compiling_mutex_;
   std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made

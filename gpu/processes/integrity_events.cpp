@@ -52,19 +52,27 @@ std::string first_text(PyObject* arguments) {
   return PyTuple_GET_SIZE(arguments) > 0 ? utf8(PyTuple_GET_ITEM(arguments, 0)) : "";
 }
 
-// A compiler for kernels notes what it makes, and asks an assembler. Anybody may look as if it did:
-// blocks in which that happens are not counted, and there may be few of them.
+// Programs that compilers for kernels ask, by their names.
+bool is_compiler(std::string_view path) {
+  auto is_genuine = !path.starts_with("/tmp/") && !path.starts_with("/dev/shm/"); // else read-only
+  auto name = path.substr(path.rfind('/') + 1);
+  return is_genuine && path.starts_with('/')
+         && is_one_of(name, {"ptxas", "ptxas-blackwell", "gcc", "g++", "cc", "c++", "clang",
+                             "clang++", "x86_64-linux-gnu-gcc", "x86_64-linux-gnu-g++"});
+}
+
+// A compiler for kernels notes what it makes below /tmp, and asks an assembler. Anybody may look as
+// if it did: blocks in which that happens are not counted, and there may be few of them.
 bool looks_like_compiling(std::string_view event, PyObject* arguments) {
   auto what = first_text(arguments);
   if (event == "open")
-    return what.starts_with("/tmp/triton/") || what.starts_with("/tmp/inductor/")
-           || what.starts_with("/tmp/tmp");
-  return event == "subprocess.Popen" && what.ends_with("/triton/backends/nvidia/bin/ptxas");
+    return what == "/tmp" || what.starts_with("/tmp/"); // a folder, for a file without a name
+  return is_one_of(event, {"subprocess.Popen", "os.posix_spawn"}) && is_compiler(what);
 }
 
 void judge_timed_event(std::string_view event, PyObject* arguments) {
   auto writes = event == "open" && opens_for_writing(arguments);
-  if ((writes || event == "subprocess.Popen") && looks_like_compiling(event, arguments)) {
+  if ((writes || event != "open") && looks_like_compiling(event, arguments)) {
     self().compiled = true;
     return;
   }
