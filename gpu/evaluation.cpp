@@ -9,7 +9,6 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 
@@ -18,9 +17,6 @@ namespace lathe::gpu {
 namespace {
 
 using namespace std::chrono_literals;
-
-// How many times the error of float32 eager an answer may be off (policy fp32).
-constexpr double allowed_error = 8;
 
 // A winner is measured this many times longer before it is handed out.
 constexpr double confirmation = 3;
@@ -34,42 +30,14 @@ constexpr double process_spread = 0.04;
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;
 
-constexpr auto compare_limit = 120s;
-
 // Whoever calls for longer [seconds] is not called once more to see whether it folds its weights.
 constexpr double longest_folding_call = 1;
-
-// Enough for a traceback or a compiler's first errors, and little enough for a prompt.
-constexpr std::size_t max_evidence = 4000;
 
 // What a candidate uses that is worth importing once in the warm process.
 std::vector<std::string> preloads(const std::string& source) {
   if (source.find("torch.compile") == std::string::npos)
     return {};
   return {"torch._dynamo", "torch._inductor.compile_fx"};
-}
-
-std::string shortened(std::string text) {
-  if (text.size() <= max_evidence)
-    return text;
-  // Both cuts go between characters of UTF-8.
-  auto inside = [&](std::size_t at) {
-    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
-  };
-  auto head = max_evidence / 2;
-  auto tail = text.size() - head;
-  while (inside(head))
-    --head;
-  while (inside(tail))
-    ++tail;
-  return text.substr(0, head) + "\n[...]\n" + text.substr(tail);
-}
-
-// A candidate prints whatever it likes; evidence is text.
-std::string printed(std::string bytes) {
-  if (!simdjson::validate_utf8(bytes))
-    std::replace_if(bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) != 0; }, '?');
-  return bytes;
 }
 
 // Shares of the device's time. Nothing where it took none: a task may move no data.
@@ -137,6 +105,7 @@ void evaluation::attempt() {
   broken_ = {};
   interrupted_ = reference_broke_ = doubt_told_ = false;
   cpu_before_ = 0;
+  agreed_ = 0;
   if (build() && meet_oracle() && warm() && check() && time()) {
     if (request_.want_profile)
       profile();
@@ -200,15 +169,23 @@ bool evaluation::check() {
   enter("check");
   verdict_.correctness.emplace();
   verdict_.correctness->policy = rules_.tolerance;
+  auto right = answer_checked();
+  right = finish_comparing() && right; // who is wrong first and breaks then is wrong
+  verdict_.correctness->input_draws = agreed_;
+  if (!right)
+    return false;
+  verdict_.correctness->weight_draws = static_cast<std::int32_t>(oracle_->weights().size());
+  return true;
+}
+
+bool evaluation::answer_checked() {
   std::size_t weights = 0;
   for (auto& draw : oracle_->checked()) {
     if (draw.weights != weights && !construct(weights = draw.weights))
       return false;
     if (!give(draw) || !answer(draw))
       return false;
-    ++verdict_.correctness->input_draws;
   }
-  verdict_.correctness->weight_draws = static_cast<std::int32_t>(weights + 1);
   return true;
 }
 
@@ -256,22 +233,13 @@ bool evaluation::audit(const race_result& found) {
     return give_up(std::move(held.error()));
   stage_end end{*this, *held};
   enter("audit");
-  for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
-    auto* draw = found.kept[slot];
-    auto output = make_answer_file(*draw);
-    if (!output)
-      return give_up(std::move(output.error()));
-    int fds[] = {output->fd()};
-    auto handed_over = call({{"op", "fetch"}, {"slot", slot}}, fds, site_.config().run_limit);
-    if (!handed_over.ok())
-      return fail(handed_over.problem());
-    if (!compare(*draw, *output)) {
-      if (verdict_.outcome == outcome::incorrect)
-        return refuse("wrong-when-timed",
-                      "right in the check, wrong while it was timed: " + verdict_.evidence);
-      return false;
-    }
-  }
+  auto right = fetch_kept(found);
+  right = finish_comparing() && right;
+  if (!right && verdict_.outcome == outcome::incorrect)
+    return refuse("wrong-when-timed",
+                  "right in the check, wrong while it was timed: " + verdict_.evidence);
+  if (!right)
+    return false;
   if (!found.timing || !found.doubt.empty()) {
     verdict_.outcome = outcome::unstable;
     verdict_.evidence = "correct, but " + (found.doubt.empty() ? "its times allow no interval"
@@ -289,6 +257,22 @@ bool evaluation::audit(const race_result& found) {
     return true;
   verdict_.timing.reset();
   return false;
+}
+
+bool evaluation::fetch_kept(const race_result& found) {
+  for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
+    auto* draw = found.kept[slot];
+    auto output = make_answer_file(*draw);
+    if (!output)
+      return give_up(std::move(output.error()));
+    int fds[] = {output->fd()};
+    auto handed_over = call({{"op", "fetch"}, {"slot", slot}}, fds, site_.config().run_limit);
+    if (!handed_over.ok())
+      return fail(handed_over.problem());
+    if (!compare(*draw, std::move(*output)))
+      return false;
+  }
+  return true;
 }
 
 // An interval that will be widened by what two processes differ in need not be much narrower. Who is
@@ -384,10 +368,7 @@ bool evaluation::fold() {
   // What breaks under weights that nobody asked for is no fault.
   if (!called.ok() || called.integer("changed").value_or(0) == 0)
     return true;
-  auto question = compared(draw, rules_.tolerance, allowed_error, *output);
-  question.evidence = false;
-  auto unmoved =
-    site_.verifier().compare(question, std::chrono::steady_clock::now() + compare_limit);
+  auto unmoved = ask_verifier(draw, *output, false);
   if (!unmoved)
     return give_up(std::move(unmoved.error()));
   // Nothing can be told where weights do not matter to the reference either.
@@ -409,151 +390,6 @@ void evaluation::time_baselines() {
     std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   verdict_.baselines = std::move(*compiled);
   verdict_.baselines.insert(verdict_.baselines.begin(), {"eager", eager});
-}
-
-// -- steps --------------------------------------------------------------------------------
-
-bool evaluation::construct(std::size_t weights) {
-  auto& x = oracle_->weights()[weights];
-  int fds[] = {x.arguments.fd()};
-  auto built = call({{"op", "construct"}, {"seed", x.seed}}, fds, site_.config().build_limit);
-  return built.ok() || fail(built.problem());
-}
-
-bool evaluation::give(const input_draw& draw) {
-  int fds[] = {draw.inputs.fd()};
-  auto taken = call({{"op", "inputs"}, {"name", draw.name}}, fds, site_.config().run_limit);
-  return taken.ok() || fail(taken.problem());
-}
-
-bool evaluation::answer(const input_draw& draw) {
-  auto found = call_model(draw);
-  if (!found)
-    return false;
-  if (found->changed_inputs && rules_.watches_conduct)
-    return refuse("input-mutation", "a call changed its inputs");
-  return compare(draw, found->output);
-}
-
-std::optional<evaluation::model_call> evaluation::call_model(const input_draw& draw) {
-  auto output = make_answer_file(draw);
-  if (!output) {
-    give_up(std::move(output.error()));
-    return std::nullopt;
-  }
-  int fds[] = {output->fd()};
-  auto ran = call({{"op", "run"}, {"inputs", draw.name}}, fds, site_.config().build_limit);
-  if (!ran.ok()) {
-    fail(ran.problem());
-    return std::nullopt;
-  }
-  return model_call{std::move(*output), ran.flag("inputs_changed").value_or(true)};
-}
-
-bool evaluation::compare(const input_draw& draw, const shared_memory& output) {
-  auto found = site_.verifier().compare(compared(draw, rules_.tolerance, allowed_error, output),
-                                        std::chrono::steady_clock::now() + compare_limit);
-  if (!found)
-    return give_up(std::move(found.error()));
-  auto& proof = *verdict_.correctness;
-  if (found->error_ratio >= proof.error_ratio) {
-    proof.error_ratio = found->error_ratio;
-    proof.precision_class = found->precision_class;
-  }
-  if (found->agrees)
-    return true;
-  verdict_.outcome = outcome::incorrect;
-  verdict_.evidence = found->evidence;
-  return false;
-}
-
-bool evaluation::obeys() {
-  auto refused = check_forbidden(rules_.forbid, verdict_.work, verdict_.folds);
-  if (!refused)
-    return true;
-  verdict_.timing.reset();
-  verdict_.profile.clear();
-  return refuse(refused->rule, refused->evidence);
-}
-
-reply evaluation::call(boost::json::object request, std::span<const int> fds, double limit) {
-  auto result = worker_.process->call(
-    std::move(request), fds, std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)});
-  auto cpu = worker_.process->cpu_seconds();
-  auto& cost = verdict_.stages.back();
-  cost.wall += result.wall;
-  cost.queued += result.frozen;
-  cost.cpu += std::max(0.0, cpu - cpu_before_);
-  cpu_before_ = cpu;
-  return result;
-}
-
-void evaluation::enter(std::string stage) {
-  verdict_.stages.push_back({std::move(stage), 0, 0, 0});
-}
-
-bool evaluation::revive_oracle() {
-  std::lock_guard guard{oracle_->mutex()};
-  if (oracle_->process().alive())
-    return true;
-  auto problem = oracle_->revive();
-  return !problem || give_up(std::move(problem));
-}
-
-// -- endings ------------------------------------------------------------------------------
-
-bool evaluation::fail(const failure& why) {
-  interrupted_ = why.from_outside;
-  if (why.how == outcome::refused)
-    return refuse(why.rule, why.message);
-  verdict_.outcome = why.how;
-  auto& stage = verdict_.stages.back().stage;
-  auto text = why.summary.empty() ? why.message : why.summary;
-  if (!why.summary.empty() && why.message != why.summary && !why.message.empty())
-    text += "\n" + why.message;
-  if (auto& tail = worker_.process->output_tail(); why.how == outcome::build_failed && !tail.empty())
-    text += "\n" + printed(tail);
-  verdict_.evidence = shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
-                                + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
-  return false;
-}
-
-// What was killed, or killed itself, may have left a GPU in any state; an exception that is not the
-// GPU's own leaves nothing when its process ends.
-bool evaluation::in_doubt() const {
-  return verdict_.outcome == outcome::timed_out || reference_broke_
-         || (worker_.process && !worker_.process->alive())
-         || (verdict_.outcome == outcome::crashed
-             && verdict_.evidence.find("CUDA error") != std::string::npos);
-}
-
-// A stage without a lease may have used the GPU, too: importing a file can launch kernels.
-void evaluation::tell_doubt() {
-  worker_.end();
-  if (!site_.device().cuda || site_.closed())
-    return;
-  if (auto held = hold(leases_, lease_kind::shared, request_.priority))
-    held->doubt();
-}
-
-evaluation::stage_end::~stage_end() {
-  owner_.doubt_told_ = owner_.in_doubt();
-  if (owner_.doubt_told_)
-    held_.doubt();
-  if (owner_.broken_ || !owner_.verdict_.correct())
-    owner_.worker_.end();
-}
-
-bool evaluation::refuse(std::string rule, std::string evidence) {
-  verdict_.outcome = outcome::refused;
-  verdict_.rule = std::move(rule);
-  verdict_.evidence = std::move(evidence);
-  return false;
-}
-
-bool evaluation::give_up(caf::error why) {
-  broken_ = std::move(why);
-  return false;
 }
 
 } // namespace lathe::gpu

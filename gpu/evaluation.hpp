@@ -9,6 +9,7 @@
 #include <caf/expected.hpp>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,9 +66,11 @@ private:
   bool meet_oracle();
   bool warm();
   bool check();
+  bool answer_checked();
   bool time();
   bool survived(race_result& found);
   bool audit(const race_result& found);
+  bool fetch_kept(const race_result& found);
   bool trace();
   bool is_possible();
   void time_baselines();
@@ -80,10 +83,20 @@ private:
   bool give(const input_draw& draw);
   bool answer(const input_draw& draw);
 
+  /// Has the verifier compare an answer while the next one is made. Returns whether the one before
+  /// agreed.
+  bool compare(const input_draw& draw, shared_memory output);
+
+  /// @param evidence says what is wrong with a wrong answer
+  caf::expected<verifier::comparison> ask_verifier(const input_draw& draw,
+                                                   const shared_memory& output,
+                                                   bool evidence) const;
+
+  /// Waits for the comparison under way. Returns whether the answer agreed: the verdict says more.
+  bool finish_comparing();
+
   /// Calls the candidate. Nothing when that failed: the verdict says why.
   std::optional<model_call> call_model(const input_draw& draw);
-
-  bool compare(const input_draw& draw, const shared_memory& output);
 
   /// Returns whether a correct candidate does nothing that is forbidden.
   bool obeys();
@@ -118,7 +131,9 @@ private:
   std::string tag_;
   std::optional<room::share> memory_; // of the device; outlives the process that uses it
   site_worker worker_;
+  std::future<caf::expected<verifier::comparison>> compared_;
   verdict verdict_;
+  std::int32_t agreed_ = 0; // answers
   std::vector<double> seconds_;
   caf::error broken_;
   bool alone_ = false;           // with the device to itself, since others may have filled it

@@ -6,9 +6,7 @@ namespace lathe::gpu {
 
 inputs_ahead::inputs_ahead(std::vector<site_worker> workers, std::vector<std::int64_t> seeds,
                            std::chrono::milliseconds limit)
-  : workers_(std::move(workers)),
-    seeds_(std::move(seeds)),
-    limit_(limit),
+  : workers_(std::move(workers)), seeds_(std::move(seeds)), limit_(limit),
     working_(workers_.size()) {
   for (auto& worker : workers_)
     threads_.emplace_back([this, &worker] { work(*worker.process); });

@@ -17,7 +17,8 @@ enum class turn : std::uint8_t {
   last,  ///< lets many pass
 };
 
-/// Room that many share: a device's memory in bytes, or a host's cores. Safe to use from any thread.
+/// Room that many share: a device's memory in bytes, or a host's cores. Safe to use from any
+/// thread.
 ///
 /// Estimates may be wrong: a share can turn out larger than what is free, and who is alone gets in
 /// however much they want.

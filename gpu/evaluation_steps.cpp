@@ -1,0 +1,220 @@
+#include "gpu/evaluation.hpp"
+
+#include "gpu/forbidden_work.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+
+// What the stages of an evaluation are made of, and how they end.
+
+namespace lathe::gpu {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// How many times the error of float32 eager an answer may be off (policy fp32).
+constexpr double allowed_error = 8;
+
+constexpr auto compare_limit = 120s;
+
+// Enough for a traceback or a compiler's first errors, and little enough for a prompt.
+constexpr std::size_t max_evidence = 4000;
+
+std::string shortened(std::string text) {
+  if (text.size() <= max_evidence)
+    return text;
+  // Both cuts go between characters of UTF-8.
+  auto inside = [&](std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
+  auto head = max_evidence / 2;
+  auto tail = text.size() - head;
+  while (inside(head))
+    --head;
+  while (inside(tail))
+    ++tail;
+  return text.substr(0, head) + "\n[...]\n" + text.substr(tail);
+}
+
+// A candidate prints whatever it likes; evidence is text.
+std::string printed(std::string bytes) {
+  if (!simdjson::validate_utf8(bytes))
+    std::replace_if(
+      bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+  return bytes;
+}
+
+} // namespace
+
+// -- steps --------------------------------------------------------------------------------
+
+bool evaluation::construct(std::size_t weights) {
+  auto& x = oracle_->weights()[weights];
+  int fds[] = {x.arguments.fd()};
+  auto built = call({{"op", "construct"}, {"seed", x.seed}}, fds, site_.config().build_limit);
+  return built.ok() || fail(built.problem());
+}
+
+bool evaluation::give(const input_draw& draw) {
+  int fds[] = {draw.inputs.fd()};
+  auto taken = call({{"op", "inputs"}, {"name", draw.name}}, fds, site_.config().run_limit);
+  return taken.ok() || fail(taken.problem());
+}
+
+bool evaluation::answer(const input_draw& draw) {
+  auto found = call_model(draw);
+  if (!found)
+    return false;
+  if (found->changed_inputs && rules_.watches_conduct)
+    return refuse("input-mutation", "a call changed its inputs");
+  return compare(draw, std::move(found->output));
+}
+
+std::optional<evaluation::model_call> evaluation::call_model(const input_draw& draw) {
+  auto output = make_answer_file(draw);
+  if (!output) {
+    give_up(std::move(output.error()));
+    return std::nullopt;
+  }
+  int fds[] = {output->fd()};
+  auto ran = call({{"op", "run"}, {"inputs", draw.name}}, fds, site_.config().build_limit);
+  if (!ran.ok()) {
+    fail(ran.problem());
+    return std::nullopt;
+  }
+  return model_call{std::move(*output), ran.flag("inputs_changed").value_or(true)};
+}
+
+bool evaluation::compare(const input_draw& draw, shared_memory output) {
+  if (!finish_comparing())
+    return false;
+  compared_ = std::async(std::launch::async, [this, &draw, output = std::move(output)] {
+    return ask_verifier(draw, output, true);
+  });
+  return true;
+}
+
+caf::expected<verifier::comparison>
+evaluation::ask_verifier(const input_draw& draw, const shared_memory& output, bool evidence) const {
+  auto question = compared(draw, rules_.tolerance, allowed_error, output);
+  question.evidence = evidence;
+  return site_.verifier().compare(question, std::chrono::steady_clock::now() + compare_limit);
+}
+
+bool evaluation::finish_comparing() {
+  if (!compared_.valid())
+    return true;
+  auto found = compared_.get();
+  if (!found)
+    return give_up(std::move(found.error()));
+  auto& proof = *verdict_.correctness;
+  if (found->error_ratio >= proof.error_ratio) {
+    proof.error_ratio = found->error_ratio;
+    proof.precision_class = found->precision_class;
+  }
+  if (!found->agrees) {
+    verdict_.outcome = outcome::incorrect;
+    verdict_.rule.clear();
+    verdict_.evidence = found->evidence;
+    return false;
+  }
+  ++agreed_;
+  return true;
+}
+
+bool evaluation::obeys() {
+  auto refused = check_forbidden(rules_.forbid, verdict_.work, verdict_.folds);
+  if (!refused)
+    return true;
+  verdict_.timing.reset();
+  verdict_.profile.clear();
+  return refuse(refused->rule, refused->evidence);
+}
+
+reply evaluation::call(boost::json::object request, std::span<const int> fds, double limit) {
+  auto result = worker_.process->call(
+    std::move(request), fds, std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)});
+  auto cpu = worker_.process->cpu_seconds();
+  auto& cost = verdict_.stages.back();
+  cost.wall += result.wall;
+  cost.queued += result.frozen;
+  cost.cpu += std::max(0.0, cpu - cpu_before_);
+  cpu_before_ = cpu;
+  return result;
+}
+
+void evaluation::enter(std::string stage) {
+  verdict_.stages.push_back({std::move(stage), 0, 0, 0});
+}
+
+bool evaluation::revive_oracle() {
+  std::lock_guard guard{oracle_->mutex()};
+  if (oracle_->process().alive())
+    return true;
+  auto problem = oracle_->revive();
+  return !problem || give_up(std::move(problem));
+}
+
+// -- endings ------------------------------------------------------------------------------
+
+bool evaluation::fail(const failure& why) {
+  interrupted_ = why.from_outside;
+  if (why.how == outcome::refused)
+    return refuse(why.rule, why.message);
+  verdict_.outcome = why.how;
+  auto& stage = verdict_.stages.back().stage;
+  auto text = why.summary.empty() ? why.message : why.summary;
+  if (!why.summary.empty() && why.message != why.summary && !why.message.empty())
+    text += "\n" + why.message;
+  if (auto& tail = worker_.process->output_tail();
+      why.how == outcome::build_failed && !tail.empty())
+    text += "\n" + printed(tail);
+  verdict_.evidence =
+    shortened(fmt::format("{} ({} stage)", text.substr(0, text.find('\n')), stage)
+              + (text.find('\n') == std::string::npos ? "" : text.substr(text.find('\n'))));
+  return false;
+}
+
+// What was killed, or killed itself, may have left a GPU in any state; an exception that is not the
+// GPU's own leaves nothing when its process ends.
+bool evaluation::in_doubt() const {
+  return verdict_.outcome == outcome::timed_out || reference_broke_
+         || (worker_.process && !worker_.process->alive())
+         || (verdict_.outcome == outcome::crashed
+             && verdict_.evidence.find("CUDA error") != std::string::npos);
+}
+
+// A stage without a lease may have used the GPU, too: importing a file can launch kernels.
+void evaluation::tell_doubt() {
+  worker_.end();
+  if (!site_.device().cuda || site_.closed())
+    return;
+  if (auto held = hold(leases_, lease_kind::shared, request_.priority))
+    held->doubt();
+}
+
+evaluation::stage_end::~stage_end() {
+  owner_.doubt_told_ = owner_.in_doubt();
+  if (owner_.doubt_told_)
+    held_.doubt();
+  if (owner_.broken_ || !owner_.verdict_.correct())
+    owner_.worker_.end();
+}
+
+bool evaluation::refuse(std::string rule, std::string evidence) {
+  verdict_.outcome = outcome::refused;
+  verdict_.rule = std::move(rule);
+  verdict_.evidence = std::move(evidence);
+  return false;
+}
+
+bool evaluation::give_up(caf::error why) {
+  broken_ = std::move(why);
+  return false;
+}
+
+} // namespace lathe::gpu
