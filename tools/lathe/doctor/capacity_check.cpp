@@ -1,5 +1,6 @@
 #include "tools/lathe/doctor/capacity_check.hpp"
 
+#include "gpu/host_memory.hpp"
 #include "tools/lathe/doctor/text.hpp"
 
 #include <fmt/format.h>
@@ -79,20 +80,13 @@ std::optional<double> parse_cpu_limit(std::string_view text) {
   return quota / period;
 }
 
-std::uint64_t parse_memory(std::string_view meminfo, std::string_view key) {
-  for (auto& line : lines_of(meminfo)) // "MemTotal:       24605084 kB"
-    if (line.starts_with(key) && line.substr(key.size()).starts_with(':'))
-      return static_cast<std::uint64_t>(number_in(line.substr(key.size() + 1)).value_or(0)) * 1024;
-  return 0;
-}
-
 capacity measure_capacity() {
   capacity result;
   result.cores = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
   result.allowed = allowed_cores(result.cores);
-  auto meminfo = read_text("/proc/meminfo");
-  result.memory = parse_memory(meminfo, "MemTotal");
-  result.free_memory = parse_memory(meminfo, "MemAvailable");
+  auto memory = gpu::measure_host_memory();
+  result.memory = memory.total;
+  result.free_memory = memory.available;
   auto groups = read_text("/proc/self/cgroup");
   result.cpu_limit =
     lowest_limit(control_groups(groups, "cpu", control_group_root), "cpu.max", parse_cpu_limit);

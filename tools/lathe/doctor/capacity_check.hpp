@@ -24,9 +24,6 @@ std::vector<std::filesystem::path> control_groups(std::string_view text,
 /// Reads cpu.max: the cores' worth of time that a group gets; nothing when it is not limited.
 std::optional<double> parse_cpu_limit(std::string_view text);
 
-/// Returns a size [bytes] from /proc/meminfo; 0 when it is not there.
-std::uint64_t parse_memory(std::string_view meminfo, std::string_view key);
-
 struct capacity {
   long cores = 1;                            ///< of the machine
   long allowed = 1;                          ///< that this process may run on

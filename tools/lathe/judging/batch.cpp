@@ -2,6 +2,7 @@
 
 #include "gpu/device_probe.hpp"
 #include "gpu/evaluation.hpp"
+#include "gpu/host_memory.hpp"
 #include "gpu/local_leases.hpp"
 #include "gpu/task_preparation.hpp"
 #include "tools/lathe/judging/disagreement.hpp"
@@ -24,7 +25,8 @@ namespace {
 constexpr std::size_t judges_a_preparer = 3;
 constexpr std::size_t most_preparers = 6;
 
-// Enough that judges never wait, if preparing keeps up at all. Each has a part of a GPU's memory.
+// Enough that judges never wait, if preparing keeps up at all. Each has a part of a GPU's memory,
+// and its draws in the host's: where that is short, none is added to those there are.
 constexpr std::size_t most_live_oracles = 16;
 constexpr std::size_t most_live_oracles_on_gpu = 12;
 
@@ -175,7 +177,10 @@ private:
       {
         std::unique_lock guard{mutex_};
         auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
-        let_go_.wait(guard, [&] { return live_oracles_ < most; });
+        let_go_.wait(guard, [&] {
+          return live_oracles_ == 0
+                 || (live_oracles_ < most && !gpu::measure_host_memory().is_short());
+        });
         ++live_oracles_;
       }
       oracles_[i]->make(site_, leases_);
@@ -198,7 +203,7 @@ private:
       return;
     std::lock_guard guard{mutex_};
     --live_oracles_;
-    let_go_.notify_one();
+    let_go_.notify_all();
   }
 
   caf::error evaluate(const job& x, shared_oracle& oracle, judged_run& found) {
