@@ -1,13 +1,13 @@
 #include "gpu/verifier/tolerance.hpp"
 
 #include "gpu/verifier/compute_device.hpp"
+#include "gpu/verifier/tensor_parts.hpp"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <vector>
 
 namespace lathe::verifier {
@@ -68,85 +68,8 @@ bool is_half_type(at::ScalarType type) {
   return type == at::kHalf || type == at::kBFloat16;
 }
 
-// Large tensors are compared in parts of so many elements, which bounds the memory that it takes: a
-// part is a dozen tensors of 8 bytes an element. A processor has them in its cache.
-constexpr std::int64_t gpu_part = 4 << 20;
-constexpr std::int64_t cpu_part = 64 << 10;
-constexpr std::int64_t part_memory = 16 * 8 * gpu_part; // [bytes]
-
 // What it takes to say what is wrong with an answer [bytes an element].
 constexpr std::int64_t described_memory = 40;
-
-// Some elements of the three tensors in float64, and what has to match otherwise than by distance.
-struct part {
-  at::Tensor e; // expected
-  at::Tensor x; // exact
-  at::Tensor g; // got
-  at::Tensor finite;
-  at::Tensor misplaced;
-  bool all_finite;
-
-  part(at::Device where, const at::Tensor& expected, const at::Tensor& exact,
-       const at::Tensor& got)
-    : e(expected.to(where).to(at::kDouble)),
-      x(exact.defined() ? exact.to(where).to(at::kDouble) : e),
-      g(got.to(where).to(at::kDouble)),
-      // Where the float32 run overflows, it is what the answer has to match.
-      finite(e.isfinite().logical_and(x.isfinite())),
-      all_finite(finite.all().item<bool>()) {
-    auto alike = e.eq(g).logical_or(e.isnan().logical_and(g.isnan()));
-    misplaced = at::where(finite, g.isfinite().logical_not(), alike.logical_not());
-  }
-
-  at::Tensor where_finite(const at::Tensor& values) const {
-    return all_finite ? values : values.masked_select(finite);
-  }
-
-  at::Tensor distance(const at::Tensor& from) const {
-    constexpr auto infinite = std::numeric_limits<double>::infinity();
-    return (g - from).abs().masked_fill(finite.logical_not(), 0).masked_fill(misplaced, infinite);
-  }
-};
-
-// Three tensors of the same size, cut alike. Where those lie in the host's memory for want of room
-// on the GPU, a part may still fit there.
-class parts {
-public:
-  parts(const at::Tensor& expected, const at::Tensor& exact, const at::Tensor& got)
-    : expected_(expected.flatten()),
-      exact_(exact.defined() ? exact.flatten() : at::Tensor{}),
-      got_(got.flatten()),
-      where_(place_with_room(part_memory)),
-      size_(where_.is_cpu() ? cpu_part : gpu_part) {
-    if (count() == 1)
-      only_.emplace(make(0));
-  }
-
-  std::int64_t count() const {
-    return (expected_.numel() + size_ - 1) / size_;
-  }
-
-  part operator[](std::int64_t index) const {
-    return only_ ? *only_ : make(index);
-  }
-
-private:
-  part make(std::int64_t index) const {
-    auto begin = index * size_;
-    auto size = std::min(size_, expected_.numel() - begin);
-    auto cut = [&](const at::Tensor& all) {
-      return all.defined() ? all.narrow(0, begin, size) : all;
-    };
-    return {where_, cut(expected_), cut(exact_), cut(got_)};
-  }
-
-  at::Tensor expected_;
-  at::Tensor exact_;
-  at::Tensor got_;
-  at::Device where_;
-  std::int64_t size_; // of a part [elements]
-  std::optional<part> only_; // small tensors are prepared once
-};
 
 // TF32 and float16 round alike, so the size of an error cannot tell them apart; an answer whose
 // every element fits 16 bits can, unless the expected one's do as well (zeros, ones, labels).
@@ -177,12 +100,12 @@ private:
 // What all parts together are like.
 class survey {
 public:
-  void add(const part& x, bool have_exact) {
-    auto error = x.distance(x.x).max().item<double>();
+  void add(const tensor_part& x, bool have_exact) {
+    auto error = x.distance(x.exact).max().item<double>();
     worst_ = std::max(worst_, error);
-    auto expected = x.where_finite(x.e);
-    halves_.add(expected, x.where_finite(x.g));
-    auto exact = x.where_finite(x.x);
+    auto expected = x.where_finite(x.expected);
+    halves_.add(expected, x.where_finite(x.got));
+    auto exact = x.where_finite(x.exact);
     if (exact.numel() == 0)
       return;
     auto mean = exact.mean();
@@ -289,23 +212,23 @@ struct element_errors {
   at::Tensor off;
 };
 
-element_errors errors_of(const part& x, const output_scale& scale, at::ScalarType type,
+element_errors errors_of(const tensor_part& x, const output_scale& scale, at::ScalarType type,
                          const tolerance& allowed) {
   element_errors result;
-  result.error = x.distance(measures_in_eager_errors(allowed.policy) ? x.x : x.e);
-  result.limit = limit_of(scale, x.g, type, allowed);
+  result.error = x.distance(measures_in_eager_errors(allowed.policy) ? x.exact : x.expected);
+  result.limit = limit_of(scale, x.got, type, allowed);
   result.off = result.error > result.limit;
   return result;
 }
 
-void describe(tensor_comparison& result, const parts& all, const output_scale& scale,
+void describe(tensor_comparison& result, const tensor_parts& all, const output_scale& scale,
               const at::Tensor& expected, const tolerance& allowed) {
   auto where = place_with_room(described_memory * expected.numel());
   std::vector<at::Tensor> errors;
   std::vector<at::Tensor> limits;
   std::vector<at::Tensor> offs;
   for (std::int64_t i = 0; i < all.count(); ++i) {
-    auto found = errors_of(all[i], scale, expected.scalar_type(), allowed);
+    auto found = errors_of(all.part(i), scale, expected.scalar_type(), allowed);
     errors.push_back(found.error.to(where));
     limits.push_back(found.limit.dim() == 0 ? found.limit : found.limit.to(where));
     offs.push_back(found.off.to(where));
@@ -329,10 +252,10 @@ tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
   if (!expected.is_floating_point())
     return compare_discrete(expected, got, wanted);
   auto type = expected.scalar_type();
-  parts all{expected, exact, got};
+  tensor_parts all{expected, exact, got};
   survey seen;
   for (std::int64_t i = 0; i < all.count(); ++i)
-    seen.add(all[i], exact.defined());
+    seen.add(all.part(i), exact.defined());
   auto scale = seen.scale(exact.defined(), own_round_off(type));
   tensor_comparison result;
   result.unit = unit_of(scale, precision::fp32);
@@ -341,7 +264,7 @@ tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
   if (is_half_type(type) || seen.came_through_half())
     result.measured = std::max(result.measured, precision::half);
   for (std::int64_t i = 0; i < all.count() && result.agrees; ++i)
-    result.agrees = !errors_of(all[i], scale, type, allowed).off.any().item<bool>();
+    result.agrees = !errors_of(all.part(i), scale, type, allowed).off.any().item<bool>();
   if (!result.agrees && wanted == detail::evidence)
     describe(result, all, scale, expected, allowed);
   return result;

@@ -1,0 +1,70 @@
+#include "gpu/verifier/tensor_parts.hpp"
+
+#include "gpu/verifier/compute_device.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace lathe::verifier {
+
+namespace {
+
+// A part is a dozen tensors of 8 bytes an element. A processor has them in its cache [elements].
+constexpr std::int64_t gpu_part = 4 << 20;
+constexpr std::int64_t cpu_part = 64 << 10;
+constexpr std::int64_t part_memory = 16 * 8 * gpu_part; // [bytes]
+
+at::Tensor in_double(const at::Tensor& x, at::Device where) {
+  return x.to(where).to(at::kDouble);
+}
+
+} // namespace
+
+// Where the float32 run overflows, it is what the answer has to match.
+tensor_part::tensor_part(at::Device where, const at::Tensor& e, const at::Tensor& x,
+                         const at::Tensor& g)
+  : expected(in_double(e, where)), exact(x.defined() ? in_double(x, where) : expected),
+    got(in_double(g, where)), finite(expected.isfinite().logical_and(exact.isfinite())),
+    all_finite(finite.all().item<bool>()) {
+  auto alike = expected.eq(got).logical_or(expected.isnan().logical_and(got.isnan()));
+  misplaced = at::where(finite, got.isfinite().logical_not(), alike.logical_not());
+}
+
+at::Tensor tensor_part::where_finite(const at::Tensor& values) const {
+  return all_finite ? values : values.masked_select(finite);
+}
+
+at::Tensor tensor_part::distance(const at::Tensor& from) const {
+  constexpr auto infinite = std::numeric_limits<double>::infinity();
+  return (got - from).abs().masked_fill(finite.logical_not(), 0).masked_fill(misplaced, infinite);
+}
+
+tensor_parts::tensor_parts(const at::Tensor& expected, const at::Tensor& exact,
+                           const at::Tensor& got)
+  : expected_(expected.flatten()), exact_(exact.defined() ? exact.flatten() : at::Tensor{}),
+    got_(got.flatten()), where_(place_with_room(part_memory)),
+    size_(where_.is_cpu() ? cpu_part : gpu_part) {
+  if (count() == 1)
+    only_.emplace(make(0));
+}
+
+std::int64_t tensor_parts::count() const {
+  return (expected_.numel() + size_ - 1) / size_;
+}
+
+tensor_part tensor_parts::part(std::int64_t index) const {
+  return only_ ? *only_ : make(index);
+}
+
+tensor_part tensor_parts::make(std::int64_t index) const {
+  auto begin = index * size_;
+  auto size = std::min(size_, expected_.numel() - begin);
+  auto cut = [&](const at::Tensor& all) {
+    return all.defined() ? all.narrow(0, begin, size) : all;
+  };
+  return {where_, cut(expected_), cut(exact_), cut(got_)};
+}
+
+} // namespace lathe::verifier

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace lathe::verifier {
+
+/// The same elements of three tensors, in float64, and what has to match otherwise than by
+/// distance.
+struct tensor_part {
+  at::Tensor expected;
+  at::Tensor exact; ///< `expected` where there is no float64 run
+  at::Tensor got;
+  at::Tensor finite;    ///< bool: in both references
+  at::Tensor misplaced; ///< bool: NaN or infinite where the other is not, or another infinity
+  bool all_finite = true;
+
+  /// @param where to compute
+  tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& exact,
+              const at::Tensor& got);
+
+  /// Returns those of these values that are finite in both references.
+  at::Tensor where_finite(const at::Tensor& values) const;
+
+  /// Returns the answer's distance from a reference, element by element: infinite where it is
+  /// misplaced.
+  at::Tensor distance(const at::Tensor& from) const;
+};
+
+/// Three tensors of the same size, cut alike into parts, which bounds the memory that it takes to
+/// compare them. Where they lie in the host's memory for want of room on the GPU, a part may still
+/// fit there.
+class tensor_parts {
+public:
+  /// @param exact undefined where there is no float64 run
+  tensor_parts(const at::Tensor& expected, const at::Tensor& exact, const at::Tensor& got);
+
+  std::int64_t count() const;
+
+  tensor_part part(std::int64_t index) const;
+
+private:
+  tensor_part make(std::int64_t index) const;
+
+  at::Tensor expected_;
+  at::Tensor exact_;
+  at::Tensor got_;
+  at::Device where_;
+  std::int64_t size_;               // of a part [elements]
+  std::optional<tensor_part> only_; // small tensors are prepared once
+};
+
+} // namespace lathe::verifier
