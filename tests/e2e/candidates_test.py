@@ -21,6 +21,11 @@ PRINT = FASTER.replace("        widen =", "        print('x' * (100 << 20))\n   
 LOUD = "import os\nos.write(1, b'\\xff\\xfe\\x00')\nraise RuntimeError('é' * 9001)\n" + FASTER
 FORK = "import os\nfor _ in range(20):\n    os.fork()\n" + UNCHANGED
 
+# In the first call that is looked at, and in the one after it, which is made meanwhile.
+WRONG_THEN_RAISES = unchanged_but("ModelNew.n = getattr(ModelNew, 'n', 0) + 1; "
+                                  "y *= 1 if ModelNew.n < 2 else 1.001; "
+                                  "y = y / (None if ModelNew.n > 2 else 1)")
+
 LIMITS = ["--run-limit", "2", "--build-limit", "2"]
 
 # However a fork bomb ends: what matters is that it is over then.
@@ -49,6 +54,7 @@ CANDIDATES: list[tuple[str, str | bytes, str, str, list[str]]] = [
     ("a_little", unchanged_but("y *= 1.001"), "incorrect", "", ["expected"]),
     ("one_element", unchanged_but("y[-1, -1] += 0.01"), "incorrect", "",
      ["one element of 4096", "[63, 63]"]),
+    ("wrong_then_raises", WRONG_THEN_RAISES, "incorrect", "", ["expected"]),
     ("shape", unchanged_but("y = y[:-1]"), "incorrect", "", ["[64, 64]", "[63, 64]"]),
     ("dtype", unchanged_but("y = y.double()"), "incorrect", "", ["float64"]),
     ("nothing", unchanged_but("y = None"), "incorrect", "", []),
