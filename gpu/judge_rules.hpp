@@ -55,12 +55,12 @@ std::vector<std::string> judge_names();
 /// Returns the rules of a judge, or nothing where there is none of this name.
 ///
 /// - `strict`: this house's own; tolerance, mode and what is forbidden are the configuration's.
-/// - `kernelbench`: scripts/eval_from_generations.py of KernelBench as of March 2026: seed 42
-/// before
+/// - `kernelbench`: scripts/eval_from_generations.py of KernelBench as of March 2026: seed 42 before
 ///   arguments and weights, five trials with seeds drawn from 42, train mode (nobody calls eval()),
 ///   allclose at 1e-4 (1e-2 for half types), mean of 100 calls after 3 warm-ups and one more.
-/// - `pike`: the evaluator of PIKE: takes a class `Model` where there is no `ModelNew`; inputs and arguments under seed 0, weights under seed 1, one
-///   draw, eval mode, allclose at 1e-2, mean over 5 s after 1 s of warm-up as Triton's do_bench.
+/// - `pike`: the evaluator of PIKE: takes a class `Model` where there is no `ModelNew`; inputs and
+///   arguments under seed 0, weights under seed 1, one draw, eval mode, allclose at 1e-2, mean over
+///   5 s after 1 s of warm-up as Triton's do_bench.
 std::optional<judge_rules> find_judge(std::string_view name, const evaluator_config& config);
 
 } // namespace lathe::gpu

@@ -111,8 +111,8 @@ class Cuda(Cpu):
         if torch.ones(1000, device=self.device).sum().item() != 1000:
             raise RuntimeError("the GPU computes wrong results")
         return {"gpu": found.name, "multiprocessors": found.multi_processor_count,
-                "memory": found.total_memory,
-                "memory_free": torch.cuda.mem_get_info(self.device)[0], "l2_bytes": found.L2_cache_size,
+                "memory": found.total_memory, "l2_bytes": found.L2_cache_size,
+                "memory_free": torch.cuda.mem_get_info(self.device)[0],
                 "capability": f"{found.major}.{found.minor}", "cuda": torch.version.cuda or ""}
 
 

@@ -54,7 +54,9 @@ std::string first_text(PyObject* arguments) {
 
 // Programs that compilers for kernels ask, by their names.
 bool is_compiler(std::string_view path) {
-  auto is_genuine = !path.starts_with("/tmp/") && !path.starts_with("/dev/shm/"); // else read-only
+  // Elsewhere nobody can write.
+  auto is_genuine = !path.starts_with("/tmp/") && !path.starts_with("/dev/shm/")
+                    && path.find("..") == std::string_view::npos;
   auto name = path.substr(path.rfind('/') + 1);
   return is_genuine && path.starts_with('/')
          && is_one_of(name, {"ptxas", "ptxas-blackwell", "gcc", "g++", "cc", "c++", "clang",
