@@ -76,6 +76,8 @@ private:
     else if (seconds.size() != calls)
       refused_ = refusal{"implausible-time", "the process reported times for another number of "
                                              "calls than were asked for"};
+    else if (answer.flag("compiled").value_or(false)) // all calls count here
+      refused_ = refusal{"file-activity", "a timed call wrote files, as compilers do"};
     else
       refused_ = check_plausible(seconds, wall);
     return answer.ok() && !refused_;

@@ -36,7 +36,8 @@ constexpr std::size_t enough_unseen_long = 8;
 constexpr double most_budgets = 3;
 constexpr double least_patience = 3;
 
-// Pairs in which the candidate compiles do not count. There are fewer than any task has inputs that
+// Who specialises its kernels on a number that changes meets a new case now and then. Blocks in
+// which the candidate compiles do not count. There are fewer than any task has inputs that
 // are new while it is timed: who writes down the answers to those is met with some that count.
 constexpr std::size_t most_compilations = 4;
 
@@ -95,6 +96,10 @@ std::vector<double> seconds_in(const reply& answer, const std::string& name) {
   for (auto ns : answer.integers(name).value_or(std::vector<std::int64_t>{}))
     result.push_back(static_cast<double>(ns) * 1e-9);
   return result;
+}
+
+bool has_compiled(const reply& answer) {
+  return answer.flag("compiled").value_or(false);
 }
 
 std::chrono::milliseconds milliseconds(double seconds) {
@@ -187,8 +192,8 @@ bool race::pair_of_blocks() {
     reference = run_block(oracle_.process(), x);
   if (!accept(x, *reference, candidate))
     return false;
-  if (candidate.answer.flag("compiled").value_or(false))
-    return may_compile() && run_up();
+  if (has_compiled(candidate.answer))
+    return run_up();
   auto after = read_clock();
   spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
                 candidate_.group(), pairs_, x.sequence.size(), x.fresh ? ", fresh" : "",
@@ -215,15 +220,6 @@ bool race::rest() {
   auto going = run_up();
   rested_ += since(begin);
   return going;
-}
-
-// Who specialises its kernels on a number that changes meets a new case now and then.
-bool race::may_compile() {
-  if (++compilations_ > most_compilations)
-    result_.refused =
-      refusal{"file-activity", fmt::format("{} blocks of timed calls wrote files, as compilers do",
-                                           compilations_)};
-  return !result_.refused;
 }
 
 // A GPU that has rested needs to be busy for a while again.
@@ -328,11 +324,16 @@ bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
     result_.failed = candidate.answer.problem();
     return false;
   }
+  compilations_ += has_compiled(candidate.answer) ? 1 : 0;
   if (!complete(candidate))
     result_.refused = refusal{"implausible-time", "the process reported times for another number "
                                                   "of calls than were asked for"};
   else if (candidate.answer.flag("inputs_changed").value_or(true))
     result_.refused = refusal{"input-mutation", "a timed call changed its inputs"};
+  else if (compilations_ > most_compilations)
+    result_.refused =
+      refusal{"file-activity", fmt::format("{} blocks of timed calls wrote files, as compilers do",
+                                           compilations_)};
   else
     result_.refused = check_plausible(candidate.seconds, candidate.clocks.wall);
   return !result_.refused;

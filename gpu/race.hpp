@@ -63,7 +63,6 @@ private:
   bool pair_of_blocks();
   std::optional<clock_reading> read_clock() const;
   bool rest();
-  bool may_compile();
   bool run_up();
   plan next_plan();
   lap run_block(worker_process& runner, const plan& x) const;
