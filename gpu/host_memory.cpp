@@ -1,9 +1,9 @@
 #include "gpu/host_memory.hpp"
 
+#include "gpu/processes/text_file.hpp"
+
+#include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
-#include <string>
 
 namespace lathe::gpu {
 
@@ -32,8 +32,7 @@ host_memory parse_host_memory(std::string_view meminfo) {
 }
 
 host_memory measure_host_memory() {
-  std::ifstream file{"/proc/meminfo"};
-  return parse_host_memory(std::string{std::istreambuf_iterator<char>{file}, {}});
+  return parse_host_memory(read_text("/proc/meminfo"));
 }
 
 } // namespace lathe::gpu

@@ -1,12 +1,12 @@
 #include "gpu/measurement_cache.hpp"
 
+#include "gpu/processes/text_file.hpp"
 #include "messages/content_hash.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <fstream>
-#include <iterator>
 #include <thread>
 #include <unistd.h>
 
@@ -19,10 +19,8 @@ namespace {
 
 // Each file is {"subject": {...}, "measured": {...}}. Nothing when it is not.
 std::optional<json::object> read(const fs::path& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string text{std::istreambuf_iterator<char>{file}, {}};
   boost::system::error_code problem;
-  auto parsed = json::parse(text, problem);
+  auto parsed = json::parse(read_text(path), problem);
   if (problem || !parsed.is_object())
     return std::nullopt;
   for (auto* key : {"subject", "measured"})

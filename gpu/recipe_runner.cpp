@@ -1,6 +1,7 @@
 #include "gpu/recipe_runner.hpp"
 
 #include "gpu/processes/shared_memory.hpp"
+#include "gpu/processes/text_file.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -8,8 +9,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 namespace lathe::gpu {
 
@@ -21,18 +20,13 @@ constexpr auto compose_limit = std::chrono::minutes{5};
 // What the composer may hand back [bytes].
 constexpr std::size_t max_book = 64 << 20;
 
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
 /// Returns the passes' sources by name, all that are in `folder`.
 std::map<std::string, std::string> read_passes(const std::filesystem::path& folder) {
   std::map<std::string, std::string> result;
   std::error_code ignored;
   for (auto& entry : std::filesystem::directory_iterator{folder, ignored})
     if (entry.path().extension() == ".py")
-      result.emplace(entry.path().stem().string(), read_file(entry.path()));
+      result.emplace(entry.path().stem().string(), read_text(entry.path()));
   return result;
 }
 

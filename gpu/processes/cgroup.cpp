@@ -1,5 +1,7 @@
 #include "gpu/processes/cgroup.hpp"
 
+#include "gpu/processes/text_file.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -26,11 +28,6 @@ namespace {
 constexpr std::string_view name_start = "lathe-"; // and the pid of whoever made the group
 constexpr std::string_view controllers[] = {"memory", "pids"};
 constexpr auto end_limit = std::chrono::seconds{5}; // for the kernel to take down what was killed
-
-std::string read_text(const fs::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 bool write_text(int folder, const char* name, std::string_view text) {
   unique_fd fd{::openat(folder, name, O_WRONLY | O_CLOEXEC)};

@@ -1,11 +1,11 @@
 #include "tools/lathe/doctor/text.hpp"
 
+#include "gpu/processes/text_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 namespace lathe::doctor {
 
@@ -24,8 +24,7 @@ std::string_view trimmed(std::string_view x) {
 } // namespace
 
 std::string read_text(const std::filesystem::path& file) {
-  std::ifstream in{file};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
+  auto text = gpu::read_text(file);
   return std::string{trimmed(text)};
 }
 
