@@ -16,8 +16,6 @@ namespace lathe::gpu {
 
 namespace {
 
-using namespace std::chrono_literals;
-
 // A winner is measured this many times longer before it is handed out.
 constexpr double confirmation = 3;
 

@@ -79,7 +79,8 @@ std::optional<bool> passes(const trick& trick, const std::vector<tensors>& draws
       if (expected.numel() < (trick.needs_elements ? 2 : 1))
         continue;
       auto answer = trick.make(expected, draws[0][i]);
-      if (answer.sizes() != expected.sizes() || !compare(expected, {}, answer, allowed, detail::verdict).agrees)
+      if (answer.sizes() != expected.sizes()
+          || !compare(expected, {}, answer, allowed, detail::verdict).agrees)
         return false;
       tried = true;
     }

@@ -12,7 +12,6 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
-#include <exception>
 #include <optional>
 
 #include <sys/stat.h>

@@ -151,7 +151,8 @@ def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path],
         codes = list(pool.map(judge, candidates))
     wall = time.monotonic() - start
     done = [code for code in codes if code is not None]
-    print(f"PIKE: {len(done)} of {len(codes)} evaluations in {wall:.1f} s, {done.count(0)} ended well")
+    print(f"PIKE: {len(done)} of {len(codes)} evaluations in {wall:.1f} s, "
+          f"{done.count(0)} ended well")
     return wall, len(done) == len(codes)
 
 
