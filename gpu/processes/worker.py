@@ -22,6 +22,7 @@ import torch
 import devices
 import failures
 import integrity
+import triton_tuning
 import values
 from devices import DEVICES, copy_of
 from failures import BadRequest, Failure, describe
@@ -120,6 +121,7 @@ class Worker:
             self.module = lathe_native.foreign_call(import_file, (name, self.source))
         except BaseException as error:
             raise Failure("build_failed", "it does not import") from error
+        triton_tuning.compile_side_by_side()
         if "otherwise" in request and not hasattr(self.module, self.class_name):
             self.class_name = request["otherwise"]
         self.find(self.class_name)

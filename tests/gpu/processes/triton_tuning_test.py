@@ -1,0 +1,143 @@
+"""Configurations of Triton's autotuner are compiled side by side, by a Triton that this file plays:
+there is none without a GPU. tests/honest/triton.py is tuned by the real one."""
+
+import sys
+import threading
+import types
+import unittest
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "gpu" / "processes"))
+
+import triton_tuning  # noqa: E402
+
+PATIENCE = 20  # [seconds]
+
+
+class Config:
+    def __init__(self, size: int, pre_hook: Any = None) -> None:
+        self.size = size
+        self.pre_hook = pre_hook
+
+    def all_kwargs(self) -> dict[str, int]:
+        return {"SIZE": self.size}
+
+
+class Kernel:
+    """Compiles for a size, two at a time or not at all."""
+
+    def __init__(self, modes: Any) -> None:
+        self.modes = modes
+        self.compiled: set[int] = set()
+        self.calls: list[tuple[Any, ...]] = []
+        self.both_are_here = threading.Barrier(2)
+
+    def run(self, *arguments: Any, grid: Any, warmup: bool, SIZE: int) -> None:
+        if SIZE == 0:
+            raise ValueError("an argument is missing")
+        self.calls.append((arguments, grid, warmup, SIZE))
+        self.modes.active_mode.get().submit(lambda: self.compile(SIZE))
+
+    def compile(self, size: int) -> None:
+        self.both_are_here.wait(PATIENCE)
+        if size < 0:
+            raise RuntimeError("ptxas fails")
+        self.compiled.add(size)
+
+
+def make_triton() -> tuple[Any, Any]:
+    """Stands for triton.runtime.autotuner and triton.runtime._async_compile, as far as they are
+    used."""
+
+    class Autotuner:
+        def __init__(self, fn: Kernel, *configs: Config) -> None:
+            self.fn = fn
+            self.configs = configs
+            self.nargs = {"x": 1, "y": 2}
+
+        def prune_configs(self, kwargs: dict[str, Any]) -> list[Config]:
+            return list(self.configs)
+
+    class AsyncCompileMode:
+        def __init__(self, executor: Any, *, ignore_errors: bool) -> None:
+            assert ignore_errors
+            self.executor = executor
+            self.futures: list[Any] = []
+
+        def submit(self, compile_kernel: Any) -> None:
+            self.futures.append(self.executor.submit(compile_kernel))
+
+        def __enter__(self) -> None:
+            modes.active_mode.set(self)
+
+        def __exit__(self, *_: Any) -> None:
+            modes.active_mode.set(None)
+            for future in self.futures:
+                future.exception()
+
+    class ActiveMode:
+        mode = None
+
+        def get(self) -> Any:
+            return self.mode
+
+        def set(self, mode: Any) -> None:
+            self.mode = mode
+
+    modes = types.SimpleNamespace(AsyncCompileMode=AsyncCompileMode, active_mode=ActiveMode())
+    return types.SimpleNamespace(Autotuner=Autotuner), modes
+
+
+class SideBySide(unittest.TestCase):
+    def setUp(self) -> None:
+        self.tuners, self.modes = make_triton()
+        loaded = {"triton.runtime.autotuner": self.tuners,
+                  "triton.runtime._async_compile": self.modes}
+        for patch in (mock.patch.dict(sys.modules, loaded),
+                      mock.patch("os.sched_getaffinity", lambda _: range(16))):
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.kernel = Kernel(self.modes)
+
+    def choose(self, *configs: Config) -> list[Config]:
+        triton_tuning.compile_side_by_side()
+        tuner = self.tuners.Autotuner(self.kernel, *configs)
+        return tuner.prune_configs({"grid": "the grid", "warmup": False})
+
+    def test_all_are_there_before_the_first_is_timed(self) -> None:
+        configs = [Config(32), Config(64)]
+        self.assertEqual(self.choose(*configs), configs)
+        self.assertEqual(self.kernel.compiled, {32, 64})
+
+    def test_they_are_compiled_for_the_arguments_of_the_call_and_not_launched(self) -> None:
+        self.choose(Config(32), Config(64))
+        self.assertEqual(self.kernel.calls, [((1, 2), "the grid", True, size) for size in (32, 64)])
+
+    def test_one_that_does_not_compile_is_left_to_the_tuner(self) -> None:
+        self.assertEqual(len(self.choose(Config(-1), Config(64))), 2)
+        self.assertEqual(self.kernel.compiled, {64})
+
+    def test_a_call_that_is_wrong_is_left_to_the_tuner(self) -> None:
+        self.assertEqual(len(self.choose(Config(0), Config(64))), 2)
+        self.assertEqual(self.kernel.compiled, set())
+
+    def test_what_a_hook_may_change_is_left_alone(self) -> None:
+        self.choose(Config(32), Config(64), Config(128, pre_hook=print))
+        self.assertEqual(self.kernel.compiled, {32, 64})
+
+    def test_who_compiles_side_by_side_already_is_left_alone(self) -> None:
+        self.modes.active_mode.set("the candidate's own")
+        self.choose(Config(32), Config(64))
+        self.assertEqual(self.kernel.calls, [])
+
+    def test_without_triton_nothing_happens(self) -> None:
+        del sys.modules["triton.runtime.autotuner"]
+        before = self.tuners.Autotuner.prune_configs
+        triton_tuning.compile_side_by_side()
+        self.assertIs(self.tuners.Autotuner.prune_configs, before)
+
+
+if __name__ == "__main__":
+    unittest.main()
