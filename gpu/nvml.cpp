@@ -108,12 +108,9 @@ public:
 
   std::optional<clock_reading> clock_of(std::size_t card) const override {
     unsigned clock = 0;
-    unsigned full = 0;
     if (clock_ == nullptr || clock_(handles_[card], multiprocessors, &clock) != success)
       return std::nullopt;
-    if (full_clock_ != nullptr && full_clock_(handles_[card], multiprocessors, &full) != success)
-      full = 0;
-    clock_reading result{static_cast<double>(clock), static_cast<double>(full), std::nullopt};
+    clock_reading result{static_cast<double>(clock), full_clocks_[card], std::nullopt};
     unsigned long long reasons = 0;
     if (reasons_ != nullptr && reasons_(handles_[card], &reasons) == success)
       result.reasons = reasons;
@@ -143,14 +140,19 @@ private:
       return silent(index);
     card.name = name.data();
     card.uuid = uuid.data();
+    unsigned full = 0;
+    if (full_clock_ == nullptr || full_clock_(device, multiprocessors, &full) != success)
+      full = 0;
     cards_.push_back(std::move(card));
     handles_.push_back(device);
+    full_clocks_.push_back(full);
     return {};
   }
 
   void* handle_ = nullptr;
   std::vector<gpu_card> cards_;
   std::vector<device_handle> handles_; // by index, as the cards
+  std::vector<double> full_clocks_;    // [MHz] likewise: to ask for one takes milliseconds
   int (*shut_down_)() = nullptr;
   int (*device_)(unsigned, device_handle*) = nullptr;
   int (*name_)(device_handle, char*, unsigned) = nullptr;

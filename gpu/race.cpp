@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 namespace lathe::gpu {
 
@@ -179,7 +180,8 @@ bool race::warm_up() {
 }
 
 bool race::pair_of_blocks() {
-  auto before = read_clock();
+  if (!reading_)
+    reading_ = read_clock();
   auto x = next_plan();
   if (x.fresh && !give(*x.sequence.front()))
     return false;
@@ -194,12 +196,12 @@ bool race::pair_of_blocks() {
     return false;
   if (has_compiled(candidate.answer))
     return run_up();
-  auto after = read_clock();
+  auto before = std::exchange(reading_, read_clock());
   spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
                 candidate_.group(), pairs_, x.sequence.size(), x.fresh ? ", fresh" : "",
                 1e6 * median(reference->seconds), 1e6 * median(candidate.seconds),
-                after ? after->clock : 0);
-  if (!throttle_.counts(before, after))
+                reading_ ? reading_->clock : 0);
+  if (!throttle_.counts(before, reading_))
     return rest();
   record(x, *reference, candidate);
   return keep(x, candidate);
@@ -218,6 +220,7 @@ bool race::rest() {
   auto begin = clock::now();
   std::this_thread::sleep_for(std::chrono::duration<double>(throttle_.rest()));
   auto going = run_up();
+  reading_.reset();
   rested_ += since(begin);
   return going;
 }

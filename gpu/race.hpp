@@ -81,6 +81,7 @@ private:
   worker_process& candidate_;
   stopping_rule rule_;
   throttle_watch throttle_;
+  std::optional<clock_reading> reading_; // before the next pair
   double rested_ = 0; // [seconds] that are none of the budget's
   double budget_;     // [seconds]
   std::mt19937_64 random_;

@@ -1,6 +1,7 @@
 #include "gpu/processes/process_group.hpp"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -86,6 +87,11 @@ constexpr int policy_ahead = SCHED_FIFO | SCHED_RESET_ON_FORK;
 constexpr int priority_ahead = 1;
 constexpr int priority_of_main = 2;
 
+// Where real-time is not to be had, as in most containers: ninety times the share of others.
+constexpr int policy_of_share = SCHED_OTHER | SCHED_RESET_ON_FORK;
+constexpr int niceness_ahead = -19;
+constexpr int niceness_of_main = -20;
+
 pid_t first_child(const std::map<pid_t, process_stat>& members, pid_t parent) {
   const std::pair<const pid_t, process_stat>* first = nullptr;
   for (auto& x : members)
@@ -95,7 +101,10 @@ pid_t first_child(const std::map<pid_t, process_stat>& members, pid_t parent) {
   return first != nullptr ? first->first : 0;
 }
 
-void place_group(pid_t group, const cpu_set_t& cpus, int policy, bool ahead) {
+/// Calls `visit(thread, answers)` for each thread of a group; `answers` for those that answer for
+/// it.
+template <class Visit>
+void for_each_thread(pid_t group, Visit visit) {
   std::map<pid_t, process_stat> members;
   for_each_process(group, [&](const fs::path& folder, const process_stat& stat) {
     members.emplace(std::atoi(folder.filename().c_str()), stat);
@@ -107,13 +116,34 @@ void place_group(pid_t group, const cpu_set_t& cpus, int policy, bool ahead) {
     for (const auto& entry :
          fs::directory_iterator{fs::path{"/proc"} / std::to_string(pid) / "task", ignored}) {
       auto thread = std::atoi(entry.path().filename().c_str());
-      sched_param order{};
-      if (ahead)
-        order.sched_priority = answering.contains(thread) ? priority_of_main : priority_ahead;
-      ::sched_setaffinity(thread, sizeof(cpus), &cpus);
-      ::sched_setscheduler(thread, policy, &order); // only root may, and may be kept from it
+      visit(thread, answering.contains(thread));
     }
   }
+}
+
+// Among sessions it is their own niceness that counts, where the kernel groups by session. Anything
+// but the kernel's own yes is a no.
+void share_as_session(pid_t member, int niceness) {
+  std::ofstream{fs::path{"/proc"} / std::to_string(member) / "autogroup"} << niceness;
+}
+
+// Only root may, and may be kept from it.
+bool goes_ahead(pid_t thread, bool answers) {
+  sched_param order{};
+  order.sched_priority = answers ? priority_of_main : priority_ahead;
+  if (::sched_setscheduler(thread, policy_ahead, &order) == 0)
+    return true;
+  order.sched_priority = 0;
+  ::sched_setscheduler(thread, policy_of_share, &order);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread),
+                answers ? niceness_of_main : niceness_ahead);
+  return false;
+}
+
+void goes_along(pid_t thread, int niceness) {
+  sched_param order{};
+  ::sched_setscheduler(thread, SCHED_OTHER, &order);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), niceness);
 }
 
 } // namespace
@@ -123,14 +153,25 @@ favoured_group::favoured_group(pid_t group, std::span<const int> cpus) : group_(
   CPU_ZERO(&wanted);
   for (auto cpu : cpus)
     CPU_SET(static_cast<std::size_t>(cpu), &wanted);
-  place_group(group, wanted, policy_ahead, true);
+  auto ahead = true;
+  for_each_thread(group, [&](pid_t thread, bool answers) {
+    ::sched_setaffinity(thread, sizeof(wanted), &wanted);
+    ahead = goes_ahead(thread, answers) && ahead;
+  });
+  if (!ahead)
+    share_as_session(group, niceness_ahead);
 }
 
 favoured_group::~favoured_group() {
   cpu_set_t ours;
-  CPU_ZERO(&ours);
-  if (::sched_getaffinity(0, sizeof(ours), &ours) == 0)
-    place_group(group_, ours, SCHED_OTHER, false);
+  auto known = ::sched_getaffinity(0, sizeof(ours), &ours) == 0;
+  auto niceness = ::getpriority(PRIO_PROCESS, 0);
+  for_each_thread(group_, [&](pid_t thread, bool) {
+    if (known)
+      ::sched_setaffinity(thread, sizeof(ours), &ours);
+    goes_along(thread, niceness);
+  });
+  share_as_session(group_, 0);
 }
 
 } // namespace lathe::gpu

@@ -26,10 +26,10 @@ std::optional<pid_t> live_group(pid_t pid);
 /// Returns the CPU time [seconds] of all processes of a group.
 double group_cpu_seconds(pid_t group);
 
-/// A group's processes, bound to a few processors, and ahead of everybody else there where the host
-/// allows it: what others compute meanwhile is not to be seen in its times. As all others again once
-/// this goes. Threads that its processes make meanwhile are bound, too, but not ahead. Processes
-/// that are gone, or that refuse, are passed over.
+/// A group's processes, bound to a few processors, and ahead of everybody else there, or with almost
+/// all of their time, whichever the host allows: what others compute meanwhile is not to be seen in
+/// its times. As all others again once this goes. Threads that its processes make meanwhile are
+/// bound, too, but not ahead. Processes that are gone, or that refuse, are passed over.
 ///
 /// Furthest ahead is the thread that answers for the group: the first one of its leader, of the
 /// leader's first child, of that one's first child. Whatever else the group runs cannot keep it from
