@@ -73,6 +73,7 @@ private:
   bool fetch_kept(const race_result& found);
   bool trace();
   bool is_possible();
+  bool is_steady(const race_result& found);
   void time_baselines();
   stopping_options precision() const;
   void allow_for_processes(double host_share);

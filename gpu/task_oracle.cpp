@@ -422,9 +422,7 @@ std::optional<roofline> task_oracle::limit() const {
 }
 
 double task_oracle::host_share() const {
-  if (busy_ <= 0 || baselines_.empty() || baselines_.front().seconds <= 0)
-    return 1;
-  return 1 - std::min(1.0, busy_ / baselines_.front().seconds);
+  return busy_ > 0 && eager() > 0 ? 1 - std::min(1.0, busy_ / eager()) : 1;
 }
 
 // The process has the last weights; the first draw was answered under the first ones.

@@ -116,6 +116,11 @@ public:
     return kernels_;
   }
 
+  /// How long an eager call takes [seconds]; 0 where it is not known.
+  double eager() const {
+    return baselines_.empty() ? 0 : baselines_.front().seconds;
+  }
+
   /// The share of an eager call during which the device waits for the host; 1 on the CPU, and where
   /// it is not known.
   double host_share() const;

@@ -177,8 +177,9 @@ class Worker:
         return {}
 
     def trim(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        """Gives back what only preparing took: memory of the device is everybody's."""
+        """Gives back what is not needed any more: memory of the device is everybody's."""
         self.inputs = {name: self.pristine(name) for name in request["inputs"]}
+        self.spare = []
         self.exact_model = None
         self.device.trim()
         return {}
@@ -276,7 +277,7 @@ class Worker:
 
     def fetch(self, request: dict[str, Any], fds: list[int]) -> Reply:
         lathe_native.look_at_kernels()
-        return self.give(self.kept[request["slot"]], fds[0])
+        return self.give(self.kept.pop(request["slot"]), fds[0])
 
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()

@@ -11,7 +11,7 @@ class Model(nn.Module):
 
 def get_inputs():
     level = 0.5 + torch.rand(1)
-    return [torch.rand(192 << 20) * level]
+    return [torch.rand(448 << 20) * level]
 
 
 def get_init_inputs():
