@@ -1,7 +1,8 @@
-"""Makes Triton's autotuner compile its configurations side by side.
+"""Makes Triton's autotuner compile its configurations side by side, and each at most once.
 
 Triton compiles a configuration when it is about to time it: most of tuning is one core at work while
-the device waits. What is compiled ahead is what would have been compiled, and which configuration
+the device waits. And it keeps what it has compiled, but tries again, for each set of shapes, what it
+could not compile. What is compiled here is what would have been compiled, and which configuration
 wins is measured as ever.
 """
 
@@ -15,12 +16,19 @@ from typing import Any
 MOST_THREADS = 8  # others tune, too
 
 
-def compile_side_by_side() -> None:
-    """From now on, in a process that has imported a Triton which can (3.4 and later)."""
+def speed_up() -> None:
+    """From now on, in a process that has imported Triton."""
     tuners = sys.modules.get("triton.runtime.autotuner")
-    modes = sys.modules.get("triton.runtime._async_compile")
+    if tuners is None:
+        return
+    if modes := sys.modules.get("triton.runtime._async_compile"):  # since 3.4
+        compile_side_by_side(tuners, modes)
+    remember_failures(sys.modules["triton.compiler"], sys.modules["triton.runtime.errors"])
+
+
+def compile_side_by_side(tuners: Any, modes: Any) -> None:
     threads = min(len(os.sched_getaffinity(0)) // 2, MOST_THREADS)
-    if tuners is None or modes is None or threads < 2:
+    if threads < 2:
         return
     choose = tuners.Autotuner.prune_configs
 
@@ -48,3 +56,21 @@ def compile_all(tuner: Any, configs: list[Any], kwargs: dict[str, Any], modes: A
                 tuner.fn.run(*arguments, **{**kwargs, "warmup": True}, **config.all_kwargs())
             except Exception:  # the tuner's own call tells of it
                 break
+
+
+def remember_failures(compiler: Any, errors: Any) -> None:
+    """Of the last of the compilers, which takes seconds to find that a kernel needs too much."""
+    compile_kernel = compiler.compile
+    failures: dict[tuple[str, str], BaseException] = {}
+
+    def compile_once(src: Any, target: Any = None, options: Any = None, **more: Any) -> Any:
+        key = (src.hash() if hasattr(src, "hash") else str(src), str(options))
+        if key in failures:
+            raise failures[key]
+        try:
+            return compile_kernel(src, target=target, options=options, **more)
+        except errors.PTXASError as error:
+            failures[key] = error
+            raise
+
+    compiler.compile = compile_once

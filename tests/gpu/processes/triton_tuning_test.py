@@ -1,5 +1,5 @@
-"""Configurations of Triton's autotuner are compiled side by side, by a Triton that this file plays:
-there is none without a GPU. tests/honest/triton.py is tuned by the real one."""
+"""Configurations of Triton's autotuner are compiled side by side and once, by a Triton that this file
+plays: there is none without a GPU. tests/honest/triton_autotuned.py is tuned by the real one."""
 
 import sys
 import threading
@@ -90,11 +90,17 @@ def make_triton() -> tuple[Any, Any]:
     return types.SimpleNamespace(Autotuner=Autotuner), modes
 
 
+class PTXASError(Exception):
+    pass
+
+
 class SideBySide(unittest.TestCase):
     def setUp(self) -> None:
         self.tuners, self.modes = make_triton()
         loaded = {"triton.runtime.autotuner": self.tuners,
-                  "triton.runtime._async_compile": self.modes}
+                  "triton.runtime._async_compile": self.modes,
+                  "triton.runtime.errors": types.SimpleNamespace(PTXASError=PTXASError),
+                  "triton.compiler": types.SimpleNamespace(compile=None)}
         for patch in (mock.patch.dict(sys.modules, loaded),
                       mock.patch("os.sched_getaffinity", lambda _: range(16))):
             patch.start()
@@ -102,7 +108,7 @@ class SideBySide(unittest.TestCase):
         self.kernel = Kernel(self.modes)
 
     def choose(self, *configs: Config) -> list[Config]:
-        triton_tuning.compile_side_by_side()
+        triton_tuning.speed_up()
         tuner = self.tuners.Autotuner(self.kernel, *configs)
         return tuner.prune_configs({"grid": "the grid", "warmup": False})
 
@@ -135,8 +141,50 @@ class SideBySide(unittest.TestCase):
     def test_without_triton_nothing_happens(self) -> None:
         del sys.modules["triton.runtime.autotuner"]
         before = self.tuners.Autotuner.prune_configs
-        triton_tuning.compile_side_by_side()
+        triton_tuning.speed_up()
         self.assertIs(self.tuners.Autotuner.prune_configs, before)
+
+
+class Once(unittest.TestCase):
+    def setUp(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.error: Exception | None = None
+        self.compiler = types.SimpleNamespace(compile=self.compile)
+        triton_tuning.remember_failures(self.compiler, types.SimpleNamespace(PTXASError=PTXASError))
+
+    def compile(self, src: Any, target: Any, options: Any, _env_vars: Any = None) -> str:
+        self.calls.append((src.hash(), options))
+        if self.error is not None:
+            raise self.error
+        return "a kernel"
+
+    def ask(self, name: str = "a source", **options: int) -> str:
+        return self.compiler.compile(types.SimpleNamespace(hash=lambda: name), options=options)
+
+    def test_what_compiles_is_compiled(self) -> None:
+        self.assertEqual([self.ask(), self.ask()], ["a kernel"] * 2)
+        self.assertEqual(len(self.calls), 2)
+
+    def test_what_needs_too_much_needs_too_much_again(self) -> None:
+        self.error = PTXASError("too many registers")
+        for _ in range(2):
+            with self.assertRaisesRegex(PTXASError, "too many registers"):
+                self.ask(num_warps=4)
+        self.assertEqual(len(self.calls), 1)
+
+    def test_another_configuration_is_another_question(self) -> None:
+        self.error = PTXASError("too many registers")
+        for question in ({"num_warps": 4}, {"num_warps": 8}, {"name": "another", "num_warps": 4}):
+            with self.assertRaises(PTXASError):
+                self.ask(**question)
+        self.assertEqual(len(self.calls), 3)
+
+    def test_what_may_be_an_accident_is_tried_again(self) -> None:
+        self.error = OSError("no memory")
+        for _ in range(2):
+            with self.assertRaises(OSError):
+                self.ask()
+        self.assertEqual(len(self.calls), 2)
 
 
 if __name__ == "__main__":
