@@ -26,6 +26,12 @@ public:
   evaluation(const evaluation_request& request, judge_rules rules, oracle_source oracle,
              evaluation_site& site, lease_source& leases);
 
+  /// Makes `run` time against a reference in a new process. No two processes with the same model are
+  /// equally fast, and who repeats a verdict wants to see that, too.
+  void renew_reference() {
+    renews_reference_ = true;
+  }
+
   /// Returns the verdict. An error says that the evaluator broke, not the candidate.
   caf::expected<verdict> run();
 
@@ -138,6 +144,7 @@ private:
   std::vector<double> seconds_;
   caf::error broken_;
   bool alone_ = false;           // with the device to itself, since others may have filled it
+  bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;
   bool doubt_told_ = false;      // by the lease of the stage that left it

@@ -153,7 +153,7 @@ void evaluation::enter(std::string stage) {
 
 bool evaluation::revive_oracle() {
   std::lock_guard guard{oracle_->mutex()};
-  if (oracle_->process().alive())
+  if (oracle_->process().alive() && !renews_reference_)
     return true;
   auto problem = oracle_->revive();
   return !problem || give_up(std::move(problem));

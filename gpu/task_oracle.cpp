@@ -139,6 +139,7 @@ caf::error task_oracle::refused(const failure& why) const {
 }
 
 caf::error task_oracle::revive() {
+  worker_.process->kill(); // the new one needs the memory
   auto fresh = site_.spawn("oracle", tag_);
   if (!fresh)
     return std::move(fresh.error());
@@ -153,6 +154,8 @@ caf::error task_oracle::revive() {
     for (auto& draw : *draws)
       if (int inputs[] = {draw.inputs.fd()}; done.ok() && draw.weights == last)
         done = worker.call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
+  if (done.ok() && !checked_.empty() && checked_.back().weights == last)
+    done = worker.call({{"op", "run"}, {"inputs", checked_.back().name}}, {}, call_limit);
   if (!done.ok())
     return make_error(errc::evaluator_failed,
                       "the reference could not be started again: " + done.problem().message);

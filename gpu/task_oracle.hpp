@@ -87,7 +87,8 @@ public:
     return *worker_.process;
   }
 
-  /// Replaces a process that was killed by one in the same state. The caller holds `mutex()`.
+  /// Replaces the process by a new one in the same state, which has been called. The caller holds
+  /// `mutex()`.
   caf::error revive();
 
   /// Makes another process with the reference: the last weight draw is constructed, and it knows

@@ -79,6 +79,13 @@ class OneTask(LatheCase):
         medians = {run["timing"]["candidate_ms"] for run in verdict["runs"]}
         self.assertEqual(len(medians), 3, "a repetition was served from memory")
 
+    def test_each_repetition_has_a_reference_process_of_its_own(self) -> None:
+        task, right = self.write("t.py", TASK), self.write("c.py", FASTER)
+        ended = self.lathe("--log-level", "trace", "eval", task, right, "--repeat", "3", *QUICK)
+        self.assert_code(ended, DONE)
+        oracles = re.findall(r"worker (\d+): is oracle ", ended.err)
+        self.assertEqual(len(set(oracles)), 3, ended.err)
+
     def test_an_audit_says_what_was_tried(self) -> None:
         ended = self.lathe("eval", "--audit", self.write("t.py", TASK))
         self.assert_code(ended, DONE)

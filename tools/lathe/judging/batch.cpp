@@ -216,6 +216,8 @@ private:
                                false};
     gpu::evaluation evaluation{request, oracle.rules(), [&] { return oracle.get(); }, site_,
                                leases_};
+    if (x.repeat > 0)
+      evaluation.renew_reference();
     auto result = evaluation.run();
     if (!result)
       return std::move(result.error());
