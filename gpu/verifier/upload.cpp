@@ -35,7 +35,7 @@ struct piece {
 };
 
 bool send(int fd, std::uint64_t offset, const at::Tensor& to) {
-  static std::array<piece, 2> pieces{piece{to.device().type()}, piece{to.device().type()}};
+  thread_local std::array<piece, 2> pieces{piece{to.device().type()}, piece{to.device().type()}};
   auto stream = c10::impl::VirtualGuardImpl{to.device().type()}.getStream(to.device());
   auto size = static_cast<std::size_t>(to.numel());
   for (std::size_t done = 0, turn = 0; done < size; done += piece_size, ++turn) {

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """How steady verdicts are: unchanged models are judged again and again, on an idle host and on one
-whose every core is busy. Their times should stay what they are, and none of them may be a win.
+whose every core is busy. The medians of their speed-ups should stay what they are, and none of them
+may be a win. Times are shown beside: a processor whose core is shared with a busy one is slower, for
+the reference and for the candidate.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def get_init_inputs():
     return []
 """
 FIGURES = {"speed-up": "speedup", "ms": "candidate_ms"}
-WITHIN = 0.01  # of their common median: what repeated verdicts are held to
+WITHIN = 0.01  # how far the two medians of speed-ups may be apart
 
 
 def main() -> int:
@@ -63,7 +65,7 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps({"idle": idle, "busy": busy}))
     steady = [tell_steadiness(f"{name}, {what}", figures(idle[name], key), figures(busy[name], key))
-              for name in TASKS for what, key in FIGURES.items()]
+              or what != "speed-up" for name in TASKS for what, key in FIGURES.items()]
     runs = [run for host in (idle, busy) for runs in host.values() for run in runs]
     unchanged = tell_unchanged(runs)
     return 0 if all(steady) and unchanged else 1
@@ -125,12 +127,12 @@ def tell_steadiness(name: str, idle: list[float], busy: list[float]) -> bool:
         print(f"{name}: {len(idle)} verdicts with times on the idle host, {len(busy)} on the busy "
               "one: nothing to compare")
         return False
-    everything = spread(idle + busy)
+    ratio = statistics.median(busy) / statistics.median(idle)
     print(f"{name}: {statistics.median(idle):.4f}; verdicts with times: {len(idle)} idle, "
           f"{len(busy)} busy; furthest from the median {spread(idle):.2%} idle, "
-          f"{spread(busy):.2%} busy, {everything:.2%} together; busy over idle "
-          f"{statistics.median(busy) / statistics.median(idle):.4f}", flush=True)
-    return everything <= WITHIN
+          f"{spread(busy):.2%} busy; median of busy over median of idle {ratio:.4f}",
+          flush=True)
+    return abs(ratio - 1) <= WITHIN
 
 
 def tell_unchanged(runs: list[dict]) -> bool:

@@ -19,6 +19,7 @@ using namespace lathe;
 using namespace lathe::verifier;
 using namespace std::chrono_literals;
 using lathe::verifier::test::file_of;
+using lathe::verifier::test::to_bytes;
 using testing::HasSubstr;
 
 namespace {
@@ -69,6 +70,26 @@ TEST_F(verifier_process_test, a_wrong_answer_comes_back_with_evidence) {
   EXPECT_FALSE(found->agrees);
   EXPECT_THAT(found->evidence, HasSubstr("all in row 9 (the last); all of these are zero"));
   EXPECT_GT(found->error_ratio, 1000);
+}
+
+// 80 MB and more: these are read by several threads.
+TEST_F(verifier_process_test, large_answers_are_told_apart_as_small_ones_are) {
+  auto large = at::linspace(0, 1, 5 << 20);
+  auto wrong = large.clone();
+  wrong[4'000'000] = 7;
+  auto cut = to_bytes(value{large});
+  cut.resize(cut.size() / 2);
+  expected = file_of(value{large});
+  exact = file_of(value{large.to(at::kDouble)});
+  auto right = compare(file_of(value{large}));
+  ASSERT_TRUE(right) << describe(right.error());
+  EXPECT_TRUE(right->agrees);
+  auto found = compare(file_of(value{wrong}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_THAT(found->evidence, HasSubstr("[4000000]"));
+  auto unreadable = compare(file_of(cut));
+  ASSERT_TRUE(unreadable) << describe(unreadable.error());
+  EXPECT_THAT(unreadable->evidence, HasSubstr("cannot be read"));
 }
 
 TEST_F(verifier_process_test, an_unreadable_answer_is_a_verdict_and_no_error) {
