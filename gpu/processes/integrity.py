@@ -36,7 +36,7 @@ TORCH = {
            "set_default_dtype allclose is_grad_enabled compile",
     torch.Tensor: "clone contiguous copy_ cpu data_ptr detach dim element_size is_complex "
                   "is_floating_point new_empty numel reshape resolve_conj resolve_neg shape dtype "
-                  "device layout to tolist view __eq__ __getitem__ __setitem__",
+                  "device layout to tolist view split __eq__ __getitem__ __setitem__",
     torch.cuda: "Event Stream current_stream synchronize stream empty_cache memory_allocated",
     torch.cuda.Event: "elapsed_time query record synchronize wait",
     torch.cuda.Stream: "query record_event synchronize wait_event wait_stream",

@@ -7,10 +7,13 @@
 #include "gpu/processes/native_integrity.hpp"
 #include "gpu/processes/native_timed_calls.hpp"
 
+#include <cerrno>
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 namespace {
 
@@ -182,6 +185,28 @@ PyObject* traced_call(PyObject*, PyObject* args) {
   });
 }
 
+// Holds on to the interpreter: nobody changes the memory meanwhile.
+PyObject* write_memory(PyObject*, PyObject* args) {
+  int fd = -1;
+  long long offset = 0;
+  unsigned long long address = 0;
+  Py_ssize_t size = 0;
+  if (!PyArg_ParseTuple(args, "iLKn", &fd, &offset, &address, &size))
+    return nullptr;
+  auto* from = reinterpret_cast<const char*>(address);
+  while (size > 0) {
+    auto written = ::pwrite(fd, from, static_cast<std::size_t>(size), offset);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return PyErr_SetFromErrno(PyExc_OSError);
+    from += written;
+    offset += written;
+    size -= written;
+  }
+  return none();
+}
+
 PyObject* wait_until_quiet(PyObject*, PyObject* args) {
   long long patience = 0;
   if (!PyArg_ParseTuple(args, "L", &patience))
@@ -224,6 +249,8 @@ constexpr PyMethodDef methods[] = {
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"traced_call", traced_call, METH_VARARGS,
    "traced_call(callable, args, patience_ns) -> what the device did"},
+  {"write_memory", write_memory, METH_VARARGS,
+   "write_memory(fd, offset, address, bytes): into a file"},
   {"wait_until_quiet", wait_until_quiet, METH_VARARGS,
    "wait_until_quiet(patience_ns) -> False when other processes' kernels still run"},
   {"load_driver", load_driver, METH_NOARGS, "load_driver(): CUDA's, without a context"},

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import lathe_native
 import torch
 
 MAGIC = b"LVAL"
@@ -120,47 +121,49 @@ def write(fd: int, value: Any) -> int:
 
 
 def fill(fd: int, layout: Layout) -> None:
-    start, placed, size = layout
-    # All pages at once: the kernel makes them much faster than one fault after another does.
-    with mmap.mmap(fd, size, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE) as memory:
-        memory[: len(start)] = start
-        for offset, tensor in placed:
-            if tensor.numel():
-                target = torch.frombuffer(memory, dtype=tensor.dtype, count=tensor.numel(),
-                                          offset=offset)
-                fetch(tensor.reshape(-1), target)
-                del target  # or the mapping cannot be closed
+    """Writes to the file. Through a mapping of it the kernel would first fill all of its pages with
+    zeros, one fault after another."""
+    start, placed, _ = layout
+    os.pwrite(fd, start, 0)
+    for offset, tensor in placed:
+        if tensor.numel():
+            put(fd, offset, tensor.reshape(-1))
 
 
 STAGE_SIZE = 4 << 20  # [bytes]
 stages: list[torch.Tensor] = []  # page-locked memory, from the first large tensor on
 
 
-def fetch(source: torch.Tensor, target: torch.Tensor) -> None:
-    """Copies a flat tensor into one in ordinary memory. What comes from a GPU goes through
-    page-locked memory, piece by piece: the driver's own way is several times slower."""
+def put(fd: int, offset: int, source: torch.Tensor) -> None:
+    """Writes a flat tensor. What comes from a GPU goes through page-locked memory, piece by piece:
+    the driver's own way is several times slower."""
     count = STAGE_SIZE // source.element_size()
     if not source.is_cuda or source.numel() <= count:
-        target.copy_(source)
+        put_host(fd, offset, source.cpu())
         return
     if not stages:
         stages.extend(torch.empty(STAGE_SIZE, dtype=torch.uint8, pin_memory=True) for _ in range(2))
-    under_way: list[tuple[torch.cuda.Event, torch.Tensor, torch.Tensor]] = []
-    for number, (piece, place) in enumerate(zip(source.split(count), target.split(count))):
+    under_way: list[tuple[torch.cuda.Event, int, torch.Tensor]] = []
+    for number, piece in enumerate(source.split(count)):
         stage = stages[number % 2].view(source.dtype)[: piece.numel()]
         stage.copy_(piece, non_blocking=True)
         event = torch.cuda.Event()
         event.record()
-        under_way.append((event, stage, place))
+        under_way.append((event, offset + number * STAGE_SIZE, stage))
         if len(under_way) == 2:
-            land(*under_way.pop(0))
+            land(fd, *under_way.pop(0))
     for landing in under_way:
-        land(*landing)
+        land(fd, *landing)
 
 
-def land(event: torch.cuda.Event, stage: torch.Tensor, place: torch.Tensor) -> None:
+def land(fd: int, event: torch.cuda.Event, offset: int, stage: torch.Tensor) -> None:
     event.synchronize()
-    place.copy_(stage)
+    put_host(fd, offset, stage)
+
+
+def put_host(fd: int, offset: int, source: torch.Tensor) -> None:
+    size = source.numel() * source.element_size()
+    lathe_native.write_memory(fd, offset, source.data_ptr(), size)
 
 
 def make_file(value: Any) -> tuple[int, int]:
