@@ -2,10 +2,11 @@
 
 import json
 import re
+import subprocess
 import unittest
 
 from candidates_test import REMEMBERS
-from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, LatheCase
+from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, LatheCase, descendants, interrupt, is_gone
 from programs import FASTER, TASK, UNCHANGED
 
 WRONG = FASTER.replace("torch.tanh(x)", "torch.tanh(1.01 * x)")
@@ -94,6 +95,39 @@ class OneTask(LatheCase):
         self.assert_code(ended, NOT_BETTER)
         self.assertEqual(ended.json["degenerate"], "an answer of zeros passes")
         self.assertIn({"answer": "zeros", "passes": True}, ended.json["tried"])
+
+
+class Interrupted(LatheCase):
+    def start_with_a_slow_one(self) -> subprocess.Popen[str]:
+        names = [self.write("t.py", TASK), self.write("quick.py", FASTER),
+                 self.write("slow.py", "import time\ntime.sleep(1000)\n" + FASTER)]
+        process = self.start("eval", *names, "--jobs", "2", "--json=out.json", *QUICK)
+        assert process.stdout is not None
+        for line in process.stdout:  # until the quick one's
+            if line.startswith("quick.py"):
+                break
+        return process
+
+    def test_what_was_judged_is_kept(self) -> None:
+        process = self.start_with_a_slow_one()
+        interrupt(process)
+        ended = self.finish(process, timeout=30)
+        self.assert_code(ended, NOT_BETTER)
+        self.assertIn("stopping: 1 of 2 candidates is judged", ended.err)
+        self.assertNotIn("slow.py", ended.out)
+        document = json.loads((self.folder / "out.json").read_text())
+        self.assertEqual([x["candidate"] for x in document["verdicts"]], ["quick.py"])
+        self.assertEqual(document["verdicts"][0]["outcome"], "correct")
+        self.assertEqual(document["interrupted"], ["slow.py"])
+        self.assertEqual(document["summary"]["strict"]["unjudged"], 0)
+
+    def test_nothing_is_left_running(self) -> None:
+        process = self.start_with_a_slow_one()
+        family = descendants(process.pid)
+        self.assertGreater(len(family), 2)
+        interrupt(process)
+        self.finish(process, timeout=30)
+        self.wait_until("its processes end", lambda: all(is_gone(pid) for pid in family))
 
 
 class Judges(LatheCase):

@@ -4,6 +4,7 @@
 #include "tools/lathe/eval_inputs.hpp"
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/installation.hpp"
+#include "tools/lathe/interrupts.hpp"
 #include "tools/lathe/judging/batch.hpp"
 #include "tools/lathe/judging/json_document.hpp"
 #include "tools/lathe/judging/kernelbench_results.hpp"
@@ -15,7 +16,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -106,10 +113,10 @@ void say_what_is_left_out(const eval_inputs& x) {
              more == 0 ? "" : fmt::format(" and {} more", more));
 }
 
-caf::error write_results(const eval_arguments& x, const eval_inputs& given,
-                         const std::vector<judging::row>& rows, const environment& where) {
+caf::error write_results(const eval_arguments& x, const std::vector<judging::row>& rows,
+                         const environment& where, const judging::unjudged_files& others) {
   if (!x.json.empty()) {
-    auto text = judging::json_document(rows, where, given.idle_tasks, given.idle_candidates);
+    auto text = judging::json_document(rows, where, others);
     if (x.prints_json())
       fmt::print("{}\n", text);
     else if (auto error = write_file(x.json, text))
@@ -147,7 +154,49 @@ environment described(const site_list& sites) {
   return result;
 }
 
+bool was_cut_off(const judging::row& x) {
+  return std::ranges::any_of(
+    x.judgements, [](const judging::judgement& y) { return y.problem == errc::cancelled; });
+}
+
+// Removes the rows of candidates that were not judged to the end, and returns their files.
+std::vector<std::string> take_cut_off(std::vector<judging::row>& rows) {
+  std::vector<std::string> result;
+  for (auto& row : rows)
+    if (was_cut_off(row))
+      result.push_back(row.candidate);
+  std::erase_if(rows, was_cut_off);
+  return result;
+}
+
+// After Ctrl-C whatever is under way ends at once, and what was not judged is a cancelled row.
+std::vector<judging::row> judge_until_stopped(const judging::batch& work, const site_list& sites,
+                                              const std::function<void(const judging::row&)>& tell,
+                                              const std::atomic<std::size_t>& judged,
+                                              interrupts& signals) {
+  using namespace std::chrono_literals;
+  auto all = std::async(std::launch::async, [&] { return judging::judge_all(work, sites, tell); });
+  while (all.wait_for(0s) != std::future_status::ready) {
+    auto before = signals.count();
+    auto now = signals.wait(20ms);
+    if (now == before)
+      continue;
+    if (before > 0) {
+      std::fflush(nullptr);
+      std::_Exit(not_better);
+    }
+    auto count = judged.load();
+    fmt::print(stderr,
+               "stopping: {} of {} candidates {} judged; Ctrl-C again stops without a summary\n",
+               count, work.entries.size(), count == 1 ? "is" : "are");
+    for (auto& site : sites)
+      site->close();
+  }
+  return all.get();
+}
+
 int evaluate(const eval_arguments& x) {
+  interrupts signals;
   auto given = x.task.empty() ? read_paired_inputs(x.tasks, x.candidates)
                               : read_inputs(x.task, x.its_candidates);
   if (!given)
@@ -168,18 +217,24 @@ int evaluate(const eval_arguments& x) {
   given->work.warn = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   auto where = described(*sites);
   verdict_table table{given->work, where};
+  std::atomic<std::size_t> judged = 0;
   auto tell = [&](const judging::row& row) {
+    if (was_cut_off(row))
+      return;
+    ++judged;
     if (!x.prints_json())
       table.show(row);
   };
-  auto rows = judging::judge_all(given->work, *sites, tell);
-  if (auto* problem = problem_of_all(rows); problem != nullptr)
+  auto rows = judge_until_stopped(given->work, *sites, tell, judged, signals);
+  judging::unjudged_files others{given->idle_tasks, given->idle_candidates, take_cut_off(rows)};
+  auto* problem = rows.empty() ? nullptr : problem_of_all(rows);
+  if (problem != nullptr)
     return fail(*problem);
   if (!x.prints_json())
     table.finish(rows, given->idle_tasks.size());
-  if (auto error = write_results(x, *given, rows, where))
+  if (auto error = write_results(x, rows, where, others))
     return fail(error);
-  return worst_of(rows);
+  return std::max<int>(worst_of(rows), others.interrupted.empty() ? done : not_better);
 }
 
 int run(const eval_arguments& x) {

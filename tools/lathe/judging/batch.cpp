@@ -198,6 +198,8 @@ private:
     auto problem = evaluate(x, oracle, found);
     if (auto made = oracle.get(); !made) // a task that cannot be used is told of, whatever is judged
       problem = std::move(made.error());
+    if (site_.closed()) // whatever it says: its processes were killed
+      problem = make_error(errc::cancelled, "it was not judged to the end");
     keep(x, oracle.profile(), std::move(found), std::move(problem));
     if (!oracle.done())
       return;

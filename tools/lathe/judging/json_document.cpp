@@ -119,8 +119,7 @@ json::object json_of(const summary& x) {
 } // namespace
 
 std::string json_document(const std::vector<row>& rows, const environment& where,
-                          const std::vector<std::string>& idle_tasks,
-                          const std::vector<std::string>& idle_candidates) {
+                          const unjudged_files& others) {
   json::object result{{"device", where.device}, {"software", where.software}};
   std::set<std::string> tasks;
   for (auto& row : rows)
@@ -135,12 +134,13 @@ std::string json_document(const std::vector<row>& rows, const environment& where
   for (auto& row : rows)
     verdicts.push_back(json_of(row));
   result["verdicts"] = std::move(verdicts);
-  result["tasks_without_candidate"] = json::value_from(idle_tasks);
-  result["candidates_without_task"] = json::value_from(idle_candidates);
+  result["tasks_without_candidate"] = json::value_from(others.idle_tasks);
+  result["candidates_without_task"] = json::value_from(others.idle_candidates);
+  result["interrupted"] = json::value_from(others.interrupted);
   if (!rows.empty()) {
     json::object summaries;
     for (std::size_t i = 0; i < rows.front().judgements.size(); ++i)
-      summaries[rows.front().judgements[i].judge] = json_of(summarise(rows, i, idle_tasks.size()));
+      summaries[rows.front().judgements[i].judge] = json_of(summarise(rows, i, others.idle_tasks.size()));
     result["summary"] = std::move(summaries);
   }
   return json::serialize(result);

@@ -8,12 +8,16 @@
 
 namespace lathe::judging {
 
+/// Files that were given and not judged.
+struct unjudged_files {
+  std::vector<std::string> idle_tasks;      ///< without a candidate
+  std::vector<std::string> idle_candidates; ///< that fit no task
+  std::vector<std::string> interrupted;     ///< candidates whose turn had not come, or not ended
+};
+
 /// What was judged, as one JSON document with stable keys (docs/eval.md). Where one task was given
 /// it has the task's keys, too.
-/// @param idle_tasks files of tasks without a candidate
-/// @param idle_candidates files of candidates that fit no task
 std::string json_document(const std::vector<row>& rows, const environment& where,
-                          const std::vector<std::string>& idle_tasks,
-                          const std::vector<std::string>& idle_candidates);
+                          const unjudged_files& others);
 
 } // namespace lathe::judging
