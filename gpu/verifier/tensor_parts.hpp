@@ -13,9 +13,10 @@ struct tensor_part {
   at::Tensor expected;
   at::Tensor exact; ///< `expected` where there is no float64 run
   at::Tensor got;
-  at::Tensor finite;    ///< bool: in both references
-  at::Tensor misplaced; ///< bool: NaN or infinite where the other is not, or another infinity
-  bool all_finite = true;
+  /// bool: in both references; undefined where everything is, the answer too
+  at::Tensor finite;
+  /// bool: NaN or infinite where the other is not, or another infinity; undefined as `finite`
+  at::Tensor misplaced;
 
   /// @param where to compute
   tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& exact,

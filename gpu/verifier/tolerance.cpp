@@ -131,6 +131,12 @@ public:
     return worst_;
   }
 
+  /// No less than the largest error that a policy measures, and just that where it measures in
+  /// eager's errors.
+  double worst_from(policy x) const {
+    return measures_in_eager_errors(x) ? worst_ : worst_ + eager_error_;
+  }
+
   bool came_through_half() const {
     return halves_.came_through_half();
   }
@@ -165,25 +171,31 @@ precision classify(double worst, const output_scale& scale) {
   return precision::worse;
 }
 
-at::Tensor limit_of(const output_scale& scale, const at::Tensor& got, at::ScalarType type,
-                    const tolerance& allowed) {
-  auto all_alike = [](double x) { return at::scalar_tensor(x, at::kDouble); };
-  // torch.allclose(reference, candidate) scales rtol by its second argument.
-  auto all_close = [&](double x) { return x + x * got.abs().nan_to_num(0, 0, 0); };
+// What any element may be off by, whatever its value.
+double least_limit(const output_scale& scale, at::ScalarType type, const tolerance& allowed) {
   switch (allowed.policy) {
     case policy::fp32:
-      return all_alike((eager_is_tf32(scale) ? std::min(allowed.k, tf32_slack) : allowed.k)
-                       * unit_of(scale, precision::fp32));
+      return (eager_is_tf32(scale) ? std::min(allowed.k, tf32_slack) : allowed.k)
+             * unit_of(scale, precision::fp32);
     case policy::tf32:
-      return all_alike(allowed.k * unit_of(scale, precision::tf32));
+      return allowed.k * unit_of(scale, precision::tf32);
     case policy::half:
-      return all_alike(allowed.k * unit_of(scale, precision::half));
+      return allowed.k * unit_of(scale, precision::half);
     case policy::kernelbench:
-      return all_close(is_half_type(type) ? 1e-2 : 1e-4);
+      return is_half_type(type) ? 1e-2 : 1e-4;
     case policy::pike:
-      return all_close(1e-2);
+      return 1e-2;
   }
-  return all_alike(0);
+  return 0;
+}
+
+// torch.allclose(reference, candidate) scales rtol by its second argument.
+at::Tensor limit_of(const output_scale& scale, const at::Tensor& got, at::ScalarType type,
+                    const tolerance& allowed) {
+  auto least = least_limit(scale, type, allowed);
+  if (measures_in_eager_errors(allowed.policy))
+    return at::scalar_tensor(least, at::kDouble);
+  return least + least * got.abs().nan_to_num(0, 0, 0);
 }
 
 tensor_comparison compare_discrete(const at::Tensor& expected, const at::Tensor& got,
@@ -219,6 +231,14 @@ element_errors errors_of(const tensor_part& x, const output_scale& scale, at::Sc
   result.limit = limit_of(scale, x.got, type, allowed);
   result.off = result.error > result.limit;
   return result;
+}
+
+bool agrees_one_by_one(const tensor_parts& all, const output_scale& scale, at::ScalarType type,
+                       const tolerance& allowed) {
+  for (std::int64_t i = 0; i < all.count(); ++i)
+    if (errors_of(all.part(i), scale, type, allowed).off.any().item<bool>())
+      return false;
+  return true;
 }
 
 void describe(tensor_comparison& result, const tensor_parts& all, const output_scale& scale,
@@ -263,8 +283,9 @@ tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
   result.measured = classify(seen.worst(), scale);
   if (is_half_type(type) || seen.came_through_half())
     result.measured = std::max(result.measured, precision::half);
-  for (std::int64_t i = 0; i < all.count() && result.agrees; ++i)
-    result.agrees = !errors_of(all.part(i), scale, type, allowed).off.any().item<bool>();
+  result.agrees = seen.worst_from(allowed.policy) <= least_limit(scale, type, allowed);
+  if (!result.agrees && !measures_in_eager_errors(allowed.policy))
+    result.agrees = agrees_one_by_one(all, scale, type, allowed);
   if (!result.agrees && wanted == detail::evidence)
     describe(result, all, scale, expected, allowed);
   return result;
