@@ -121,8 +121,8 @@ void for_each_thread(pid_t group, Visit visit) {
   }
 }
 
-// Among sessions it is their own niceness that counts, where the kernel groups by session. Anything
-// but the kernel's own yes is a no.
+// Among sessions it is their own niceness that counts, where the kernel groups by session. Where it
+// does not, or refuses, nothing happens.
 void share_as_session(pid_t member, int niceness) {
   std::ofstream{fs::path{"/proc"} / std::to_string(member) / "autogroup"} << niceness;
 }

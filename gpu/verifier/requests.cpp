@@ -55,18 +55,28 @@ std::int64_t total_size(std::span<const int> fds) {
 // The files that came with a request. All of them lie where there is room for all, or none does.
 class files {
 public:
-  explicit files(std::span<const int> fds) : fds_(fds) {
+  explicit files(std::span<const int> fds) : contents_(fds.size()) {
     auto size = total_size(fds);
-    place_ = place_with_room(size);
-    if (size >= worth_threads)
-      read_side_by_side();
+    auto place = place_with_room(size);
+    std::atomic<std::size_t> next{0};
+    auto read_some = [&] {
+      c10::InferenceMode no_gradients;
+      for (auto i = next++; i < fds.size(); i = next++)
+        contents_[i] = read_values(fds[i], place);
+    };
+    std::vector<std::future<void>> others;
+    for (std::size_t i = 1; i < readers && size >= worth_threads; ++i)
+      others.push_back(std::async(std::launch::async, read_some));
+    read_some();
+    for (auto& x : others)
+      x.get(); // throws what was thrown there; the destructors of those that are left wait
   }
 
   reading read(const json::value& position) const {
     auto index = position.to_number<std::size_t>();
-    if (index >= fds_.size())
+    if (index >= contents_.size())
       throw bad_request{"a descriptor is missing"};
-    return contents_.empty() ? read_values(fds_[index], place_) : contents_[index];
+    return contents_[index];
   }
 
   value read_reference(const json::value& position) const {
@@ -77,25 +87,7 @@ public:
   }
 
 private:
-  void read_side_by_side() {
-    std::vector<reading> contents(fds_.size());
-    std::atomic<std::size_t> next{0};
-    auto read_some = [&] {
-      c10::InferenceMode no_gradients;
-      for (auto i = next++; i < fds_.size(); i = next++)
-        contents[i] = read_values(fds_[i], place_);
-    };
-    std::vector<std::future<void>> done;
-    for (std::size_t i = 0; i < std::min(readers, fds_.size()); ++i)
-      done.push_back(std::async(std::launch::async, read_some));
-    for (auto& x : done)
-      x.get(); // throws what was thrown there; the others' destructors wait
-    contents_ = std::move(contents);
-  }
-
-  std::span<const int> fds_;
-  at::Device place_ = at::kCPU;
-  std::vector<reading> contents_; // where they were read beforehand
+  std::vector<reading> contents_;
 };
 
 json::object answer_compare(const json::object& request, const files& sent) {

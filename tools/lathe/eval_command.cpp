@@ -43,8 +43,8 @@ level_1_problem_3_sample_0_kernel.py, 1_3.py (level, problem), 3.py or 3_anythin
 The folder of a file (level1) says its level where its name does not.
 
 A candidate runs in a sandbox, sees only inputs, and is timed against the reference in alternating
-blocks. Exit code 0 when every candidate is correct, 1 when one is not, 2 for a mistake in what was
-given, 3 when something is missing on this machine.)";
+blocks. Ctrl-C keeps what was judged. Exit code 0 when every candidate is correct, 1 when one is not
+or was interrupted, 2 for a mistake in what was given, 3 when something is missing on this machine.)";
 
 struct eval_arguments {
   std::string task;
@@ -94,6 +94,8 @@ int worst_of(const std::vector<judging::row>& rows) {
 
 // A problem that keeps everything from being judged is told once, and nothing else is.
 const caf::error* problem_of_all(const std::vector<judging::row>& rows) {
+  if (rows.empty())
+    return nullptr;
   auto& first = rows.front().judgements.front().problem;
   for (auto& row : rows)
     for (auto& x : row.judgements)
@@ -227,8 +229,7 @@ int evaluate(const eval_arguments& x) {
   };
   auto rows = judge_until_stopped(given->work, *sites, tell, judged, signals);
   judging::unjudged_files others{given->idle_tasks, given->idle_candidates, take_cut_off(rows)};
-  auto* problem = rows.empty() ? nullptr : problem_of_all(rows);
-  if (problem != nullptr)
+  if (auto* problem = problem_of_all(rows); problem != nullptr)
     return fail(*problem);
   if (!x.prints_json())
     table.finish(rows, given->idle_tasks.size());
@@ -302,7 +303,9 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->allow_extra_args(false)
     ->check(CLI::IsMember({"graphs", "libraries", "fallback", "folding"}));
   command
-    .add_option("--repeat", x.repeats, "judge each candidate so often, and compare the verdicts")
+    .add_option("--repeat", x.repeats,
+                "judge each candidate so often, each time against a new process "
+                "with the reference, and compare the verdicts")
     ->check(CLI::Range(1, 10'000))
     ->capture_default_str();
   command
@@ -316,7 +319,9 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->capture_default_str();
   command
     .add_option("--time-budget", x.config.time_budget,
-                "seconds of measuring at most, 0.4 on a GPU and 2 on the CPU if not given")
+                "seconds of measuring, 0.4 on a GPU and 2 on the CPU if not given; up to three times "
+                "as long for short calls on a GPU that wait for the host, and while noise hides "
+                "whether answers are cached")
     ->check(CLI::Range(0.1, 600.0));
   command.add_option("--build-limit", x.config.build_limit, "seconds that one build may take")
     ->check(CLI::Range(0.1, 86'400.0))
