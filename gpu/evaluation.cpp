@@ -151,8 +151,14 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(oracle_->needed_memory());
+  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(needed_memory());
   return true;
+}
+
+std::int64_t evaluation::needed_memory() const {
+  auto output = oracle_->checked().front().expected.size();
+  auto kept = site_.device().cuda ? output * race::most_outputs(output) : 0;
+  return oracle_->needed_memory() + static_cast<std::int64_t>(kept);
 }
 
 // First calls compile and tune, which may take minutes: no lease, but frozen while others are timed.

@@ -70,6 +70,7 @@ private:
   // Each stage returns true when the next one may begin.
   bool build();
   bool meet_oracle();
+  std::int64_t needed_memory() const;
   bool warm();
   bool check();
   bool answer_checked();

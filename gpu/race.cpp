@@ -221,7 +221,7 @@ bool race::rest() {
   std::this_thread::sleep_for(std::chrono::duration<double>(throttle_.rest()));
   auto going = run_up();
   reading_.reset();
-  rested_ += since(begin);
+  aside_ += since(begin);
   return going;
 }
 
@@ -240,12 +240,14 @@ bool race::run_up() {
 // Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
 // reference, which has it, is given it again, so that the block finds both in the same state.
 bool race::give(const input_draw& draw) {
+  auto begin = clock::now();
   int fds[] = {draw.inputs.fd()};
   boost::json::object request{{"op", "inputs"}, {"name", draw.name}};
   auto limit = milliseconds(site_.config().run_limit);
   auto ours = oracle_.process().call(request, fds, limit);
   auto theirs = candidate_.call(std::move(request), fds, limit);
   asked_ += theirs.wall;
+  aside_ += since(begin);
   if (!theirs.ok())
     result_.failed = theirs.problem();
   else if (!ours.ok())
@@ -253,11 +255,15 @@ bool race::give(const input_draw& draw) {
   return ours.ok() && theirs.ok();
 }
 
+std::size_t race::most_outputs(std::size_t bytes) {
+  return std::clamp(kept_bytes / std::max<std::size_t>(1, bytes), fewest_kept, most_kept);
+}
+
 // Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
 // worker keeps them: to hand them over takes time in which nobody else may use the device.
 bool race::keep(const plan& x, const lap& candidate) {
   auto& kept = result_.kept;
-  auto most = std::clamp(kept_bytes / x.sequence.front()->expected.size(), fewest_kept, most_kept);
+  auto most = most_outputs(x.sequence.front()->expected.size());
   auto place = kept.size() < most ? kept.size() : random_() % pairs_;
   if (place >= most)
     return true;
@@ -361,7 +367,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
   auto settled = [&](const std::vector<double>& seconds) {
     return block{seconds.begin() + static_cast<std::ptrdiff_t>(skipped), seconds.end()};
   };
-  rule_.add(settled(reference.seconds), settled(candidate.seconds), since(began_) - rested_);
+  rule_.add(settled(reference.seconds), settled(candidate.seconds), since(began_) - aside_);
 }
 
 // -- judgement ----------------------------------------------------------------------------
@@ -369,7 +375,7 @@ void race::record(const plan& x, const lap& reference, const lap& candidate) {
 bool race::is_finished() const {
   if (!rule_.is_finished())
     return false;
-  if (is_hopeless() || since(began_) - rested_ > std::max(least_patience, most_budgets * budget_))
+  if (is_hopeless() || since(began_) - aside_ > std::max(least_patience, most_budgets * budget_))
     return true;
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.

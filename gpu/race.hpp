@@ -42,6 +42,9 @@ public:
   /// keeps all other processes frozen.
   race_result run();
 
+  /// How many of the candidate's outputs are kept on the device, where each takes so much.
+  static std::size_t most_outputs(std::size_t bytes);
+
 private:
   /// The calls of one block.
   struct plan {
@@ -82,8 +85,8 @@ private:
   stopping_rule rule_;
   throttle_watch throttle_;
   std::optional<clock_reading> reading_; // before the next pair
-  double rested_ = 0; // [seconds] that are none of the budget's
-  double budget_;     // [seconds]
+  double aside_ = 0; // [seconds] that are none of the budget's: rests, inputs handed over
+  double budget_;    // [seconds]
   std::mt19937_64 random_;
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;

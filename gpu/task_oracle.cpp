@@ -126,8 +126,8 @@ caf::error task_oracle::look_at_memory() {
   if (!found.ok())
     return refused(found.problem());
   held_memory_ = found.integer("held").value_or(0);
-  needed_memory_ = found.integer("peak").value_or(0);
-  memory_->resize(std::max(held_memory_, needed_memory_));
+  needed_memory_ = found.integer("needed").value_or(0);
+  memory_->resize(std::max(held_memory_, found.integer("peak").value_or(0)));
   return {};
 }
 
@@ -169,7 +169,8 @@ task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules
     subject_(subject),
     rules_(std::move(rules)),
     tag_("oracle:" + subject.name),
-    path_(subject.path) {
+    path_(subject.path),
+    draws_on_device_(site.device().cuda && !rules_.seeds) {
   // nop
 }
 
@@ -315,14 +316,16 @@ reply task_oracle::draw_inputs(std::int64_t seed) {
   if (ahead_)
     if (auto given = ahead_->next(); given.ok())
       return given;
-  auto given = worker_.process->call({{"op", "draw"}, {"seed", seed}}, {}, call_limit);
+  auto given = worker_.process->call(
+    {{"op", "draw"}, {"seed", seed}, {"on_device", draws_on_device_}}, {}, call_limit);
+  draws_on_device_ = given.flag("on_device").value_or(false);
   draw_seconds_ = given.wall;
   return given;
 }
 
 // Without them everything goes on, and takes longer.
 void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
-  if (draw_seconds_ < slow_draw || seeds.empty())
+  if (draws_on_device_ || draw_seconds_ < slow_draw || seeds.empty())
     return;
   std::vector<site_worker> workers;
   while (workers.size() < std::clamp<std::size_t>(site_.cores() / 4, 1, most_drawing)) {

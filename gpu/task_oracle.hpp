@@ -102,8 +102,8 @@ public:
     return mutex_;
   }
 
-  /// What a candidate is likely to take of the device's memory [bytes]: as much as the reference
-  /// did. 0 on the CPU.
+  /// What a candidate is likely to take of the device's memory [bytes] before outputs are kept: as
+  /// much as the reference did. 0 on the CPU.
   std::int64_t needed_memory() const {
     return needed_memory_;
   }
@@ -191,6 +191,7 @@ private:
   std::vector<input_draw> timed_;
   std::unique_ptr<inputs_ahead> ahead_; // while large inputs are drawn
   double draw_seconds_ = 0;             // that the latest draw took
+  bool draws_on_device_;                // as far as is known
   std::vector<baseline> baselines_;
   std::optional<call_work> work_;
   std::optional<device_peaks> peaks_;

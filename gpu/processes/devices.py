@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import lathe_native
@@ -16,6 +17,9 @@ POISON = 0xA5
 # What a process takes of a GPU's memory before it has a tensor there, and for code that it loads.
 CONTEXT = 768 << 20  # [bytes]
 
+# Of the memory that tensors take at most, what lies unused between them beside it.
+FRAGMENTS = 0.15
+
 
 class Cpu:
     """The processor. Its clock is the host's."""
@@ -25,6 +29,11 @@ class Cpu:
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
         """Returns a private copy of a tensor that lies in shared memory."""
         return tensor.clone()
+
+    def as_default(self) -> Any:
+        """Makes it the device of new tensors whose code does not say another, inside the context
+        that it returns."""
+        return torch.device(self.name)
 
     def adopt(self, model: Any) -> Any:
         return model
@@ -48,8 +57,13 @@ class Cpu:
         """Gives memory back that no tensor needs."""
 
     def memory(self) -> dict[str, int]:
-        """How much of the device's memory [bytes] this process holds, and held at most."""
-        return {"held": 0, "peak": 0}
+        """How much of the device's memory [bytes] this process holds, held at most, and needed for
+        what was not `unmeasured`."""
+        return {"held": 0, "peak": 0, "needed": 0}
+
+    @contextlib.contextmanager
+    def unmeasured(self) -> Iterator[None]:
+        yield
 
     def is_quiet(self, patience: int) -> bool:
         """Waits, at most so long [ns], until nobody else's work is left on the device."""
@@ -68,6 +82,7 @@ class Cuda(Cpu):
         self.device = torch.device("cuda", 0)
         torch.cuda.set_device(self.device)
         torch.zeros(1, device=self.device)  # makes the context
+        self.peak = self.needed = 0  # [bytes] when they were last looked at
 
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self.device)
@@ -100,8 +115,23 @@ class Cuda(Cpu):
         torch.cuda.empty_cache()
 
     def memory(self) -> dict[str, int]:
+        self.look_at_memory()
         return {"held": CONTEXT + torch.cuda.memory_reserved(self.device),
-                "peak": CONTEXT + torch.cuda.max_memory_reserved(self.device)}
+                "peak": CONTEXT + self.peak,
+                "needed": CONTEXT + int(self.needed * (1 + FRAGMENTS))}
+
+    def look_at_memory(self) -> None:
+        self.peak = max(self.peak, torch.cuda.max_memory_reserved(self.device))
+        self.needed = max(self.needed, torch.cuda.max_memory_allocated(self.device))
+
+    @contextlib.contextmanager
+    def unmeasured(self) -> Iterator[None]:
+        self.look_at_memory()
+        try:
+            yield
+        finally:
+            self.peak = max(self.peak, torch.cuda.max_memory_reserved(self.device))
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def is_quiet(self, patience: int) -> bool:
         return lathe_native.wait_until_quiet(patience)

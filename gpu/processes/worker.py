@@ -141,8 +141,20 @@ class Worker:
     # -- the task's data ----------------------------------------------------------------
 
     def draw(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        torch.manual_seed(request["seed"])
-        return self.give(self.listed("get_inputs"))
+        """Draws on the device if asked to, where the inputs' own code allows: gigabytes of random
+        numbers take a processor seconds."""
+        if request.get("on_device", False):
+            try:
+                with self.device.as_default():
+                    inputs = self.drawn(request["seed"])
+                return {"on_device": True, **self.give(inputs)}
+            except Exception:  # it wants tensors on the host; whatever else is wrong shows again
+                pass
+        return {"on_device": False, **self.give(self.drawn(request["seed"]))}
+
+    def drawn(self, seed: int) -> list[Any]:
+        torch.manual_seed(seed)
+        return self.listed("get_inputs")
 
     def trial_seeds(self, request: dict[str, Any], fds: list[int]) -> Reply:
         torch.manual_seed(request["seed"])
@@ -201,8 +213,10 @@ class Worker:
     # -- the model ----------------------------------------------------------------------
 
     def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        self.model = self.exact_model = self.timed = None  # frees the last one's memory first
+        # The last one's memory first, and its inputs'.
+        self.model = self.exact_model = self.timed = None
         self.baselines.clear()
+        self.inputs.clear()
         self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
         self.model = self.timed = lathe_native.foreign_call(self.build, ())
@@ -229,20 +243,24 @@ class Worker:
     def run(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
         pristine = self.pristine(request["inputs"])
-        exact = request.get("dtype") == "float64"
-        arguments = values.map_tensors(pristine, widen) if exact else copy_of(pristine)
-        room = os.fstat(fds[0]).st_size if fds else 0
         if "seed" in request:
             torch.manual_seed(request["seed"])
+        if request.get("dtype") == "float64":
+            with torch.no_grad(), self.device.unmeasured():
+                return {"inputs_changed": False, **self.run_exact(pristine)}
+        arguments = copy_of(pristine)
+        room = os.fstat(fds[0]).st_size if fds else 0
         with torch.no_grad():
-            output = (self.call_exact(arguments) if exact
-                      else self.device.call_poisoned(model, arguments, room))
+            output = self.device.call_poisoned(model, arguments, room)
         if not self.called:  # the first call may still compile and tune
             integrity.settle()
         self.called = True
         integrity.look_at_flags()
-        changed = not exact and differ(pristine, arguments)
+        changed = differ(pristine, arguments)
         return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
+
+    def run_exact(self, pristine: Any) -> Reply:
+        return self.give(self.call_exact(values.map_tensors(pristine, widen)))
 
     def call_exact(self, arguments: list[Any]) -> Any:
         """Calls a float64 twin of the model; new tensors made in the call are float64, too."""

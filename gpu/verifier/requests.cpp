@@ -6,12 +6,9 @@
 
 #include <boost/json.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <exception>
-#include <future>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -40,10 +37,6 @@ tolerance read_tolerance(const json::object& request) {
   return result;
 }
 
-// A single thread moves a fraction of what memory and bus can do.
-constexpr std::size_t readers = 3;
-constexpr std::int64_t worth_threads = 64 << 20; // [bytes] of all files together
-
 std::int64_t total_size(std::span<const int> fds) {
   std::int64_t sum = 0;
   for (auto fd : fds)
@@ -55,21 +48,10 @@ std::int64_t total_size(std::span<const int> fds) {
 // The files that came with a request. All of them lie where there is room for all, or none does.
 class files {
 public:
-  explicit files(std::span<const int> fds) : contents_(fds.size()) {
-    auto size = total_size(fds);
-    auto place = place_with_room(size);
-    std::atomic<std::size_t> next{0};
-    auto read_some = [&] {
-      c10::InferenceMode no_gradients;
-      for (auto i = next++; i < fds.size(); i = next++)
-        contents_[i] = read_values(fds[i], place);
-    };
-    std::vector<std::future<void>> others;
-    for (std::size_t i = 1; i < readers && size >= worth_threads; ++i)
-      others.push_back(std::async(std::launch::async, read_some));
-    read_some();
-    for (auto& x : others)
-      x.get(); // throws what was thrown there; the destructors of those that are left wait
+  explicit files(std::span<const int> fds) {
+    auto place = place_with_room(total_size(fds));
+    for (auto fd : fds)
+      contents_.push_back(read_values(fd, place));
   }
 
   reading read(const json::value& position) const {

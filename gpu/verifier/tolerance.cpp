@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -68,8 +69,11 @@ bool is_half_type(at::ScalarType type) {
   return type == at::kHalf || type == at::kBFloat16;
 }
 
-// What it takes to say what is wrong with an answer [bytes an element].
-constexpr std::int64_t described_memory = 40;
+// What it takes to say where an answer is wrong [bytes an element].
+constexpr std::int64_t described_memory = 4;
+
+// How many of the worst elements are worth telling.
+constexpr std::int64_t most_told = 3;
 
 // TF32 and float16 round alike, so the size of an error cannot tell them apart; an answer whose
 // every element fits 16 bits can, unless the expected one's do as well (zeros, ones, labels).
@@ -198,10 +202,23 @@ at::Tensor limit_of(const output_scale& scale, const at::Tensor& got, at::Scalar
   return least + least * got.abs().nan_to_num(0, 0, 0);
 }
 
+// The first ones: none is worse than the others.
+std::vector<wrong_element> first_of(const at::Tensor& off) {
+  constexpr std::int64_t piece = 1 << 20; // indexes take eight times the mask's memory
+  constexpr auto infinite = std::numeric_limits<double>::infinity();
+  std::vector<wrong_element> result;
+  auto flat = off.flatten();
+  for (std::int64_t begin = 0; begin < flat.numel() && result.empty(); begin += piece) {
+    auto found = flat.narrow(0, begin, std::min(piece, flat.numel() - begin)).nonzero().flatten();
+    for (std::int64_t i = 0; i < std::min(found.numel(), most_told); ++i)
+      result.push_back({begin + found[i].item<std::int64_t>(), infinite, 0});
+  }
+  return result;
+}
+
 tensor_comparison compare_discrete(const at::Tensor& expected, const at::Tensor& got,
                                    detail wanted) {
   tensor_comparison result;
-  constexpr auto infinite = std::numeric_limits<double>::infinity();
   auto off = expected != got;
   result.agrees = !off.any().item<bool>();
   if (result.agrees)
@@ -211,9 +228,7 @@ tensor_comparison compare_discrete(const at::Tensor& expected, const at::Tensor&
   if (wanted == detail::verdict)
     return result;
   result.off = off.to(place_with_room(described_memory * expected.numel()));
-  result.error = at::zeros(expected.sizes(), result.off.options().dtype(at::kDouble))
-                   .masked_fill(result.off, infinite);
-  result.limit = at::scalar_tensor(0, at::kDouble);
+  result.worst = first_of(result.off);
   return result;
 }
 
@@ -241,24 +256,32 @@ bool agrees_one_by_one(const tensor_parts& all, const output_scale& scale, at::S
   return true;
 }
 
+void add_worst(std::vector<wrong_element>& worst, const element_errors& found, std::int64_t begin) {
+  auto count = std::min(found.off.sum().item<std::int64_t>(), most_told);
+  if (count == 0)
+    return;
+  auto [errors, places] = found.error.masked_fill(found.off.logical_not(), -1).topk(count);
+  for (std::int64_t i = 0; i < count; ++i) {
+    auto place = places[i].item<std::int64_t>();
+    auto limit = found.limit.dim() == 0 ? found.limit : found.limit[place];
+    worst.push_back({begin + place, errors[i].item<double>(), limit.item<double>()});
+  }
+  std::ranges::stable_sort(worst, std::greater{}, &wrong_element::error);
+  worst.resize(std::min(worst.size(), static_cast<std::size_t>(most_told)));
+}
+
 void describe(tensor_comparison& result, const tensor_parts& all, const output_scale& scale,
               const at::Tensor& expected, const tolerance& allowed) {
   auto where = place_with_room(described_memory * expected.numel());
-  std::vector<at::Tensor> errors;
-  std::vector<at::Tensor> limits;
   std::vector<at::Tensor> offs;
+  std::int64_t begin = 0;
   for (std::int64_t i = 0; i < all.count(); ++i) {
     auto found = errors_of(all.part(i), scale, expected.scalar_type(), allowed);
-    errors.push_back(found.error.to(where));
-    limits.push_back(found.limit.dim() == 0 ? found.limit : found.limit.to(where));
+    add_worst(result.worst, found, begin);
+    begin += found.off.numel();
     offs.push_back(found.off.to(where));
   }
-  auto whole = [&](const std::vector<at::Tensor>& cut) {
-    return (cut.size() == 1 ? cut.front() : at::cat(cut)).view(expected.sizes());
-  };
-  result.error = whole(errors);
-  result.limit = limits.front().dim() == 0 ? limits.front() : whole(limits);
-  result.off = whole(offs);
+  result.off = (offs.size() == 1 ? offs.front() : at::cat(offs)).view(expected.sizes());
 }
 
 } // namespace

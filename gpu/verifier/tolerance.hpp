@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace lathe::verifier {
 
@@ -36,12 +37,18 @@ struct tolerance {
 /// True for the policies that are stated in units of eager's own error.
 bool measures_in_eager_errors(policy x);
 
+/// An element that is outside the tolerance.
+struct wrong_element {
+  std::int64_t index; ///< in the flat tensor
+  double error;       ///< infinite where NaN, infinities or integers differ
+  double limit;       ///< the error that is allowed
+};
+
 /// How an answer's tensor compares with the reference's.
 struct tensor_comparison {
-  // Where they disagree and somebody wants evidence; else undefined. On whichever device has room.
-  at::Tensor off;   ///< bool, one an element: outside the tolerance
-  at::Tensor error; ///< float64 distance; infinite where NaN, infinities or integers differ
-  at::Tensor limit; ///< float64, the error that is allowed: one number, or one an element
+  // Where they disagree and somebody wants evidence.
+  at::Tensor off; ///< bool, one an element: outside the tolerance; on whichever device has room
+  std::vector<wrong_element> worst; ///< some of them, those with the largest errors first
 
   double unit = 0;  ///< float32 eager's error, or the least that is worth telling apart
   double ratio = 0; ///< the worst error in units; at most `worst_ratio`
@@ -68,8 +75,7 @@ inline constexpr double worst_ratio = 1e30;
 /// class fp32 has to be well below that error, and policy fp32 allows 3 of its errors at most.
 /// Integers and bools have to be equal. NaN and infinities have to match in place.
 ///
-/// Beside the tensors it takes some gigabytes at most, however large they are; more where they
-/// disagree.
+/// Beside the tensors, and `off`, it takes some gigabytes at most, however large they are.
 tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
                           const at::Tensor& got, const tolerance& allowed,
                           detail wanted = detail::evidence);

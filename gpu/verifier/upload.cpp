@@ -2,11 +2,15 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/Event.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <future>
+#include <thread>
+#include <vector>
 
 #include <unistd.h>
 
@@ -17,11 +21,17 @@ namespace {
 // Large enough for the bus to be at full speed, small enough for a processor's cache.
 constexpr std::size_t piece_size = 4 << 20; // [bytes]
 
+// A single thread moves a fraction of what memory and bus can do, and is not worth starting for less
+// than its share [bytes].
+constexpr std::size_t most_readers = 4;
+constexpr std::size_t least_share = 4 * piece_size;
+
 at::Tensor bytes_on(at::Device place, std::size_t size) {
   return at::empty({static_cast<std::int64_t>(size)}, at::TensorOptions(at::kByte).device(place));
 }
 
-// Page-locked memory whose content is on its way to a GPU until `sent` has happened.
+// Page-locked memory whose content is on its way to a GPU until `sent` has happened. Torch keeps the
+// memory for the next one. It must not go with its thread: what it asks of torch is gone by then.
 struct piece {
   at::Tensor bytes;
   c10::Event sent;
@@ -35,7 +45,7 @@ struct piece {
 };
 
 bool send(int fd, std::uint64_t offset, const at::Tensor& to) {
-  thread_local std::array<piece, 2> pieces{piece{to.device().type()}, piece{to.device().type()}};
+  std::array<piece, 2> pieces{piece{to.device().type()}, piece{to.device().type()}};
   auto stream = c10::impl::VirtualGuardImpl{to.device().type()}.getStream(to.device());
   auto size = static_cast<std::size_t>(to.numel());
   for (std::size_t done = 0, turn = 0; done < size; done += piece_size, ++turn) {
@@ -50,6 +60,31 @@ bool send(int fd, std::uint64_t offset, const at::Tensor& to) {
     next.sent.record(stream);
   }
   return true;
+}
+
+bool read_into(const at::Tensor& to, int fd, std::uint64_t offset) {
+  auto size = static_cast<std::size_t>(to.numel());
+  return to.is_cpu() ? copy_out(fd, offset, to.data_ptr(), size) : send(fd, offset, to);
+}
+
+// Each thread a part of the bytes.
+bool read_side_by_side(const at::Tensor& to, int fd, std::uint64_t offset) {
+  auto size = static_cast<std::size_t>(to.numel());
+  auto threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, most_readers);
+  auto share = std::max(least_share, (size / threads / piece_size + 1) * piece_size);
+  std::vector<std::future<bool>> others;
+  for (auto begin = share; begin < size; begin += share)
+    others.push_back(std::async(std::launch::async, [&to, fd, offset, begin, share, size] {
+      c10::InferenceMode no_gradients;
+      auto part = to.narrow(0, static_cast<std::int64_t>(begin),
+                            static_cast<std::int64_t>(std::min(share, size - begin)));
+      return read_into(part, fd, offset + begin);
+    }));
+  auto complete =
+    read_into(to.narrow(0, 0, static_cast<std::int64_t>(std::min(share, size))), fd, offset);
+  for (auto& x : others)
+    complete = x.get() && complete; // throws what was thrown there; the others' destructors wait
+  return complete;
 }
 
 } // namespace
@@ -71,9 +106,7 @@ bool copy_out(int fd, std::uint64_t offset, void* to, std::size_t size) {
 
 at::Tensor upload(int fd, std::uint64_t offset, std::size_t size, at::Device place) {
   auto result = bytes_on(place, size);
-  auto complete = place.is_cpu() ? copy_out(fd, offset, result.data_ptr(), size)
-                                 : send(fd, offset, result);
-  return complete ? result : at::Tensor{};
+  return read_side_by_side(result, fd, offset) ? result : at::Tensor{};
 }
 
 } // namespace lathe::verifier

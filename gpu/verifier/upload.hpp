@@ -12,8 +12,8 @@ namespace lathe::verifier {
 bool copy_out(int fd, std::uint64_t offset, void* to, std::size_t size);
 
 /// Reads bytes of a file, each of them once, into a tensor of bytes on `place`. A GPU gets them
-/// through page-locked memory, piece by piece, while the next piece is read. Undefined when the
-/// file ends too early.
+/// through page-locked memory, piece by piece, while the next piece is read. Several threads share
+/// large ones. Undefined when the file ends too early.
 /// @param offset, size [bytes]
 at::Tensor upload(int fd, std::uint64_t offset, std::size_t size, at::Device place);
 

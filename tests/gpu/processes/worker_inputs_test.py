@@ -2,7 +2,9 @@
 
 import os
 import sys
+import types
 import unittest
+from collections.abc import Callable
 from typing import Any
 
 sys.path.insert(0, sys.argv.pop(1))  # the folder of the evaluation processes
@@ -88,6 +90,50 @@ class TimedInputs(unittest.TestCase):
         self.assertEqual([size for _, _, size in memory], [8, 12])
 
 
+class Drawing(unittest.TestCase):
+    """On the device where that is asked for, and where the inputs' own code lets it be."""
+
+    def draw(self, get_inputs: Callable[[], list[Any]], device: str,
+             on_device: bool = True) -> tuple[bool, list[Any]]:
+        one = worker.Worker("cpu")
+        one.module = types.ModuleType("task")
+        one.module.get_inputs = get_inputs  # type: ignore[attr-defined]
+        one.device.as_default = lambda: torch.device(device)  # type: ignore[attr-defined]
+        reply = one.draw({"seed": 3, "on_device": on_device}, [])
+        inputs = values.read(one.made[0])
+        os.close(one.made[0])
+        self.assertEqual(len(one.made), 1)
+        return reply["on_device"], inputs
+
+    def test_tensors_are_made_on_the_default_device(self) -> None:
+        where: list[torch.Tensor] = []
+
+        def get_inputs() -> list[Any]:
+            where.append(torch.ones(1))
+            return [torch.rand(3)]
+
+        drawn, inputs = self.draw(get_inputs, "cpu")
+        self.assertTrue(drawn)
+        self.draw(get_inputs, "meta")
+        self.assertEqual([x.device.type for x in where], ["cpu", "meta", "cpu"])
+        torch.manual_seed(3)
+        self.assertTrue(torch.equal(inputs[0], torch.rand(3)))
+
+    def test_who_wants_the_host_gets_what_the_seed_says(self) -> None:
+        def get_inputs() -> list[Any]:
+            return [torch.rand(3), torch.from_numpy(torch.rand(2).numpy())]
+
+        drawn, inputs = self.draw(get_inputs, "meta")
+        self.assertFalse(drawn)
+        torch.manual_seed(3)
+        for x, size in zip(inputs, (3, 2), strict=True):
+            self.assertTrue(torch.equal(x, torch.rand(size)))
+
+    def test_nobody_is_asked_unless_the_request_says_so(self) -> None:
+        drawn, _ = self.draw(lambda: [torch.rand(3)], "meta", on_device=False)
+        self.assertFalse(drawn)
+
+
 class Trimming(unittest.TestCase):
     def test_inputs_that_are_not_named_are_forgotten(self) -> None:
         one = worker.Worker("cpu")
@@ -97,6 +143,17 @@ class Trimming(unittest.TestCase):
             os.close(fd)
         self.assertEqual(one.trim({"inputs": ["c3"]}, []), {})
         self.assertEqual(list(one.inputs), ["c3"])
+
+    def test_a_model_takes_the_last_one_s_inputs_along(self) -> None:
+        one = worker.Worker("cpu")
+        one.module = types.ModuleType("task")
+        one.class_name = "Model"
+        one.module.Model = torch.nn.Identity  # type: ignore[attr-defined]
+        fd, _ = values.make_file([])
+        one.keep_inputs({"name": "c0"}, [fd])
+        one.construct({"seed": 1}, [fd])
+        os.close(fd)
+        self.assertEqual(one.inputs, {})
 
 
 if __name__ == "__main__":

@@ -175,6 +175,36 @@ TEST(error_pattern, integers_are_shown_whole_and_without_an_error) {
             "output 0: one element of 3 off\nworst: [2] expected 123457, got 123458");
 }
 
+TEST(error_pattern, some_elements_of_a_large_output_stand_for_all) {
+  auto expected = at::ones({(16 << 20) / 64 + 64, 64});
+  auto got = expected.clone();
+  got.narrow(0, 64, got.size(0) - 64).zero_();
+  EXPECT_THAT(errors(expected, got), HasSubstr("; all of these are zero (one in 3 was looked at)\n"
+                                               "worst: ["));
+  auto right = expected.clone();
+  right[0][1] = 7; // not among those that are looked at
+  EXPECT_THAT(errors(expected, right), HasSubstr("one element of 16781312 off\nworst: [0, 1]"));
+}
+
+TEST(error_pattern, the_worst_are_found_in_whichever_part_they_are) {
+  auto expected = at::zeros({1 << 20});
+  auto got = expected.clone();
+  for (auto [place, error] : {std::pair{70'000, 3.0}, {900'000, 9.0}, {5, 1.0}, {80'000, 5.0}})
+    got[place] = error;
+  EXPECT_THAT(errors(expected, got, policy::pike),
+              HasSubstr("worst: [900000] expected 0, got 9; [80000] expected 0, got 5; "
+                        "[70000] expected 0, got 3; error 9 (allowed: "));
+}
+
+TEST(error_pattern, the_first_integers_that_are_off_are_told) {
+  auto expected = at::zeros({3 << 20}, at::kLong);
+  auto got = expected.clone();
+  got[(2 << 20) + 7] = 1;
+  EXPECT_THAT(errors(expected, got),
+              HasSubstr("one element of 3145728 off\n"
+                        "worst: [2097159] expected 0, got 1"));
+}
+
 TEST(error_pattern, numbers_are_brief) {
   EXPECT_EQ(brief(8), "8");
   EXPECT_EQ(brief(1.14), "1.1");
