@@ -59,7 +59,8 @@ caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
 
 verifier::comparison_request compared(const input_draw& draw, const std::string& policy, double k,
                                       const shared_memory& answer) {
-  return {policy, k, draw.expected.fd(), draw.exact ? draw.exact->fd() : -1, answer.fd(), true};
+  return {policy, k, draw.expected.fd(), draw.correction ? draw.correction->fd() : -1, answer.fd(),
+          true};
 }
 
 caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
@@ -289,38 +290,47 @@ caf::expected<std::vector<std::int64_t>> task_oracle::trial_seeds() {
 
 caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights,
                                             std::int64_t seed) {
-  auto given = draw_inputs(seed);
-  if (!given.ok() || given.fds.size() != 1)
-    return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
-                      : refused(given.problem());
-  auto inputs = shared_memory::adopt(std::move(given.fds.front()), max_values);
+  auto inputs = draw_inputs(name, seed);
   if (!inputs)
     return std::move(inputs.error());
   input_bytes_ = inputs->size();
-  int fds[] = {inputs->fd()};
-  auto kept = worker_.process->call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
-  if (!kept.ok())
-    return refused(kept.problem());
-  auto expected = run(name, false);
+  auto expected = answer({{"op", "run"}, {"inputs", name}, {"remember", true}});
   if (!expected)
     return std::move(expected.error());
   output_bytes_ = expected->size();
   input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};
-  if (auto exact = run(result.name, true))
-    result.exact = std::move(*exact);
-  draw_bytes_ = input_bytes_ + output_bytes_ + (result.exact ? result.exact->size() : 0);
+  if (auto correction = answer({{"op", "correct"}, {"inputs", result.name}}))
+    result.correction = std::move(*correction);
+  draw_bytes_ = input_bytes_ + output_bytes_ + (result.correction ? result.correction->size() : 0);
   return result;
 }
 
-reply task_oracle::draw_inputs(std::int64_t seed) {
-  if (ahead_)
-    if (auto given = ahead_->next(); given.ok())
-      return given;
-  auto given = worker_.process->call(
-    {{"op", "draw"}, {"seed", seed}, {"on_device", draws_on_device_}}, {}, call_limit);
-  draws_on_device_ = given.flag("on_device").value_or(false);
-  draw_seconds_ = given.wall;
-  return given;
+// The worker keeps them, too, under that name.
+caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name, std::int64_t seed) {
+  auto& worker = *worker_.process;
+  auto take = [&](reply given) -> caf::expected<shared_memory> {
+    if (!given.ok() || given.fds.size() != 1)
+      return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
+                        : refused(given.problem());
+    return shared_memory::adopt(std::move(given.fds.front()), max_values);
+  };
+  auto elsewhere = ahead_ ? ahead_->next() : reply::failed(outcome::crashed, "nobody draws ahead");
+  if (!elsewhere.ok()) {
+    auto here = worker.call(
+      {{"op", "draw"}, {"seed", seed}, {"name", name}, {"on_device", draws_on_device_}}, {},
+      call_limit);
+    draws_on_device_ = here.flag("on_device").value_or(false);
+    draw_seconds_ = here.wall;
+    return take(std::move(here));
+  }
+  auto inputs = take(std::move(elsewhere));
+  if (!inputs)
+    return inputs;
+  int fds[] = {inputs->fd()};
+  auto kept = worker.call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
+  if (!kept.ok())
+    return refused(kept.problem());
+  return inputs;
 }
 
 // Without them everything goes on, and takes longer.
@@ -338,15 +348,12 @@ void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
     ahead_ = std::make_unique<inputs_ahead>(std::move(workers), std::move(seeds), call_limit);
 }
 
-caf::expected<shared_memory> task_oracle::run(const std::string& name, bool exact) {
-  boost::json::object request{{"op", "run"}, {"inputs", name}};
-  if (exact)
-    request["dtype"] = "float64";
-  auto answer = worker_.process->call(std::move(request), {}, call_limit);
-  if (!answer.ok() || answer.fds.size() != 1)
-    return answer.ok() ? make_error(errc::bad_task, path_ + ": the model gave nothing")
-                       : refused(answer.problem());
-  return shared_memory::adopt(std::move(answer.fds.front()), max_values);
+caf::expected<shared_memory> task_oracle::answer(boost::json::object request) {
+  auto given = worker_.process->call(std::move(request), {}, call_limit);
+  if (!given.ok() || given.fds.size() != 1)
+    return given.ok() ? make_error(errc::bad_task, path_ + ": the model gave nothing")
+                      : refused(given.problem());
+  return shared_memory::adopt(std::move(given.fds.front()), max_values);
 }
 
 caf::error task_oracle::audit(lease_source& leases) {
@@ -442,7 +449,7 @@ bool task_oracle::depends_on_weights() {
     worker_.process->call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
   if (!given.ok())
     return true;
-  auto other = run(draw.name, false);
+  auto other = answer({{"op", "run"}, {"inputs", draw.name}});
   if (!other)
     return true;
   auto question = compared(draw, rules_.tolerance, 1, *other);
@@ -457,7 +464,7 @@ task_profile task_oracle::profile() const {
   task_profile result;
   result.where = site_.describe();
   result.where.judge = rules_.describe();
-  if (!timed_.empty() && !timed_.front().exact)
+  if (!timed_.empty() && !timed_.front().correction)
     result.where.judge += ", no float64 reference (the model does not run in float64)";
   result.baselines = baselines_;
   result.shapes = fmt::format("inputs {}, outputs {}, {}", size_of(input_bytes_),

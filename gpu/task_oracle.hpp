@@ -25,8 +25,9 @@ struct input_draw {
   std::string name;        ///< as both workers call it
   std::size_t weights = 0; ///< index of the weight draw that the answers belong to
   shared_memory inputs;
-  shared_memory expected;             ///< of the float32 run
-  std::optional<shared_memory> exact; ///< of the float64 run; none where the model cannot do it
+  shared_memory expected; ///< of the float32 run
+  /// What a float64 run adds to `expected`, in float32; none where the model cannot do it.
+  std::optional<shared_memory> correction;
 };
 
 /// Makes a file for a candidate's answer to a draw: room for the right answer, and for the longer
@@ -167,11 +168,11 @@ private:
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
 
   /// Returns a worker's reply to `draw`: that of the next one where they are drawn ahead.
-  reply draw_inputs(std::int64_t seed);
+  caf::expected<shared_memory> draw_inputs(const std::string& name, std::int64_t seed);
 
   /// Has the draws with these seeds made ahead, if they take long.
   void draw_ahead(std::vector<std::int64_t> seeds);
-  caf::expected<shared_memory> run(const std::string& name, bool exact);
+  caf::expected<shared_memory> answer(boost::json::object request);
   caf::error audit(lease_source& leases);
   caf::error trace();
   void count_work(worker_process& worker);

@@ -27,7 +27,7 @@ class Cpu:
     name = "cpu"
 
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Returns a private copy of a tensor that lies in shared memory."""
+        """Returns a private copy of a tensor that lies in shared memory, or on the device."""
         return tensor.clone()
 
     def as_default(self) -> Any:
@@ -85,7 +85,7 @@ class Cuda(Cpu):
         self.peak = self.needed = 0  # [bytes] when they were last looked at
 
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.to(self.device)
+        return tensor.to(self.device, copy=True)
 
     def adopt(self, model: Any) -> Any:
         return model.to(self.device) if isinstance(model, torch.nn.Module) else model

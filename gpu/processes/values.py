@@ -226,6 +226,32 @@ def read(fd: int, place: Place = torch.clone) -> Any:
 # -- whole values ----------------------------------------------------------------------
 
 
+def copied(value: Any, place: Place) -> Any:
+    """Returns what a process reads that `value` was sent to, without the way through a file."""
+    tensors: list[torch.Tensor] = []
+    tree = json.loads(json.dumps(flatten(value, tensors)))
+    return unflatten(tree, [place(tensor) for tensor in tensors])
+
+
+def difference(exact: Any, rounded: Any) -> Any:
+    """Returns, in the form of `rounded`, what has to be added to it for `exact`: in float32, or
+    complex64, and zero where its elements are whole numbers or truth values."""
+    minuends: list[torch.Tensor] = []
+    subtrahends: list[torch.Tensor] = []
+    flatten(exact, minuends)
+    tree = flatten(rounded, subtrahends)
+    if [x.shape for x in minuends] != [x.shape for x in subtrahends]:
+        raise ValueError("the float64 run's output has another form than the float32 run's")
+    return unflatten(tree, [distance(a, b) for a, b in zip(minuends, subtrahends)])
+
+
+def distance(exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
+    if not (rounded.is_floating_point() or rounded.is_complex()):
+        return torch.zeros_like(rounded)
+    narrow = torch.complex64 if rounded.is_complex() else torch.float32
+    return (exact - rounded).to(narrow)
+
+
 def map_tensors(value: Any, function: Any) -> Any:
     """Returns `value` with each tensor replaced by what `function` makes of it."""
     if isinstance(value, torch.Tensor):

@@ -63,7 +63,7 @@ class Worker:
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
                  "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
-                 "spare", "kept", "made", "called")
+                 "spare", "answered", "kept", "made", "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -81,6 +81,7 @@ class Worker:
         self.baselines: dict[str, Any] = {}  # that were made so far
         self.inputs: dict[str, Any] = {}
         self.spare: list[Any] = []  # room for more of them
+        self.answered: Any = None  # the output that a float64 run is to be compared with
         self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
         self.called = False
@@ -142,15 +143,22 @@ class Worker:
 
     def draw(self, request: dict[str, Any], fds: list[int]) -> Reply:
         """Draws on the device if asked to, where the inputs' own code allows: gigabytes of random
-        numbers take a processor seconds."""
+        numbers take a processor seconds. Keeps them, too, under the name that is given."""
         if request.get("on_device", False):
             try:
                 with self.device.as_default():
                     inputs = self.drawn(request["seed"])
-                return {"on_device": True, **self.give(inputs)}
+                return {"on_device": True, **self.hand_out(inputs, request.get("name"))}
             except Exception:  # it wants tensors on the host; whatever else is wrong shows again
                 pass
-        return {"on_device": False, **self.give(self.drawn(request["seed"]))}
+        inputs = self.drawn(request["seed"])
+        return {"on_device": False, **self.hand_out(inputs, request.get("name"))}
+
+    def hand_out(self, inputs: list[Any], name: str | None) -> Reply:
+        reply = self.give(inputs)
+        if name is not None:
+            self.inputs[name] = values.copied(inputs, self.device.place)
+        return reply
 
     def drawn(self, seed: int) -> list[Any]:
         torch.manual_seed(seed)
@@ -192,7 +200,7 @@ class Worker:
         """Gives back what is not needed any more: memory of the device is everybody's."""
         self.inputs = {name: self.pristine(name) for name in request["inputs"]}
         self.spare = []
-        self.exact_model = None
+        self.answered = self.exact_model = None
         self.device.trim()
         return {}
 
@@ -214,7 +222,7 @@ class Worker:
 
     def construct(self, request: dict[str, Any], fds: list[int]) -> Reply:
         # The last one's memory first, and its inputs'.
-        self.model = self.exact_model = self.timed = None
+        self.model = self.exact_model = self.timed = self.answered = None
         self.baselines.clear()
         self.inputs.clear()
         self.arguments = values.read(fds[0], self.device.place)
@@ -245,9 +253,6 @@ class Worker:
         pristine = self.pristine(request["inputs"])
         if "seed" in request:
             torch.manual_seed(request["seed"])
-        if request.get("dtype") == "float64":
-            with torch.no_grad(), self.device.unmeasured():
-                return {"inputs_changed": False, **self.run_exact(pristine)}
         arguments = copy_of(pristine)
         room = os.fstat(fds[0]).st_size if fds else 0
         with torch.no_grad():
@@ -257,10 +262,22 @@ class Worker:
         self.called = True
         integrity.look_at_flags()
         changed = differ(pristine, arguments)
+        if request.get("remember", False):
+            self.answered = output
         return {"inputs_changed": changed, **self.give(output, fds[0] if fds else None)}
 
-    def run_exact(self, pristine: Any) -> Reply:
-        return self.give(self.call_exact(values.map_tensors(pristine, widen)))
+    def correct(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        with torch.no_grad(), self.device.unmeasured():
+            return self.give(self.correction(self.pristine(request["inputs"])))
+
+    def correction(self, pristine: Any) -> Any:
+        """Returns what a float64 run adds to the output that was remembered. The difference of the
+        two is small, and float32 enough for it."""
+        answered, self.answered = self.answered, None
+        if answered is None:
+            raise BadRequest("no output was remembered")
+        exact = self.call_exact(values.map_tensors(pristine, widen))
+        return values.difference(exact, answered)
 
     def call_exact(self, arguments: list[Any]) -> Any:
         """Calls a float64 twin of the model; new tensors made in the call are float64, too."""
@@ -407,6 +424,7 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "trim": Worker.trim,
     "memory": Worker.memory,
     "run": Worker.run,
+    "correct": Worker.correct,
     "time": Worker.time,
     "keep": Worker.keep,
     "fetch": Worker.fetch,

@@ -27,11 +27,11 @@ std::vector<leaf> real_leaves(const value& tree) {
   return result;
 }
 
-// Returns no tensors where the float64 run does not fit the other.
-std::vector<leaf> exact_leaves(const value* exact, const std::vector<leaf>& expected) {
-  if (!exact)
+// Returns no tensors where the correction does not fit.
+std::vector<leaf> correction_leaves(const value* correction, const std::vector<leaf>& expected) {
+  if (!correction)
     return {};
-  auto result = real_leaves(*exact);
+  auto result = real_leaves(*correction);
   auto fits = std::ranges::equal(result, expected, [](const leaf& a, const leaf& b) {
     return a.tensor.sizes() == b.tensor.sizes();
   });
@@ -47,13 +47,13 @@ void add(comparison& sum, precision& worst, const tensor_comparison& found) {
 
 } // namespace
 
-comparison judge(const value& expected, const value* exact, const value& got,
+comparison judge(const value& expected, const value* correction, const value& got,
                  const tolerance& allowed, detail said) {
   if (auto difference = structure_difference(expected, got); !difference.empty())
     return disagree(std::move(difference));
   auto references = real_leaves(expected);
   auto answers = real_leaves(got);
-  auto exacts = exact_leaves(exact, references);
+  auto corrections = correction_leaves(correction, references);
   comparison result{true, {}, 0, {}};
   auto worst = precision::fp32;
   std::vector<std::string> also_off;
@@ -61,8 +61,9 @@ comparison judge(const value& expected, const value* exact, const value& got,
     auto& reference = references[i];
     auto& answer = answers[i].tensor;
     auto wanted = result.evidence.empty() ? said : detail::verdict;
-    auto found = compare(reference.tensor, exacts.empty() ? at::Tensor{} : exacts[i].tensor, answer,
-                         allowed, wanted);
+    auto found =
+      compare(reference.tensor, corrections.empty() ? at::Tensor{} : corrections[i].tensor, answer,
+              allowed, wanted);
     add(result, worst, found);
     if (found.agrees || said == detail::verdict)
       continue;

@@ -6,11 +6,13 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include <execinfo.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,9 +66,25 @@ bool send(const std::string& reply) {
          == static_cast<ssize_t>(reply.size());
 }
 
+// An abort from deep inside torch or the C library says what, and not where.
+void say_where(int signal) {
+  std::array<void*, 64> frames{};
+  auto count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+  ::backtrace_symbols_fd(frames.data(), count, STDERR_FILENO);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+void prepare_to_say_where() {
+  void* frame = nullptr;
+  ::backtrace(&frame, 1); // the first one loads a library, which takes memory
+  std::signal(SIGABRT, say_where);
+}
+
 } // namespace
 
 int main() {
+  prepare_to_say_where();
   at::set_num_threads(1); // other processes are being timed on this machine
   c10::InferenceMode no_gradients;
   request next;

@@ -75,13 +75,13 @@ private:
 json::object answer_compare(const json::object& request, const files& sent) {
   auto allowed = read_tolerance(request);
   auto expected = sent.read_reference(request.at("expected"));
-  std::optional<value> exact;
-  if (auto* position = request.if_contains("exact"); position && !position->is_null())
-    exact = sent.read_reference(*position);
+  std::optional<value> correction;
+  if (auto* position = request.if_contains("correction"); position && !position->is_null())
+    correction = sent.read_reference(*position);
   auto got = sent.read(request.at("got"));
   auto* evidence = request.if_contains("evidence");
   auto said = evidence != nullptr && !evidence->as_bool() ? detail::verdict : detail::evidence;
-  auto result = got ? judge(expected, exact ? &*exact : nullptr, got.content, allowed, said)
+  auto result = got ? judge(expected, correction ? &*correction : nullptr, got.content, allowed, said)
                     : unreadable(got.problem);
   return {{"ok", true},
           {"agrees", result.agrees},

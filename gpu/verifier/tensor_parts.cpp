@@ -28,9 +28,10 @@ bool is_all_finite(const at::Tensor& x, const at::Tensor& y, const at::Tensor& z
 
 } // namespace
 
-tensor_part::tensor_part(at::Device where, const at::Tensor& e, const at::Tensor& x,
+tensor_part::tensor_part(at::Device where, const at::Tensor& e, const at::Tensor& correction,
                          const at::Tensor& g)
-  : expected(in_double(e, where)), exact(x.defined() ? in_double(x, where) : expected),
+  : expected(in_double(e, where)),
+    exact(correction.defined() ? expected + in_double(correction, where) : expected),
     got(in_double(g, where)) {
   if (is_all_finite(expected, exact, got))
     return;
@@ -52,9 +53,10 @@ at::Tensor tensor_part::distance(const at::Tensor& from) const {
            : result;
 }
 
-tensor_parts::tensor_parts(const at::Tensor& expected, const at::Tensor& exact,
+tensor_parts::tensor_parts(const at::Tensor& expected, const at::Tensor& correction,
                            const at::Tensor& got)
-  : expected_(expected.flatten()), exact_(exact.defined() ? exact.flatten() : at::Tensor{}),
+  : expected_(expected.flatten()),
+    correction_(correction.defined() ? correction.flatten() : at::Tensor{}),
     got_(got.flatten()), where_(place_with_room(part_memory)),
     size_(where_.is_cpu() ? cpu_part : gpu_part) {
   if (count() == 1)
@@ -75,7 +77,7 @@ tensor_part tensor_parts::make(std::int64_t index) const {
   auto cut = [&](const at::Tensor& all) {
     return all.defined() ? all.narrow(0, begin, size) : all;
   };
-  return {where_, cut(expected_), cut(exact_), cut(got_)};
+  return {where_, cut(expected_), cut(correction_), cut(got_)};
 }
 
 } // namespace lathe::verifier

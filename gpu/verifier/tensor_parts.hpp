@@ -19,7 +19,8 @@ struct tensor_part {
   at::Tensor misplaced;
 
   /// @param where to compute
-  tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& exact,
+  /// @param correction added to `expected` it gives `exact`; undefined where there is no float64 run
+  tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& correction,
               const at::Tensor& got);
 
   /// Returns those of these values that are finite in both references.
@@ -35,8 +36,8 @@ struct tensor_part {
 /// fit there.
 class tensor_parts {
 public:
-  /// @param exact undefined where there is no float64 run
-  tensor_parts(const at::Tensor& expected, const at::Tensor& exact, const at::Tensor& got);
+  /// @param correction undefined where there is no float64 run
+  tensor_parts(const at::Tensor& expected, const at::Tensor& correction, const at::Tensor& got);
 
   std::int64_t count() const;
 
@@ -46,7 +47,7 @@ private:
   tensor_part make(std::int64_t index) const;
 
   at::Tensor expected_;
-  at::Tensor exact_;
+  at::Tensor correction_;
   at::Tensor got_;
   at::Device where_;
   std::int64_t size_;               // of a part [elements]

@@ -290,16 +290,16 @@ bool measures_in_eager_errors(policy x) {
   return x == policy::fp32 || x == policy::tf32 || x == policy::half;
 }
 
-tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
+tensor_comparison compare(const at::Tensor& expected, const at::Tensor& correction,
                           const at::Tensor& got, const tolerance& allowed, detail wanted) {
   if (!expected.is_floating_point())
     return compare_discrete(expected, got, wanted);
   auto type = expected.scalar_type();
-  tensor_parts all{expected, exact, got};
+  tensor_parts all{expected, correction, got};
   survey seen;
   for (std::int64_t i = 0; i < all.count(); ++i)
-    seen.add(all.part(i), exact.defined());
-  auto scale = seen.scale(exact.defined(), own_round_off(type));
+    seen.add(all.part(i), correction.defined());
+  auto scale = seen.scale(correction.defined(), own_round_off(type));
   tensor_comparison result;
   result.unit = unit_of(scale, precision::fp32);
   result.ratio = std::min(seen.worst() / result.unit, worst_ratio);

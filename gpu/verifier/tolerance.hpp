@@ -59,8 +59,9 @@ struct tensor_comparison {
 /// Stands for an infinite `tensor_comparison::ratio`, so that it can travel as a JSON number.
 inline constexpr double worst_ratio = 1e30;
 
-/// Compares two tensors of equal shape and dtype. `exact` is the reference's float64 run, of the
-/// same shape; undefined when there is none. Complex tensors have to be viewed as real ones first.
+/// Compares two tensors of equal shape and dtype. `correction`, of the same shape, is what has to be
+/// added to `expected` for the reference's float64 run; undefined when there is none. Complex
+/// tensors have to be viewed as real ones first.
 ///
 /// Floating point: with `u` the unit round-off of a precision (float32 2^-24, TF32 2^-11, bfloat16
 /// 2^-8), its unit of error over one output is the largest of
@@ -76,7 +77,7 @@ inline constexpr double worst_ratio = 1e30;
 /// Integers and bools have to be equal. NaN and infinities have to match in place.
 ///
 /// Beside the tensors, and `off`, it takes some gigabytes at most, however large they are.
-tensor_comparison compare(const at::Tensor& expected, const at::Tensor& exact,
+tensor_comparison compare(const at::Tensor& expected, const at::Tensor& correction,
                           const at::Tensor& got, const tolerance& allowed,
                           detail wanted = detail::evidence);
 

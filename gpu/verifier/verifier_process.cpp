@@ -95,9 +95,9 @@ caf::expected<comparison> verifier_process::compare(const comparison_request& x,
   json::object request{{"op", "compare"}, {"policy", x.policy}, {"k", x.k},
                        {"expected", 0},   {"got", 1},           {"evidence", x.evidence}};
   std::vector<int> fds{x.expected, x.got};
-  if (x.exact >= 0) {
-    request["exact"] = 2;
-    fds.push_back(x.exact);
+  if (x.correction >= 0) {
+    request["correction"] = 2;
+    fds.push_back(x.correction);
   }
   auto reply = ask(request, fds, deadline);
   if (!reply)

@@ -22,7 +22,7 @@ struct comparison_request {
   std::string policy;
   double k = 8;         ///< how many times eager's error it may be off
   int expected = -1;    ///< the reference's
-  int exact = -1;       ///< of the reference in float64; -1 where there is none
+  int correction = -1;  ///< what a float64 run adds to `expected`; -1 where there is none
   int got = -1;         ///< the candidate's
   bool evidence = true; ///< what is wrong about a wrong answer shall be told
 };

@@ -106,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   boost::json::object request{
     {"op", "compare"}, {"policy", policies[choice / files.size() % policies.size()]},
     {"k", 8},          {"expected", 0},
-    {"exact", 1},      {"got", 2}};
+    {"correction", 1}, {"got", 2}};
   std::array fds{expected.get(), expected.get(), got.get()};
   auto reply = answer(boost::json::serialize(request), fds);
   if (!boost::json::parse(reply).at("ok").as_bool()) {

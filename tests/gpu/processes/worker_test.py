@@ -1,4 +1,4 @@
-"""Inputs that come while calls are timed: they go where room was made for them."""
+"""The worker's requests, asked without a process around it."""
 
 import os
 import sys
@@ -15,6 +15,8 @@ import worker  # noqa: E402
 
 
 class Inputs(unittest.TestCase):
+    """Those that come while calls are timed go where room was made for them."""
+
     def setUp(self) -> None:
         self.worker = worker.Worker("cpu")
 
@@ -99,10 +101,13 @@ class Drawing(unittest.TestCase):
         one.module = types.ModuleType("task")
         one.module.get_inputs = get_inputs  # type: ignore[attr-defined]
         one.device.as_default = lambda: torch.device(device)  # type: ignore[attr-defined]
-        reply = one.draw({"seed": 3, "on_device": on_device}, [])
+        reply = one.draw({"seed": 3, "name": "c0", "on_device": on_device}, [])
         inputs = values.read(one.made[0])
         os.close(one.made[0])
         self.assertEqual(len(one.made), 1)
+        self.kept = one.pristine("c0")
+        self.assertTrue(all(values.same_bytes(a, b) for a, b in zip(
+            values.tensors_of(self.kept), values.tensors_of(inputs), strict=True)))
         return reply["on_device"], inputs
 
     def test_tensors_are_made_on_the_default_device(self) -> None:
@@ -129,9 +134,53 @@ class Drawing(unittest.TestCase):
         for x, size in zip(inputs, (3, 2), strict=True):
             self.assertTrue(torch.equal(x, torch.rand(size)))
 
+    def test_what_is_kept_is_what_a_file_would_hold(self) -> None:
+        base = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+        self.draw(lambda: [base, {"a": base[0], "b": (2, None, 0.5)}], "cpu")
+        image, named = self.kept
+        self.assertTrue(image.is_contiguous())
+        self.assertNotEqual(image.data_ptr(), named["a"].data_ptr())
+        self.assertEqual(named["b"], (2, None, 0.5))
+
     def test_nobody_is_asked_unless_the_request_says_so(self) -> None:
         drawn, _ = self.draw(lambda: [torch.rand(3)], "meta", on_device=False)
         self.assertFalse(drawn)
+
+
+class Correcting(unittest.TestCase):
+    """What a float64 run adds to the answer."""
+
+    def test_added_to_the_answer_it_gives_the_float64_run_s(self) -> None:
+        one = worker.Worker("cpu")
+        one.module = types.ModuleType("task")
+        one.class_name = "Model"
+        one.module.Model = lambda: torch.nn.Linear(40, 3)  # type: ignore[attr-defined]
+        nothing, _ = values.make_file([])
+        one.construct({"seed": 1}, [nothing])
+        one.inputs["c0"] = [torch.rand(500, 40)]
+        one.run({"inputs": "c0", "remember": True}, [])
+        one.correct({"inputs": "c0"}, [])
+        answer, correction = (values.read(fd) for fd in one.made)
+        for fd in (nothing, *one.made):
+            os.close(fd)
+        self.assertEqual(correction.dtype, torch.float32)
+        exact = one.exact_model(one.inputs["c0"][0].double()).detach()
+        left = (answer.double() + correction.double() - exact).abs().max()
+        self.assertLess(left, 1e-6 * (answer - exact).abs().max())
+
+    def test_it_has_the_form_of_the_answer(self) -> None:
+        rounded = (torch.ones(2), {"n": torch.tensor([3]), "z": torch.ones(2) * 1j, "x": 0.1})
+        exact = (torch.ones(2).double() / 3, {"n": torch.tensor([3]),
+                                              "z": (torch.ones(2) * 1j).to(torch.complex128),
+                                              "x": 0.1000001})
+        thirds, named = values.difference(exact, rounded)
+        self.assertTrue(torch.equal(thirds, torch.full((2,), -2 / 3)))
+        self.assertEqual((named["n"].dtype, named["n"].item()), (torch.int64, 0))
+        self.assertEqual((named["z"].dtype, named["x"]), (torch.complex64, 0.1))
+
+    def test_another_form_is_refused(self) -> None:
+        with self.assertRaisesRegex(ValueError, "another form"):
+            values.difference(torch.ones(2).double(), torch.ones(3))
 
 
 class Trimming(unittest.TestCase):
