@@ -233,6 +233,16 @@ def copied(value: Any, place: Place) -> Any:
     return unflatten(tree, [place(tensor) for tensor in tensors])
 
 
+def widened(value: Any) -> Any:
+    """Returns a copy in float64, or complex128; other tensors keep their types."""
+    def widen(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_complex():
+            return tensor.to(torch.complex128, copy=True)
+        return tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
+
+    return map_tensors(value, widen)
+
+
 def difference(exact: Any, rounded: Any) -> Any:
     """Returns, in the form of `rounded`, what has to be added to it for `exact`: in float32, or
     complex64, and zero where its elements are whole numbers or truth values."""

@@ -26,6 +26,7 @@ import triton_tuning
 import values
 from devices import DEVICES, copy_of
 from failures import BadRequest, Failure, describe
+from inputs import Inputs, differ, laid_out
 
 MESSAGE_SIZE = 128 * 1024
 TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
@@ -63,7 +64,7 @@ class Worker:
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
                  "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
-                 "spare", "answered", "kept", "made", "called")
+                 "answered", "kept", "made", "called")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -79,8 +80,7 @@ class Worker:
         self.exact_model: Any = None  # the same in float64, made when first asked for
         self.timed: Any = None  # what `time` calls: the model, or a baseline made of it
         self.baselines: dict[str, Any] = {}  # that were made so far
-        self.inputs: dict[str, Any] = {}
-        self.spare: list[Any] = []  # room for more of them
+        self.inputs = Inputs()
         self.answered: Any = None  # the output that a float64 run is to be compared with
         self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
@@ -157,7 +157,7 @@ class Worker:
     def hand_out(self, inputs: list[Any], name: str | None) -> Reply:
         reply = self.give(inputs)
         if name is not None:
-            self.inputs[name] = values.copied(inputs, self.device.place)
+            self.inputs.copy(name, inputs, self.device.place)
         return reply
 
     def drawn(self, seed: int) -> list[Any]:
@@ -190,16 +190,12 @@ class Worker:
         return {"bytes": size}
 
     def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        """Inputs that come while calls are timed take no new memory: see `reserve`."""
-        name = request["name"]
-        room = self.inputs.get(name) or (self.spare.pop() if self.spare else None)
-        self.inputs[name] = values.read(fds[0], places_in(room, self.device.place))
+        self.inputs.read(request["name"], fds[0], self.device.place)
         return {}
 
     def trim(self, request: dict[str, Any], fds: list[int]) -> Reply:
         """Gives back what is not needed any more: memory of the device is everybody's."""
-        self.inputs = {name: self.pristine(name) for name in request["inputs"]}
-        self.spare = []
+        self.inputs.forget_all_but(request["inputs"])
         self.answered = self.exact_model = None
         self.device.trim()
         return {}
@@ -208,15 +204,8 @@ class Worker:
         return self.device.memory()
 
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        """Makes room for inputs to come: a call after them finds its memory as others do."""
-        like = self.pristine(request["inputs"])
-        self.spare = [copy_of(like) for _ in range(request["count"])]
+        self.inputs.reserve(request["inputs"], request["count"])
         return {}
-
-    def pristine(self, name: str) -> Any:
-        if name not in self.inputs:
-            raise BadRequest(f"there are no inputs named '{name}'")
-        return self.inputs[name]
 
     # -- the model ----------------------------------------------------------------------
 
@@ -224,7 +213,7 @@ class Worker:
         # The last one's memory first, and its inputs'.
         self.model = self.exact_model = self.timed = self.answered = None
         self.baselines.clear()
-        self.inputs.clear()
+        self.inputs.forget_all_but([])
         self.arguments = values.read(fds[0], self.device.place)
         self.seed = request["seed"]
         self.model = self.timed = lathe_native.foreign_call(self.build, ())
@@ -250,7 +239,7 @@ class Worker:
 
     def run(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
-        pristine = self.pristine(request["inputs"])
+        pristine = self.inputs[request["inputs"]]
         if "seed" in request:
             torch.manual_seed(request["seed"])
         arguments = copy_of(pristine)
@@ -268,7 +257,7 @@ class Worker:
 
     def correct(self, request: dict[str, Any], fds: list[int]) -> Reply:
         with torch.no_grad(), self.device.unmeasured():
-            return self.give(self.correction(self.pristine(request["inputs"])))
+            return self.give(self.correction(self.inputs[request["inputs"]]))
 
     def correction(self, pristine: Any) -> Any:
         """Returns what a float64 run adds to the output that was remembered. The difference of the
@@ -276,7 +265,7 @@ class Worker:
         answered, self.answered = self.answered, None
         if answered is None:
             raise BadRequest("no output was remembered")
-        exact = self.call_exact(values.map_tensors(pristine, widen))
+        exact = self.call_exact(values.widened(pristine))
         return values.difference(exact, answered)
 
     def call_exact(self, arguments: list[Any]) -> Any:
@@ -293,7 +282,7 @@ class Worker:
 
     def time(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.constructed()
-        sequence = [self.pristine(name) for name in request["sequence"]]
+        sequence = [self.inputs[name] for name in request["sequence"]]
         shifted = self.device.shift()  # other addresses than in the last block, the same within one
         calls = laid_out(sequence)
         lathe_native.enter_phase("timed")
@@ -326,13 +315,13 @@ class Worker:
         if "inputs" in request:  # compiles now, not in the first timed call
             with torch.no_grad():
                 for _ in range(3):  # graphs are captured in the second call
-                    self.timed(*copy_of(self.pristine(request["inputs"])))
+                    self.timed(*copy_of(self.inputs[request["inputs"]]))
             self.device.settle()
         return {}
 
     def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
-        arguments = copy_of(self.pristine(request["inputs"]))
+        arguments = copy_of(self.inputs[request["inputs"]])
         with torch.no_grad():
             found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
         return {name: found[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
@@ -343,7 +332,7 @@ class Worker:
         changed = lathe_native.foreign_call(change_weights, (model,))
         if changed == 0:
             return {"changed": 0}
-        arguments = copy_of(self.pristine(request["inputs"]))
+        arguments = copy_of(self.inputs[request["inputs"]])
         with torch.no_grad():
             output = self.device.call_poisoned(model, arguments, os.fstat(fds[0]).st_size)
         integrity.look_at_flags()
@@ -354,7 +343,7 @@ class Worker:
     def count(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import roofline  # brings more of torch along than other requests need
 
-        return roofline.count(self.constructed(), copy_of(self.pristine(request["inputs"])))
+        return roofline.count(self.constructed(), copy_of(self.inputs[request["inputs"]]))
 
     def needs(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import roofline
@@ -367,11 +356,11 @@ class Worker:
 
         def run_exact(inputs: Any) -> Any:
             torch.manual_seed(self.seed)
-            return self.call_exact(values.map_tensors(inputs, widen))
+            return self.call_exact(values.widened(inputs))
 
-        first = copy_of(self.pristine(request["inputs"]))
+        first = copy_of(self.inputs[request["inputs"]])
         with torch.no_grad():
-            return roofline.needs(model, run, run_exact, first, self.pristine(request["others"]))
+            return roofline.needs(model, run, run_exact, first, self.inputs[request["others"]])
 
     def peaks(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import roofline
@@ -382,7 +371,7 @@ class Worker:
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
-        arguments = copy_of(self.pristine(request["inputs"]))
+        arguments = copy_of(self.inputs[request["inputs"]])
         device = "cuda" if self.device.name == "cuda" else None
         # Not torch.profiler's: that one imports a compiler, for a second, to record the same.
         recording = torch.autograd.profiler.profile(use_device=device, record_shapes=True)
@@ -441,19 +430,6 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
 }
 
 
-def places_in(room: Any, otherwise: values.Place) -> values.Place:
-    """Returns what copies tensors, one by one, into those of `room` as long as they fit."""
-    targets = iter(values.tensors_of(room))
-
-    def place(tensor: torch.Tensor) -> torch.Tensor:
-        target = next(targets, None)
-        if target is None or target.shape != tensor.shape or target.dtype != tensor.dtype:
-            return otherwise(tensor)
-        return target.copy_(tensor)
-
-    return place
-
-
 def read_bytes(fd: int) -> bytes:
     size = os.fstat(fd).st_size
     if size == 0:
@@ -487,38 +463,6 @@ def change_weights(model: Any) -> int:
         for weight in weights:
             weight.mul_(torch.rand_like(weight).add_(0.75)).add_(0.05)  # variances stay positive
     return len(weights)
-
-
-def widen(tensor: torch.Tensor) -> torch.Tensor:
-    if tensor.is_complex():
-        return tensor.to(torch.complex128, copy=True)
-    return tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
-
-
-Memory = list[tuple[int, int, int]]  # (target, source, bytes)
-
-
-def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
-    """Returns for each of these inputs the arguments of a call, and the memory to copy before it:
-    inputs of the same shapes come at the same addresses, one after the other."""
-    rooms: dict[tuple[Any, ...], list[torch.Tensor]] = {}
-    calls = []
-    for pristine in sequence:
-        sources = values.tensors_of(pristine)
-        shapes = tuple((tensor.shape, tensor.dtype) for tensor in sources)
-        if shapes not in rooms:
-            rooms[shapes] = copy_of(sources)
-        targets = iter(rooms[shapes])
-        arguments = values.map_tensors(pristine, lambda _: next(targets))
-        memory = [(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
-                  for target, source in zip(rooms[shapes], sources) if source.numel()]
-        calls.append((tuple(arguments), memory))
-    return calls
-
-
-def differ(left: Any, right: Any) -> bool:
-    pairs = zip(values.tensors_of(left), values.tensors_of(right), strict=True)
-    return not all(values.same_bytes(a, b) for a, b in pairs)
 
 
 def cpu_name() -> str:

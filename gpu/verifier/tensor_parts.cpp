@@ -56,9 +56,8 @@ at::Tensor tensor_part::distance(const at::Tensor& from) const {
 tensor_parts::tensor_parts(const at::Tensor& expected, const at::Tensor& correction,
                            const at::Tensor& got)
   : expected_(expected.flatten()),
-    correction_(correction.defined() ? correction.flatten() : at::Tensor{}),
-    got_(got.flatten()), where_(place_with_room(part_memory)),
-    size_(where_.is_cpu() ? cpu_part : gpu_part) {
+    correction_(correction.defined() ? correction.flatten() : at::Tensor{}), got_(got.flatten()),
+    where_(place_with_room(part_memory)), size_(where_.is_cpu() ? cpu_part : gpu_part) {
   if (count() == 1)
     only_.emplace(make(0));
 }

@@ -19,7 +19,7 @@ struct tensor_part {
   at::Tensor misplaced;
 
   /// @param where to compute
-  /// @param correction added to `expected` it gives `exact`; undefined where there is no float64 run
+  /// @param correction added to `expected` it gives `exact`; undefined without a float64 run
   tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& correction,
               const at::Tensor& got);
 

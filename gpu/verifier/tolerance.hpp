@@ -59,8 +59,8 @@ struct tensor_comparison {
 /// Stands for an infinite `tensor_comparison::ratio`, so that it can travel as a JSON number.
 inline constexpr double worst_ratio = 1e30;
 
-/// Compares two tensors of equal shape and dtype. `correction`, of the same shape, is what has to be
-/// added to `expected` for the reference's float64 run; undefined when there is none. Complex
+/// Compares two tensors of equal shape and dtype. `correction`, of the same shape, is what has to
+/// be added to `expected` for the reference's float64 run; undefined when there is none. Complex
 /// tensors have to be viewed as real ones first.
 ///
 /// Floating point: with `u` the unit round-off of a precision (float32 2^-24, TF32 2^-11, bfloat16

@@ -12,6 +12,7 @@ sys.path.insert(0, sys.argv.pop(1))  # the folder of the evaluation processes
 import torch  # noqa: E402
 import values  # noqa: E402
 import worker  # noqa: E402
+from inputs import laid_out  # noqa: E402
 
 
 class Inputs(unittest.TestCase):
@@ -24,11 +25,11 @@ class Inputs(unittest.TestCase):
         fd, _ = values.make_file(inputs)
         self.worker.keep_inputs({"name": name}, [fd])
         os.close(fd)
-        return self.worker.pristine(name)
+        return self.worker.inputs[name]
 
     def reserve(self, name: str, count: int) -> list[int]:
         self.worker.reserve({"inputs": name, "count": count}, [])
-        return [room[0].data_ptr() for room in self.worker.spare]
+        return [room[0].data_ptr() for room in self.worker.inputs.spare]
 
     def test_they_take_no_new_memory(self) -> None:
         self.give("c0", [torch.ones(300), 7])
@@ -65,7 +66,7 @@ class TimedInputs(unittest.TestCase):
 
     def test_inputs_of_the_same_shapes_come_at_the_same_addresses(self) -> None:
         first, second = [torch.ones(300), 7], [torch.zeros(300), 8]
-        (one, copied), (two, again) = worker.laid_out([first, second])
+        (one, copied), (two, again) = laid_out([first, second])
         self.assertEqual(one[0].data_ptr(), two[0].data_ptr())
         self.assertEqual((one[1], two[1]), (7, 8))
         for memory, pristine, arguments in ((copied, first, one), (again, second, two)):
@@ -75,18 +76,18 @@ class TimedInputs(unittest.TestCase):
 
     def test_the_task_s_own_tensors_are_not_handed_out(self) -> None:
         pristine = [torch.ones(300)]
-        ((arguments, _),) = worker.laid_out([pristine])
+        ((arguments, _),) = laid_out([pristine])
         self.assertNotEqual(arguments[0].data_ptr(), pristine[0].data_ptr())
 
     def test_inputs_of_other_shapes_have_memory_of_their_own(self) -> None:
-        calls = worker.laid_out([[torch.ones(300)], [torch.ones(30, 10)], [torch.ones(0)]])
+        calls = laid_out([[torch.ones(300)], [torch.ones(30, 10)], [torch.ones(0)]])
         (flat, _), (square, _), (empty, nothing) = calls
         self.assertNotEqual(flat[0].data_ptr(), square[0].data_ptr())
         self.assertEqual(square[0].shape, (30, 10))
         self.assertEqual((empty[0].numel(), nothing), (0, []))
 
     def test_nested_inputs_keep_their_structure(self) -> None:
-        ((arguments, memory),) = worker.laid_out([[{"a": torch.ones(2)}, (torch.ones(3), None)]])
+        ((arguments, memory),) = laid_out([[{"a": torch.ones(2)}, (torch.ones(3), None)]])
         self.assertEqual(arguments[0]["a"].shape, (2,))
         self.assertEqual((arguments[1][0].shape, arguments[1][1]), ((3,), None))
         self.assertEqual([size for _, _, size in memory], [8, 12])
@@ -105,7 +106,7 @@ class Drawing(unittest.TestCase):
         inputs = values.read(one.made[0])
         os.close(one.made[0])
         self.assertEqual(len(one.made), 1)
-        self.kept = one.pristine("c0")
+        self.kept = one.inputs["c0"]
         self.assertTrue(all(values.same_bytes(a, b) for a, b in zip(
             values.tensors_of(self.kept), values.tensors_of(inputs), strict=True)))
         return reply["on_device"], inputs
@@ -157,7 +158,7 @@ class Correcting(unittest.TestCase):
         one.module.Model = lambda: torch.nn.Linear(40, 3)  # type: ignore[attr-defined]
         nothing, _ = values.make_file([])
         one.construct({"seed": 1}, [nothing])
-        one.inputs["c0"] = [torch.rand(500, 40)]
+        one.inputs.copy("c0", [torch.rand(500, 40)], torch.clone)
         one.run({"inputs": "c0", "remember": True}, [])
         one.correct({"inputs": "c0"}, [])
         answer, correction = (values.read(fd) for fd in one.made)
@@ -191,7 +192,7 @@ class Trimming(unittest.TestCase):
             one.keep_inputs({"name": name}, [fd])
             os.close(fd)
         self.assertEqual(one.trim({"inputs": ["c3"]}, []), {})
-        self.assertEqual(list(one.inputs), ["c3"])
+        self.assertEqual(list(one.inputs.named), ["c3"])
 
     def test_a_model_takes_the_last_one_s_inputs_along(self) -> None:
         one = worker.Worker("cpu")
@@ -202,7 +203,7 @@ class Trimming(unittest.TestCase):
         one.keep_inputs({"name": "c0"}, [fd])
         one.construct({"seed": 1}, [fd])
         os.close(fd)
-        self.assertEqual(one.inputs, {})
+        self.assertEqual(one.inputs.named, {})
 
 
 if __name__ == "__main__":

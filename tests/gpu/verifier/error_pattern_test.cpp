@@ -200,9 +200,8 @@ TEST(error_pattern, the_first_integers_that_are_off_are_told) {
   auto expected = at::zeros({3 << 20}, at::kLong);
   auto got = expected.clone();
   got[(2 << 20) + 7] = 1;
-  EXPECT_THAT(errors(expected, got),
-              HasSubstr("one element of 3145728 off\n"
-                        "worst: [2097159] expected 0, got 1"));
+  EXPECT_THAT(errors(expected, got), HasSubstr("one element of 3145728 off\n"
+                                               "worst: [2097159] expected 0, got 1"));
 }
 
 TEST(error_pattern, numbers_are_brief) {

@@ -147,7 +147,8 @@ TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {
 TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_deadline) {
   ASSERT_TRUE(compare(file_of(value{answer})));
   ASSERT_EQ(::kill(child(), SIGSTOP), 0);
-  auto late = verifier.compare({"fp32", 8, expected.get(), correction.get(), expected.get()}, std::chrono::steady_clock::now() + 50ms);
+  auto late = verifier.compare({"fp32", 8, expected.get(), correction.get(), expected.get()},
+                               std::chrono::steady_clock::now() + 50ms);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error(), errc::timed_out);
   auto next = compare(file_of(value{answer}));

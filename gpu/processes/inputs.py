@@ -1,0 +1,83 @@
+"""Inputs: what models are called with, under the names that requests give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import values
+from devices import copy_of
+from failures import BadRequest
+
+
+class Inputs:
+    """One worker's, each a private copy that no call gets to change."""
+
+    __slots__ = ("named", "spare")
+
+    def __init__(self) -> None:
+        self.named: dict[str, list[Any]] = {}
+        self.spare: list[list[Any]] = []  # room for more of them
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self.named:
+            raise BadRequest(f"there are no inputs named '{name}'")
+        return self.named[name]
+
+    def read(self, name: str, fd: int, place: values.Place) -> None:
+        """Those that come while calls are timed take no new memory: see `reserve`."""
+        room = self.named.get(name) or (self.spare.pop() if self.spare else None)
+        self.named[name] = values.read(fd, places_in(room, place))
+
+    def copy(self, name: str, inputs: list[Any], place: values.Place) -> None:
+        """Keeps what `read` would, had they come in a file."""
+        self.named[name] = values.copied(inputs, place)
+
+    def reserve(self, name: str, count: int) -> None:
+        """Makes room for more like these: a call after them finds its memory as others do."""
+        self.spare = [copy_of(self[name]) for _ in range(count)]
+
+    def forget_all_but(self, names: list[str]) -> None:
+        """And the room that was reserved."""
+        self.named = {name: self[name] for name in names}
+        self.spare = []
+
+
+def places_in(room: Any, otherwise: values.Place) -> values.Place:
+    """Returns what copies tensors, one by one, into those of `room` as long as they fit."""
+    targets = iter(values.tensors_of(room))
+
+    def place(tensor: torch.Tensor) -> torch.Tensor:
+        target = next(targets, None)
+        if target is None or target.shape != tensor.shape or target.dtype != tensor.dtype:
+            return otherwise(tensor)
+        return target.copy_(tensor)
+
+    return place
+
+
+Memory = list[tuple[int, int, int]]  # (target, source, bytes)
+
+
+def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
+    """Returns for each of these inputs the arguments of a call, and the memory to copy before it:
+    inputs of the same shapes come at the same addresses, one after the other."""
+    rooms: dict[tuple[Any, ...], list[torch.Tensor]] = {}
+    calls = []
+    for pristine in sequence:
+        sources = values.tensors_of(pristine)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in sources)
+        if shapes not in rooms:
+            rooms[shapes] = copy_of(sources)
+        targets = iter(rooms[shapes])
+        arguments = values.map_tensors(pristine, lambda _: next(targets))
+        memory = [(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
+                  for target, source in zip(rooms[shapes], sources) if source.numel()]
+        calls.append((tuple(arguments), memory))
+    return calls
+
+
+def differ(left: Any, right: Any) -> bool:
+    pairs = zip(values.tensors_of(left), values.tensors_of(right), strict=True)
+    return not all(values.same_bytes(a, b) for a, b in pairs)
