@@ -305,7 +305,6 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   return result;
 }
 
-// The worker keeps them, too, under that name.
 caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name, std::int64_t seed) {
   auto& worker = *worker_.process;
   auto take = [&](reply given) -> caf::expected<shared_memory> {

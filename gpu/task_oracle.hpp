@@ -167,7 +167,8 @@ private:
   caf::expected<std::vector<std::int64_t>> trial_seeds();
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
 
-  /// Returns a worker's reply to `draw`: that of the next one where they are drawn ahead.
+  /// Draws inputs, or takes the next ones that were drawn ahead. The worker keeps them, too, under
+  /// that name.
   caf::expected<shared_memory> draw_inputs(const std::string& name, std::int64_t seed);
 
   /// Has the draws with these seeds made ahead, if they take long.

@@ -155,10 +155,9 @@ class Worker:
         return {"on_device": False, **self.hand_out(inputs, request.get("name"))}
 
     def hand_out(self, inputs: list[Any], name: str | None) -> Reply:
-        reply = self.give(inputs)
         if name is not None:
             self.inputs.copy(name, inputs, self.device.place)
-        return reply
+        return self.give(inputs)  # last: a reply takes one file along
 
     def drawn(self, seed: int) -> list[Any]:
         torch.manual_seed(seed)

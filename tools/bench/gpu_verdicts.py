@@ -4,8 +4,8 @@
 With --pike CHECKOUT the same candidates are then judged by PIKE's own evaluator (scripts/eval.py of
 a checkout of pike-project/pike), one cold process each, twelve at once behind its lock, as its worker
 does; the last line is the ratio of the two, taken in the same run on the same host: at least so
-much, when PIKE is stopped at --pike-limit. Without --candidates each task is judged against copies
-of itself.
+much, when PIKE is stopped before its end. Without --candidates each task is judged against copies
+of itself. --pike-ratio 4 stops it as soon as it is known to take four times as long.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
     parser.add_argument("--pike", type=Path, help="a checkout of PIKE to compare with")
     parser.add_argument("--pike-limit", type=float, default=3600, help="stop it then [s]")
+    parser.add_argument("--pike-ratio", type=float, default=float("inf"),
+                        help="stop it when it has taken so many times as long")
     parser.add_argument("--level", default="3-pike", help="PIKE's name for the tasks' folder")
     parser.add_argument("--json", type=Path, help="keeps Lathe's document there")
     arguments = parser.parse_args()
@@ -47,7 +49,8 @@ def main() -> int:
         print_repetition(arguments, Path(place))
         if arguments.pike is None:
             return 0
-        theirs, complete = judge_with_pike(arguments, candidates, Path(place))
+        limit = min(arguments.pike_limit, ours * arguments.pike_ratio)
+        theirs, complete = judge_with_pike(arguments, candidates, Path(place), limit)
     print(f"wall: lathe {ours:.1f} s, PIKE {'' if complete else 'more than '}{theirs:.1f} s: "
           f"{'' if complete else 'more than '}{theirs / ours:.2f} times as long")
     return 0
@@ -124,11 +127,11 @@ def print_repetition(arguments: argparse.Namespace, place: Path) -> None:
     print(f"the same candidate again: {first:.2f} s, then {second * 1e3:.3f} ms")
 
 
-def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path],
-                    place: Path) -> tuple[float, bool]:
-    """Returns how long it took, and whether it came to its end."""
+def judge_with_pike(arguments: argparse.Namespace, candidates: list[Path], place: Path,
+                    limit: float) -> tuple[float, bool]:
+    """Returns how long it took, and whether it came to its end within so many seconds."""
     start = time.monotonic()
-    end = start + arguments.pike_limit
+    end = start + limit
 
     def judge(path: Path) -> int | None:
         """Returns its exit code; nothing when the time is up."""
