@@ -255,11 +255,18 @@ def difference(exact: Any, rounded: Any) -> Any:
     return unflatten(tree, [distance(a, b) for a, b in zip(minuends, subtrahends)])
 
 
+PIECE = 1 << 20  # [elements] that a processor's cache holds
+
+
 def distance(exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
     if not (rounded.is_floating_point() or rounded.is_complex()):
         return torch.zeros_like(rounded)
     narrow = torch.complex64 if rounded.is_complex() else torch.float32
-    return (exact - rounded).to(narrow)
+    result = torch.empty_like(rounded, dtype=narrow)
+    pieces = (x.reshape(-1).split(PIECE) for x in (exact, rounded, result))
+    for left, right, target in zip(*pieces, strict=True):
+        torch.sub(left, right, out=target)
+    return result
 
 
 def map_tensors(value: Any, function: Any) -> Any:
