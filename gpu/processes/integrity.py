@@ -27,6 +27,8 @@ from typing import Any
 import lathe_native
 import torch
 
+from failures import HERE
+
 LIBRARIES = (builtins, fcntl, importlib.util, json, json.decoder, json.encoder, lathe_native, math,
              mmap, os, socket, struct, time, traceback)
 
@@ -47,9 +49,6 @@ COPYING = ("aten::clone", "aten::copy_", "aten::empty.memory_format")
 OPERATORS = (*COPYING, "aten::equal", "aten::contiguous", "aten::detach", "aten::_to_copy",
              "aten::view")
 
-# Foreign code gets no hold of these by their names.
-HIDDEN = ("lathe_native", "worker", "values", "failures", "integrity", "devices")
-
 MODES = (torch._C._len_torch_function_stack, torch._C._len_torch_dispatch_stack)
 
 State = dict[str, Any]
@@ -58,8 +57,9 @@ settled: State = {}  # what must not change from call to call
 promised: State = {}  # what must not change at all
 
 
-def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
-    """Fixes what this process relies on. `source` is the foreign file, `own` are our modules."""
+def seal(source: str, enforce: bool) -> None:
+    """Fixes what this process relies on. `source` is the foreign file."""
+    own = own_modules()
     whole = [(module.__name__, vars(module)) for module in own]
     whole += [(f"{module.__name__}.{name}", table) for module in own
               for name, table in vars(module).items()
@@ -82,8 +82,15 @@ def seal(source: str, own: list[ModuleType], enforce: bool) -> None:
     code = [(vars(module), code) for module in callers for code in code_of(module)]
     lathe_native.watch(source, enforce, code, whole, parts, functions)
     if enforce:
-        for name in HIDDEN:
-            sys.modules.pop(name, None)
+        for module in (lathe_native, *own):  # foreign code gets no hold of them by their names
+            sys.modules.pop(module.__name__, None)
+
+
+def own_modules() -> list[ModuleType]:
+    """Returns the modules in this folder that are there so far, but for the script itself."""
+    return [module for name, module in sys.modules.items() if name != "__main__"
+            and os.path.dirname(getattr(module, "__file__", None) or "") == HERE
+            and module is not lathe_native]
 
 
 def code_of(module: ModuleType) -> list[CodeType]:

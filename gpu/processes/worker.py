@@ -116,8 +116,7 @@ class Worker:
         self.source = os.path.join(os.environ["TMPDIR"], name + ".py")
         with open(self.source, "wb") as file:
             file.write(read_bytes(fds[0]))
-        own = [integrity, failures, values, devices, sys.modules[__name__]]
-        integrity.seal(self.source, own, enforce=name == "candidate")
+        integrity.seal(self.source, enforce=name == "candidate")
         try:
             self.module = lathe_native.foreign_call(import_file, (name, self.source))
         except BaseException as error:

@@ -90,6 +90,16 @@ TEST_F(foreign_code, an_exception_within_torch_names_no_folder_of_this_machine) 
   EXPECT_THAT(message, Not(HasSubstr("site-packages")));
 }
 
+TEST_F(foreign_code, finds_none_of_our_modules_by_name) {
+  auto worker = spawn();
+  prepare(*worker, "import sys\n"
+                   "    ours = 'devices failures inputs integrity lathe_native values worker'\n"
+                   "    print([name for name in ours.split() if name in sys.modules])\n"
+                   "    return x");
+  ASSERT_TRUE(run(*worker).ok());
+  EXPECT_EQ(worker->output_tail(), "[]\n");
+}
+
 TEST_F(foreign_code, changed_inputs_are_reported_and_restored) {
   auto worker = spawn();
   prepare(*worker, "seen = x.clone(); x.zero_(); print(seen.tolist()); return seen");
