@@ -210,10 +210,7 @@ caf::error task_oracle::construct() {
   auto seed = rules_.seeds ? rules_.seeds->weights : site_.secret_seed();
   auto given = worker_.process->call(
     {{"op", "arguments"}, {"seed", rules_.seeds ? rules_.seeds->arguments : seed}}, {}, call_limit);
-  if (!given.ok() || given.fds.size() != 1)
-    return given.ok() ? make_error(errc::bad_task, path_ + ": get_init_inputs gave nothing")
-                      : refused(given.problem());
-  auto arguments = shared_memory::adopt(std::move(given.fds.front()), max_values);
+  auto arguments = file_in(std::move(given), "get_init_inputs");
   if (!arguments)
     return arguments.error();
   int fds[] = {arguments->fd()};
@@ -306,27 +303,23 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
 }
 
 caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name, std::int64_t seed) {
-  auto& worker = *worker_.process;
-  auto take = [&](reply given) -> caf::expected<shared_memory> {
-    if (!given.ok() || given.fds.size() != 1)
-      return given.ok() ? make_error(errc::bad_task, path_ + ": get_inputs gave nothing")
-                        : refused(given.problem());
-    return shared_memory::adopt(std::move(given.fds.front()), max_values);
-  };
-  auto elsewhere = ahead_ ? ahead_->next() : reply::failed(outcome::crashed, "nobody draws ahead");
-  if (!elsewhere.ok()) {
-    auto here = worker.call(
-      {{"op", "draw"}, {"seed", seed}, {"name", name}, {"on_device", draws_on_device_}}, {},
-      call_limit);
-    draws_on_device_ = here.flag("on_device").value_or(false);
-    draw_seconds_ = here.wall;
-    return take(std::move(here));
-  }
-  auto inputs = take(std::move(elsewhere));
+  if (ahead_)
+    if (auto given = ahead_->next(); given.ok())
+      return keep_inputs(name, file_in(std::move(given), "get_inputs"));
+  auto given = worker_.process->call(
+    {{"op", "draw"}, {"seed", seed}, {"name", name}, {"on_device", draws_on_device_}}, {},
+    call_limit);
+  draws_on_device_ = given.flag("on_device").value_or(false);
+  draw_seconds_ = given.wall;
+  return file_in(std::move(given), "get_inputs");
+}
+
+caf::expected<shared_memory> task_oracle::keep_inputs(const std::string& name,
+                                                      caf::expected<shared_memory> inputs) {
   if (!inputs)
     return inputs;
   int fds[] = {inputs->fd()};
-  auto kept = worker.call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
+  auto kept = worker_.process->call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
   if (!kept.ok())
     return refused(kept.problem());
   return inputs;
@@ -348,10 +341,14 @@ void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
 }
 
 caf::expected<shared_memory> task_oracle::answer(boost::json::object request) {
-  auto given = worker_.process->call(std::move(request), {}, call_limit);
-  if (!given.ok() || given.fds.size() != 1)
-    return given.ok() ? make_error(errc::bad_task, path_ + ": the model gave nothing")
-                      : refused(given.problem());
+  return file_in(worker_.process->call(std::move(request), {}, call_limit), "the model");
+}
+
+caf::expected<shared_memory> task_oracle::file_in(reply given, const std::string& giver) const {
+  if (!given.ok())
+    return refused(given.problem());
+  if (given.fds.size() != 1)
+    return make_error(errc::bad_task, fmt::format("{}: {} gave nothing", path_, giver));
   return shared_memory::adopt(std::move(given.fds.front()), max_values);
 }
 

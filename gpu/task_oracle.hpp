@@ -174,6 +174,13 @@ private:
   /// Has the draws with these seeds made ahead, if they take long.
   void draw_ahead(std::vector<std::int64_t> seeds);
   caf::expected<shared_memory> answer(boost::json::object request);
+
+  /// Gives the worker inputs that others drew, and returns them.
+  caf::expected<shared_memory> keep_inputs(const std::string& name,
+                                           caf::expected<shared_memory> inputs);
+
+  /// Returns the values that came with a reply. `giver` is who made them, for people.
+  caf::expected<shared_memory> file_in(reply given, const std::string& giver) const;
   caf::error audit(lease_source& leases);
   caf::error trace();
   void count_work(worker_process& worker);

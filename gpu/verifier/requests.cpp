@@ -81,8 +81,8 @@ json::object answer_compare(const json::object& request, const files& sent) {
   auto got = sent.read(request.at("got"));
   auto* evidence = request.if_contains("evidence");
   auto said = evidence != nullptr && !evidence->as_bool() ? detail::verdict : detail::evidence;
-  auto result = got ? judge(expected, correction ? &*correction : nullptr, got.content, allowed, said)
-                    : unreadable(got.problem);
+  auto* added = correction ? &*correction : nullptr;
+  auto result = got ? judge(expected, added, got.content, allowed, said) : unreadable(got.problem);
   return {{"ok", true},
           {"agrees", result.agrees},
           {"evidence", result.evidence},
