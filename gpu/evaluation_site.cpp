@@ -44,12 +44,6 @@ constexpr double spare_memory = 0.12;
 
 constexpr std::int64_t contexts_at_once = 4;
 
-// With a GPU some cores are left to those who tune kernels, which takes the longest, and to tasks
-// that candidates wait for.
-std::int64_t building_cores(bool cuda, std::size_t cores) {
-  return static_cast<std::int64_t>(cuda ? std::max<std::size_t>(1, cores * 3 / 4) : cores);
-}
-
 // Evaluations at once, for each core of a host with a GPU: some are built, some tuned, others wait
 // for a task to be prepared or for their turn on the device.
 constexpr std::size_t workers_a_core = 4;
@@ -132,7 +126,7 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     device_(std::move(where)),
     freezer_(std::move(shared.freezer)),
     sites_(shared.sites),
-    builds_(building_cores(device_.cuda, cores())),
+    builds_(static_cast<std::int64_t>(cores())), // compilers make way for all others
     contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),

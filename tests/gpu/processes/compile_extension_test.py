@@ -15,6 +15,7 @@ TOOLCHAIN = Path(__file__).resolve().parents[3] / "gpu/processes/toolchain"
 # Says what it was called with, and fails as often as it is told to.
 COMPILER = """#!/bin/sh
 echo "$0 $*" >> "$CALLS"
+nice > "$CALLS.nice"
 if [ $(wc -l < "$CALLS") -le "$FAILURES" ]; then
   echo "error number $(wc -l < "$CALLS")" >&2
   exit 1
@@ -112,6 +113,13 @@ class CompileExtension(Case):
                 self.assertIn(" -DAT_PER_OPERATOR_HEADERS -Ikernels.o.headers ", calls[0])
                 self.assertIn(f" -I{self.toolchain}/lean ", calls[0])
                 self.assertTrue(calls[0].endswith(" ".join(EXTENSION)))
+
+    def test_compilers_make_way_for_everybody_else(self) -> None:
+        for arguments in (EXTENSION, ["kernels.o", "-shared", "-o", "kernels.so"]):
+            with self.subTest(arguments=arguments):
+                self.compile("g++", arguments)
+                nice = int((self.folder / "calls.nice").read_text())
+                self.assertGreaterEqual(nice, 10)
 
     def test_operators_are_declared_whose_names_are_in_the_file(self) -> None:
         operators, _ = self.declared("auto y = torch::relu(x).exp();")
