@@ -244,8 +244,9 @@ def widened(value: Any) -> Any:
 
 
 def difference(exact: Any, rounded: Any) -> Any:
-    """Returns, in the form of `rounded`, what has to be added to it for `exact`: in float32, or
-    complex64, and zero where its elements are whole numbers or truth values."""
+    """Returns, in the form of `rounded`, what has to be added to it for `exact`: in bfloat16, or
+    complex64, and zero where its elements are whole numbers or truth values. What `rounded` is off
+    by need not be known to more than two digits."""
     minuends: list[torch.Tensor] = []
     subtrahends: list[torch.Tensor] = []
     flatten(exact, minuends)
@@ -261,7 +262,7 @@ PIECE = 1 << 20  # [elements] that a processor's cache holds
 def distance(exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
     if not (rounded.is_floating_point() or rounded.is_complex()):
         return torch.zeros_like(rounded)
-    narrow = torch.complex64 if rounded.is_complex() else torch.float32
+    narrow = torch.complex64 if rounded.is_complex() else torch.bfloat16
     result = torch.empty_like(rounded, dtype=narrow)
     pieces = (x.reshape(-1).split(PIECE) for x in (exact, rounded, result))
     for left, right, target in zip(*pieces, strict=True):

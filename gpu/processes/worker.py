@@ -259,7 +259,7 @@ class Worker:
 
     def correction(self, pristine: Any) -> Any:
         """Returns what a float64 run adds to the output that was remembered. The difference of the
-        two is small, and float32 enough for it."""
+        two is small, and bfloat16 enough for it."""
         answered, self.answered = self.answered, None
         if answered is None:
             raise BadRequest("no output was remembered")

@@ -200,7 +200,7 @@ TEST_F(foreign_code, the_same_seed_gives_the_same_weights_and_inputs) {
   EXPECT_THAT(early.problem().message, HasSubstr("no output was remembered"));
   ask_for(*oracle, {{"op", "run"}, {"inputs", "x"}, {"remember", true}});
   auto correction = ask_for(*oracle, {{"op", "correct"}, {"inputs", "x"}});
-  EXPECT_THAT(text_of(correction), HasSubstr(R"("dtype": "float32", "shape": [2, 4])"));
+  EXPECT_THAT(text_of(correction), HasSubstr(R"("dtype": "bfloat16", "shape": [2, 4])"));
 }
 
 TEST_F(foreign_code, weights_are_changed_to_see_whether_the_answer_follows) {
