@@ -43,12 +43,19 @@ class Cpu:
         return None
 
     def call_poisoned(self, model: Any, arguments: list[Any], size: int) -> Any:
-        """Calls the model with fresh memory filled with a pattern: nothing right lies in it."""
+        """Calls the model with fresh memory filled with a pattern: nothing right lies in it. As in
+        timed calls, the arguments are there before it: who works on streams of its own need not
+        wait for them."""
+        self.poison(size)
+        self.settle()
         lathe_native.poison_memory(POISON)
         try:
             return lathe_native.model_call(model, tuple(arguments), self.name == "cuda")
         finally:
             lathe_native.poison_memory(0)
+
+    def poison(self, size: int) -> None:
+        """Fills the device's memory that is handed out next, some of it in pieces of this size."""
 
     def settle(self) -> None:
         """Waits for whatever was begun."""
@@ -94,12 +101,7 @@ class Cuda(Cpu):
         sizes = [512 * random.randint(1, 64) for _ in range(4)]
         return [torch.empty(size, dtype=torch.uint8, device=self.device) for size in sizes]
 
-    def call_poisoned(self, model: Any, arguments: list[Any], size: int) -> Any:
-        self.poison(size)
-        return super().call_poisoned(model, arguments, size)
-
     def poison(self, size: int) -> None:
-        """Fills what the allocator hands out next, small blocks and some of the output's size."""
         sizes = [1 << shift for shift in range(9, 21)] + [size, size, size + (2 << 20)]
         try:
             blocks = [torch.empty(n, dtype=torch.uint8, device=self.device) for n in sizes]

@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, sys.argv.pop(1))  # the folder of the evaluation processes
 
+import devices  # noqa: E402
 import torch  # noqa: E402
 import values  # noqa: E402
 import worker  # noqa: E402
@@ -146,6 +147,25 @@ class Drawing(unittest.TestCase):
     def test_nobody_is_asked_unless_the_request_says_so(self) -> None:
         drawn, _ = self.draw(lambda: [torch.rand(3)], "meta", on_device=False)
         self.assertFalse(drawn)
+
+
+class Calling(unittest.TestCase):
+    def test_a_call_begins_when_its_arguments_are_there(self) -> None:
+        happened: list[str] = []
+
+        class Slow(devices.Cpu):
+            def poison(self, size: int) -> None:
+                happened.append("poisoned")
+
+            def settle(self) -> None:
+                happened.append("settled")
+
+        def model(x: torch.Tensor) -> torch.Tensor:
+            happened.append("called")
+            return x
+
+        Slow().call_poisoned(model, [torch.ones(1)], 4)
+        self.assertEqual(happened, ["poisoned", "settled", "called"])
 
 
 class Correcting(unittest.TestCase):
