@@ -33,6 +33,9 @@ constexpr double device_spread = 0.01;
 constexpr double host_patience = 3;
 constexpr double short_call = 1e-3;
 
+// Who needs no more than this beyond a first call, does not wait for it [bytes].
+constexpr std::int64_t little_memory = 256 << 20;
+
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;
 
@@ -112,7 +115,7 @@ void evaluation::attempt() {
   interrupted_ = reference_broke_ = doubt_told_ = false;
   cpu_before_ = 0;
   agreed_ = 0;
-  if (build() && meet_oracle() && warm() && check() && time()) {
+  if (build() && meet_oracle() && warm() && make_room() && check() && time()) {
     if (request_.want_profile)
       profile();
     if (request_.confirm)
@@ -151,14 +154,8 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(needed_memory());
+  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(oracle_->memory_of_call());
   return true;
-}
-
-std::int64_t evaluation::needed_memory() const {
-  auto output = oracle_->checked().front().expected.size();
-  auto kept = site_.device().cuda ? output * race::most_outputs(output) : 0;
-  return oracle_->needed_memory() + static_cast<std::int64_t>(kept);
 }
 
 // First calls compile and tune, which may take minutes: no lease, but frozen while others are timed.
@@ -171,6 +168,25 @@ bool evaluation::warm() {
       return false;
   }
   return give(first) && call_model(first).has_value();
+}
+
+// Those whose first call takes minutes do not wait for room that only a race needs, nor keep others
+// from it.
+bool evaluation::make_room() {
+  if (!site_.device().cuda || alone_)
+    return true;
+  auto needed = oracle_->needed_memory();
+  if (needed - oracle_->memory_of_call() < little_memory) {
+    memory_->resize(needed);
+    return true;
+  }
+  auto trimmed =
+    call({{"op", "trim"}, {"inputs", boost::json::array{}}}, {}, site_.config().run_limit);
+  if (!trimmed.ok())
+    return fail(trimmed.problem());
+  memory_->resize(oracle_->memory_between_calls());
+  memory_->grow(needed, turn::later);
+  return true;
 }
 
 bool evaluation::check() {

@@ -70,8 +70,8 @@ private:
   // Each stage returns true when the next one may begin.
   bool build();
   bool meet_oracle();
-  std::int64_t needed_memory() const;
   bool warm();
+  bool make_room();
   bool check();
   bool answer_checked();
   bool time();

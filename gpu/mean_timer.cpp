@@ -178,6 +178,10 @@ race_result time_by_means(evaluation_site& site, task_oracle& oracle, worker_pro
     result.failed = taken.problem();
     return result;
   }
+  if (auto given = oracle.give(draw, inputs); !given.ok()) {
+    result.broken = given.problem().message;
+    return result;
+  }
   caller first{candidate, inputs, site.flush_bytes(), limit};
   if (auto times = time_one(first, rules)) {
     result.seconds = std::move(*times);

@@ -56,13 +56,6 @@ constexpr double device_chores = 0.6;
 constexpr std::size_t fewest_repeats = 16;
 constexpr double short_call = 2e-3; // [seconds]
 
-// Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
-// is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
-// race of four thousand.
-constexpr std::size_t most_kept = 12;
-constexpr std::size_t fewest_kept = 4;
-constexpr std::size_t kept_bytes = 512 << 20; // all of them together, where the fewest fit
-
 /// Stops one side's processes while the other side is timed.
 class still {
 public:
@@ -123,10 +116,13 @@ race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate
 
 race_result race::run() {
   began_ = clock::now();
+  reference_first_ = random_() % 2 == 0;
   auto cpu = candidate_.cpu_seconds();
   if (reserve() && warm_up())
     while (!is_finished() && pair_of_blocks())
       ;
+  if (oracle_.is_large())
+    oracle_.forget(); // who finds it broken revives it
   result_.wall = since(began_);
   cpu = candidate_.cpu_seconds() - cpu;
   if (throttle_.is_hopeless())
@@ -147,16 +143,37 @@ std::size_t race::calls_for(double seconds) const {
   return static_cast<std::size_t>(std::clamp(std::ceil(calls), size.fewest_calls, size.most_calls));
 }
 
+// Who is timed first is asked last, and finds the processor's caches as it left them.
+bool race::ask(const boost::json::object& request, std::span<const int> fds) {
+  if (reference_first_)
+    return ask_candidate(request, fds) && ask_reference(request, fds);
+  return ask_reference(request, fds) && ask_candidate(request, fds);
+}
+
+bool race::ask_candidate(const boost::json::object& request, std::span<const int> fds) {
+  auto answer = candidate_.call(request, fds, milliseconds(site_.config().run_limit));
+  asked_ += answer.wall;
+  if (!answer.ok())
+    result_.failed = answer.problem();
+  return answer.ok();
+}
+
+bool race::ask_reference(const boost::json::object& request, std::span<const int> fds) {
+  auto answer = oracle_.process().call(request, fds, milliseconds(site_.config().run_limit));
+  if (!answer.ok())
+    result_.broken = answer.problem().message;
+  return answer.ok();
+}
+
 // Room for the inputs to come. Without it, whoever gets some has other memory for its next call,
 // which may take half as long again because of that.
 bool race::reserve() {
-  auto made =
-    candidate_.call({{"op", "reserve"}, {"inputs", seen_.front()->name}, {"count", unseen_.size()}},
-                    {}, milliseconds(site_.config().run_limit));
-  asked_ += made.wall;
-  if (!made.ok())
-    result_.failed = made.problem();
-  return made.ok();
+  boost::json::array names;
+  while (places_.size() < oracle_.timed_at_once()) {
+    places_.push_back({fmt::format("timed{}", places_.size())});
+    names.emplace_back(places_.back().name);
+  }
+  return ask({{"op", "reserve"}, {"inputs", seen_.front()->name}, {"names", std::move(names)}}, {});
 }
 
 // A random number of calls, so that a candidate cannot count its way to the clock.
@@ -185,9 +202,8 @@ bool race::pair_of_blocks() {
   auto x = next_plan();
   if (x.fresh && !give(*x.sequence.front()))
     return false;
-  // The side that goes first changes, so that neither always meets a cold cache.
   std::optional<lap> reference;
-  if (pairs_ % 2 == 0)
+  if (reference_first_)
     reference = run_block(oracle_.process(), x);
   auto candidate = run_block(candidate_, x);
   if (!reference)
@@ -238,32 +254,20 @@ bool race::run_up() {
 }
 
 // Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
-// reference, which has it, is given it again, so that the block finds both in the same state.
+// reference is given it just then, too, so that the block finds both in the same state.
 bool race::give(const input_draw& draw) {
   auto begin = clock::now();
   int fds[] = {draw.inputs.fd()};
-  boost::json::object request{{"op", "inputs"}, {"name", draw.name}};
-  auto limit = milliseconds(site_.config().run_limit);
-  auto ours = oracle_.process().call(request, fds, limit);
-  auto theirs = candidate_.call(std::move(request), fds, limit);
-  asked_ += theirs.wall;
+  auto done = ask({{"op", "inputs"}, {"name", name_of(draw)}}, fds);
   aside_ += since(begin);
-  if (!theirs.ok())
-    result_.failed = theirs.problem();
-  else if (!ours.ok())
-    result_.broken = ours.problem().message;
-  return ours.ok() && theirs.ok();
-}
-
-std::size_t race::most_outputs(std::size_t bytes) {
-  return std::clamp(kept_bytes / std::max<std::size_t>(1, bytes), fewest_kept, most_kept);
+  return done;
 }
 
 // Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
 // worker keeps them: to hand them over takes time in which nobody else may use the device.
 bool race::keep(const plan& x, const lap& candidate) {
   auto& kept = result_.kept;
-  auto most = most_outputs(x.sequence.front()->expected.size());
+  auto most = oracle_.outputs_kept();
   auto place = kept.size() < most ? kept.size() : random_() % pairs_;
   if (place >= most)
     return true;
@@ -273,13 +277,10 @@ bool race::keep(const plan& x, const lap& candidate) {
       refusal{"forged-reply", "a block came back without the output that was drawn"};
     return false;
   }
-  auto done =
-    candidate_.call({{"op", "keep"}, {"slot", place}}, {}, milliseconds(site_.config().run_limit));
-  asked_ += done.wall;
-  if (!done.ok()) {
-    result_.failed = done.problem();
+  boost::json::object request{{"op", "keep"}, {"slot", place}};
+  // The reference does, too, so that memory is used alike, where there is enough of it.
+  if (!(oracle_.is_large() ? ask_candidate(request, {}) : ask(request, {})))
     return false;
-  }
   kept.resize(std::max(kept.size(), place + 1));
   kept[place] = x.sequence[static_cast<std::size_t>(call)];
   return true;
@@ -287,23 +288,38 @@ bool race::keep(const plan& x, const lap& candidate) {
 
 race::plan race::next_plan() {
   plan result;
+  // Blocks that begin with inputs seen before lie between, where they are needed: the weather
+  // changes.
+  result.fresh = !unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0);
+  if (result.fresh)
+    make_way();
   for (std::size_t i = 0; i < calls_; ++i)
     result.sequence.push_back(seen_[random_() % seen_.size()]);
-  // First in its block, for the same reason that it is handed over only then. Blocks that begin
-  // with inputs seen before lie between, where they are needed: the weather changes.
-  if (!unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0)) {
-    result.fresh = true;
-    result.sequence.front() = unseen_.back();
+  // First in its block, for the same reason that it is handed over only then.
+  if (result.fresh) {
+    result.sequence.front() = places_.back().draw = unseen_.back();
     seen_.push_back(unseen_.back());
     unseen_.pop_back();
   }
   return result;
 }
 
+// The last place is for inputs that are new: those which have been there the longest are gone.
+void race::make_way() {
+  places_.push_back(std::move(places_.front()));
+  places_.pop_front();
+  std::erase(seen_, std::exchange(places_.back().draw, nullptr));
+}
+
+const std::string& race::name_of(const input_draw& draw) const {
+  auto place = std::ranges::find(places_, &draw, &place::draw);
+  return place != places_.end() ? place->name : draw.name;
+}
+
 race::lap race::run_block(worker_process& runner, const plan& x) const {
   boost::json::array names;
   for (auto* draw : x.sequence)
-    names.emplace_back(draw->name);
+    names.emplace_back(name_of(*draw));
   boost::json::object request{
     {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
   still other{&runner == &candidate_ ? oracle_.process() : candidate_};
@@ -348,7 +364,14 @@ bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
   return !result_.refused;
 }
 
+// Each side is first in one of two pairs, so that neither meets a colder cache than the other; in
+// which of them is drawn by lot, so that nothing else on the host keeps time with one side.
+void race::choose_first() {
+  reference_first_ = pairs_ % 2 == 0 ? !reference_first_ : random_() % 2 == 0;
+}
+
 void race::record(const plan& x, const lap& reference, const lap& candidate) {
+  choose_first();
   ++pairs_;
   auto skipped = site_.device().cuda ? calls_to_settle : 0;
   for (std::size_t i = 0; i < x.sequence.size(); ++i) {

@@ -7,7 +7,10 @@
 #include "gpu/throttle_watch.hpp"
 #include "gpu/timing_rules.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <random>
 #include <span>
@@ -42,14 +45,17 @@ public:
   /// keeps all other processes frozen.
   race_result run();
 
-  /// How many of the candidate's outputs are kept on the device, where each takes so much.
-  static std::size_t most_outputs(std::size_t bytes);
-
 private:
   /// The calls of one block.
   struct plan {
     std::vector<const input_draw*> sequence;
     bool fresh = false; ///< the first one's inputs are new to the candidate
+  };
+
+  /// Where inputs that are new lie in both processes, and whose they are.
+  struct place {
+    std::string name;
+    const input_draw* draw = nullptr; ///< none: nobody's yet
   };
 
   /// One side's answer to a block.
@@ -60,6 +66,10 @@ private:
     block_clocks clocks;
   };
 
+  /// Asks both sides the same.
+  bool ask(const boost::json::object& request, std::span<const int> fds);
+  bool ask_candidate(const boost::json::object& request, std::span<const int> fds);
+  bool ask_reference(const boost::json::object& request, std::span<const int> fds);
   bool reserve();
   bool warm_up();
   std::size_t calls_for(double seconds) const;
@@ -68,11 +78,14 @@ private:
   bool rest();
   bool run_up();
   plan next_plan();
+  void make_way();
+  const std::string& name_of(const input_draw& draw) const;
   lap run_block(worker_process& runner, const plan& x) const;
   bool give(const input_draw& draw);
   bool keep(const plan& x, const lap& candidate);
   bool accept(const plan& x, const lap& reference, const lap& candidate);
   void record(const plan& x, const lap& reference, const lap& candidate);
+  void choose_first();
   bool is_finished() const;
   bool is_hopeless() const;
   bool is_cleared() const;
@@ -91,7 +104,8 @@ private:
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;
   std::vector<const input_draw*> unseen_;
-  std::vector<const input_draw*> seen_;
+  std::vector<const input_draw*> seen_; // what calls are made with
+  std::deque<place> places_;            // of those that were new; the first gets the next ones
   std::vector<timed_call> candidate_calls_;
   std::vector<timed_call> reference_calls_;
   std::vector<double> candidate_after_; // device: what the host saw beyond the marks, by call
@@ -102,6 +116,7 @@ private:
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;
   std::size_t pairs_ = 0;
+  bool reference_first_ = true; // in the next pair
   std::size_t compilations_ = 0;
   double asked_ = 0; // [seconds] that the candidate was busy at our request
   race_result result_;

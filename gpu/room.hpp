@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -102,6 +103,9 @@ public:
     home_->changed_.notify_all();
   }
 
+  /// Waits until it has so much, or more. Meanwhile it keeps what it has, and nobody waits for that.
+  void grow(std::int64_t amount, turn when = turn::first);
+
   /// Takes so much for as long as it lives: nobody waits for it to go.
   void keep(std::int64_t amount) {
     resize(amount);
@@ -132,6 +136,13 @@ inline room::share room::take(std::int64_t amount, turn when) {
   ++working_;
   changed_.notify_all();
   return share{*this, amount};
+}
+
+inline void room::share::grow(std::int64_t amount, turn when) {
+  keep(amount_);
+  auto more = home_->take(std::max<std::int64_t>(0, amount - amount_), when);
+  amount_ += std::exchange(more.amount_, 0);
+  std::swap(works_, more.works_);
 }
 
 inline bool room::is_next(const waiter& x) const {

@@ -21,6 +21,17 @@ constexpr std::size_t most_timed_draws = 16;
 constexpr std::size_t fewest_timed_draws = 6;
 constexpr std::size_t timed_bytes = 256 << 20;
 
+// Of those, both sides of a race hold so many at once that they fit this [bytes].
+constexpr std::size_t fewest_at_once = 2;
+constexpr std::size_t at_once_bytes = std::size_t{1} << 30;
+
+// Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
+// is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
+// race of four thousand.
+constexpr std::size_t most_kept = 12;
+constexpr std::size_t fewest_kept = 4;
+constexpr std::size_t kept_bytes = 512 << 20; // all of them together, where the fewest fit
+
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
@@ -68,8 +79,9 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
   auto& memory = site.memory();
+  auto cuda = site.device().cuda;
   // Nobody knows yet how much it will be.
-  auto guess = site.device().cuda ? memory.size() / preparations_at_once : 0;
+  auto guess = cuda ? memory.size() / preparations_at_once : 0;
   std::shared_ptr<task_oracle> result;
   auto attempt = [&](room::share share) {
     result.reset(new task_oracle(subject, site, rules));
@@ -78,7 +90,7 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   };
   auto error = attempt(memory.take(guess, turn::later));
   // A float64 run that found no room is no error, but others may have taken it.
-  auto is_full = site.device().cuda && result->ran_out_of_memory_;
+  auto is_full = cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
   if (is_full || was_killed) {
     result.reset();
@@ -86,7 +98,8 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   }
   if (error)
     return error;
-  result->memory_->keep(result->held_memory_);
+  auto to_come = result->is_large() ? 0 : result->race_bytes();
+  result->memory_->keep(result->held_memory_ + static_cast<std::int64_t>(cuda ? to_come : 0));
   return result;
 }
 
@@ -107,19 +120,33 @@ caf::error task_oracle::prepare(lease_source& leases) {
     return error;
   if (site_.device().cuda && rules_.watches_conduct)
     return trace();
+  for (auto* draw : {&timed_.front(), &timed_.back()})
+    if (auto given = give(*draw, draw->name); !given.ok())
+      return refused(given.problem());
   count_work(*worker_.process);
   return {};
 }
 
-// What is kept are the draws of the last weights: the others have been answered.
 caf::error task_oracle::trim() {
-  boost::json::array names;
-  for (auto* draws : {&checked_, &timed_})
-    for (auto& draw : *draws)
-      if (draw.weights + 1 == weights_.size())
-        names.emplace_back(draw.name);
-  auto done = worker_.process->call({{"op", "trim"}, {"inputs", std::move(names)}}, {}, call_limit);
+  auto done = forget();
   return done.ok() ? look_at_memory() : refused(done.problem());
+}
+
+reply task_oracle::forget() {
+  boost::json::array names;
+  for (auto& draw : checked_)
+    if (draw.weights + 1 == weights_.size())
+      names.emplace_back(draw.name);
+  return worker_.process->call({{"op", "trim"}, {"inputs", std::move(names)}}, {}, call_limit);
+}
+
+reply task_oracle::give(const input_draw& draw, const std::string& name) {
+  return give(*worker_.process, draw, name);
+}
+
+reply task_oracle::give(worker_process& worker, const input_draw& draw, const std::string& name) {
+  int inputs[] = {draw.inputs.fd()};
+  return worker.call({{"op", "inputs"}, {"name", name}}, inputs, call_limit);
 }
 
 caf::error task_oracle::look_at_memory() {
@@ -151,10 +178,9 @@ caf::error task_oracle::revive() {
   int arguments[] = {weights_[last].arguments.fd()};
   auto done =
     worker.call({{"op", "construct"}, {"seed", weights_[last].seed}}, arguments, call_limit);
-  for (auto* draws : {&checked_, &timed_})
-    for (auto& draw : *draws)
-      if (int inputs[] = {draw.inputs.fd()}; done.ok() && draw.weights == last)
-        done = worker.call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
+  for (auto& draw : checked_)
+    if (done.ok() && draw.weights == last)
+      done = give(worker, draw, draw.name);
   if (done.ok() && !checked_.empty() && checked_.back().weights == last)
     done = worker.call({{"op", "run"}, {"inputs", checked_.back().name}}, {}, call_limit);
   if (!done.ok())
@@ -185,6 +211,28 @@ caf::error task_oracle::load(worker_process& worker) const {
   return loaded.ok() ? caf::error{} : refused(loaded.problem());
 }
 
+std::size_t task_oracle::timed_at_once() const {
+  auto fitting = at_once_bytes / std::max<std::size_t>(1, input_bytes_);
+  return std::min(timed_.size(), std::max(fewest_at_once, fitting));
+}
+
+std::size_t task_oracle::outputs_kept() const {
+  return std::clamp(kept_bytes / std::max<std::size_t>(1, output_bytes_), fewest_kept, most_kept);
+}
+
+// One of the timed draws was there while it was found out what calls take.
+std::size_t task_oracle::race_bytes() const {
+  return (timed_at_once() - 1) * input_bytes_ + outputs_kept() * output_bytes_;
+}
+
+bool task_oracle::is_large() const {
+  return race_bytes() > at_once_bytes + kept_bytes;
+}
+
+std::int64_t task_oracle::needed_memory() const {
+  return needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? race_bytes() : 0);
+}
+
 caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,
                                                    const std::vector<std::string>& preload) const {
   auto result = site_.spawn(role, tag, preload);
@@ -196,11 +244,9 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
   auto& weights = weights_.back();
   int arguments[] = {weights.arguments.fd()};
   auto done = worker.call({{"op", "construct"}, {"seed", weights.seed}}, arguments, call_limit);
-  for (auto* draw : {&timed_.front(), &timed_.back()}) {
-    int inputs[] = {draw->inputs.fd()};
+  for (auto* draw : {&timed_.front(), &timed_.back()})
     if (done.ok())
-      done = worker.call({{"op", "inputs"}, {"name", draw->name}}, inputs, call_limit);
-  }
+      done = give(worker, *draw, draw->name);
   if (!done.ok())
     return refused(done.problem());
   return result;
@@ -240,6 +286,7 @@ caf::error task_oracle::draw_checked() {
       // The first draw shows what the others will take.
       if (auto error = look_at_memory())
         return error;
+      memory_of_call_ = needed_memory_;
       plan_timed();
       std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
       others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());
@@ -258,11 +305,13 @@ void task_oracle::plan_timed() {
     timed_seeds_.push_back(rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
 }
 
+// Each takes the last one's place: who needs them is given them then.
 caf::error task_oracle::draw_timed() {
   for (auto seed : timed_seeds_) {
-    auto x = draw(fmt::format("t{}", timed_.size()), weights_.size() - 1, seed);
+    auto x = draw("timed", weights_.size() - 1, seed);
     if (!x)
       return std::move(x.error());
+    x->name = fmt::format("t{}", timed_.size());
     timed_.push_back(std::move(*x));
   }
   ahead_.reset();
@@ -440,10 +489,7 @@ bool task_oracle::depends_on_weights() {
   if (depends_on_weights_ || weights_.size() < 2)
     return depends_on_weights_.value_or(true);
   auto& draw = checked_.front();
-  int inputs[] = {draw.inputs.fd()};
-  auto given =
-    worker_.process->call({{"op", "inputs"}, {"name", draw.name}}, inputs, call_limit);
-  if (!given.ok())
+  if (!give(draw, draw.name).ok())
     return true;
   auto other = answer({{"op", "run"}, {"inputs", draw.name}});
   if (!other)

@@ -75,6 +75,16 @@ public:
     return timed_;
   }
 
+  /// How many of `timed()` a process holds at once while it is timed: large ones make way for each
+  /// other.
+  std::size_t timed_at_once() const;
+
+  /// How many outputs of timed calls are kept for comparison.
+  std::size_t outputs_kept() const;
+
+  /// Whether a race takes so much memory that the reference's process gives back what it took.
+  bool is_large() const;
+
   // -- the reference's speed ------------------------------------------------------------------
 
   /// The tag of its process among those that may be frozen.
@@ -82,11 +92,17 @@ public:
     return tag_;
   }
 
-  /// The process, with the last weight draw constructed and all draws of those weights known by
-  /// name. Its user holds `mutex()` and an exclusive lease.
+  /// The process, with the last weight draw constructed and all of `checked()` that belong to those
+  /// weights known by name. Its user holds `mutex()` and an exclusive lease.
   worker_process& process() {
     return *worker_.process;
   }
+
+  /// Gives the process the inputs of a draw, in the place of those that have this name.
+  reply give(const input_draw& draw, const std::string& name);
+
+  /// Makes it forget what it was given, and give back what memory of the device it does not need.
+  reply forget();
 
   /// Replaces the process by a new one in the same state, which has been called. The caller holds
   /// `mutex()`.
@@ -103,10 +119,17 @@ public:
     return mutex_;
   }
 
-  /// What a candidate is likely to take of the device's memory [bytes] before outputs are kept: as
-  /// much as the reference did. 0 on the CPU.
-  std::int64_t needed_memory() const {
-    return needed_memory_;
+  /// What a candidate is likely to take of the device's memory [bytes]: as much as the reference
+  /// did, with what a race takes beside. 0 on the CPU.
+  std::int64_t needed_memory() const;
+
+  /// The same for a first call, and for what stays when that has ended.
+  std::int64_t memory_of_call() const {
+    return memory_of_call_;
+  }
+
+  std::int64_t memory_between_calls() const {
+    return held_memory_;
   }
 
   // -- what is known about the task -----------------------------------------------------------
@@ -156,10 +179,14 @@ private:
   /// Asks what the reference takes of the device's memory, now that it has run.
   caf::error look_at_memory();
 
+  /// What a race takes of a device's memory beside what calls do.
+  std::size_t race_bytes() const;
+
   /// Says why the task cannot be used.
   caf::error refused(const failure& why) const;
 
   caf::error load(worker_process& worker) const;
+  static reply give(worker_process& worker, const input_draw& draw, const std::string& name);
   caf::error construct();
   caf::error draw_checked();
   void plan_timed();
@@ -192,6 +219,7 @@ private:
   std::string path_;
   std::optional<room::share> memory_; // of the device; outlives the process that uses it
   std::int64_t needed_memory_ = 0;
+  std::int64_t memory_of_call_ = 0;
   std::int64_t held_memory_ = 0;
   site_worker worker_;
   std::vector<weight_draw> weights_;

@@ -27,6 +27,8 @@ caf::expected<double> time_eager(task_oracle& oracle, evaluation_site& site, lea
   auto limit =
     std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
   auto& worker = oracle.process();
+  if (auto given = oracle.give(draw, draw.name); !given.ok())
+    return untimed(given.problem());
   auto warm =
     worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
   if (!warm.ok())

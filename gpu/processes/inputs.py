@@ -14,11 +14,10 @@ from failures import BadRequest
 class Inputs:
     """One worker's, each a private copy that no call gets to change."""
 
-    __slots__ = ("named", "spare")
+    __slots__ = ("named",)
 
     def __init__(self) -> None:
         self.named: dict[str, list[Any]] = {}
-        self.spare: list[list[Any]] = []  # room for more of them
 
     def __getitem__(self, name: str) -> list[Any]:
         if name not in self.named:
@@ -26,22 +25,23 @@ class Inputs:
         return self.named[name]
 
     def read(self, name: str, fd: int, place: values.Place) -> None:
-        """Those that come while calls are timed take no new memory: see `reserve`."""
-        room = self.named.get(name) or (self.spare.pop() if self.spare else None)
-        self.named[name] = values.read(fd, places_in(room, place))
+        """They take the place of those with the same name."""
+        self.named[name] = values.read(fd, places_in(self.named.get(name), place))
 
     def copy(self, name: str, inputs: list[Any], place: values.Place) -> None:
         """Keeps what `read` would, had they come in a file."""
+        self.named.pop(name, None)
         self.named[name] = values.copied(inputs, place)
 
-    def reserve(self, name: str, count: int) -> None:
-        """Makes room for more like these: a call after them finds its memory as others do."""
-        self.spare = [copy_of(self[name]) for _ in range(count)]
+    def reserve(self, name: str, others: list[str]) -> None:
+        """Makes room for others like these, under their names: they come while calls are timed, and
+        a call after them finds its memory as others do."""
+        for other in others:
+            if other not in self.named:
+                self.named[other] = copy_of(self[name])
 
     def forget_all_but(self, names: list[str]) -> None:
-        """And the room that was reserved."""
         self.named = {name: self[name] for name in names}
-        self.spare = []
 
 
 def places_in(room: Any, otherwise: values.Place) -> values.Place:

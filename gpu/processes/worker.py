@@ -202,7 +202,7 @@ class Worker:
         return self.device.memory()
 
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        self.inputs.reserve(request["inputs"], request["count"])
+        self.inputs.reserve(request["inputs"], request["names"])
         return {}
 
     # -- the model ----------------------------------------------------------------------

@@ -69,6 +69,35 @@ TEST_F(room_test, nobody_is_passed_forever) {
   EXPECT_EQ(std::ranges::find(found, "a preparation") - found.begin(), 16);
 }
 
+TEST_F(room_test, who_waits_for_more_keeps_what_it_has) {
+  auto mine = place.take(3);
+  std::optional held{place.take(5)};
+  std::jthread grows{[&] {
+    mine.grow(8);
+    std::lock_guard guard{mutex};
+    served.emplace_back("more");
+  }};
+  while (place.waiting() == 0)
+    std::this_thread::yield();
+  come("much", 3); // there are two
+  held.reset();
+  grows.join();
+  EXPECT_EQ(place.waiting(), 1U);
+  mine.resize(0);
+  EXPECT_EQ(order(), (std::vector<std::string>{"more", "much"}));
+}
+
+TEST_F(room_test, who_wait_for_more_do_not_wait_for_each_other) {
+  auto yours = place.take(4);
+  std::jthread grows{[&, mine = place.take(4)]() mutable {
+    mine.grow(8);
+    auto gone = std::move(mine);
+  }};
+  while (place.waiting() == 0)
+    std::this_thread::yield();
+  yours.grow(8); // with the two that are free, and those of who came first
+}
+
 TEST_F(room_test, who_is_alone_gets_in_however_much_it_wants) {
   auto kept = place.take(6);
   kept.keep(7);

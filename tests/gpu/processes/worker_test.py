@@ -28,18 +28,27 @@ class Inputs(unittest.TestCase):
         os.close(fd)
         return self.worker.inputs[name]
 
-    def reserve(self, name: str, count: int) -> list[int]:
-        self.worker.reserve({"inputs": name, "count": count}, [])
-        return [room[0].data_ptr() for room in self.worker.inputs.spare]
+    def reserve(self, name: str, *others: str) -> list[int]:
+        self.worker.reserve({"inputs": name, "names": list(others)}, [])
+        return [self.worker.inputs[other][0].data_ptr() for other in others]
 
     def test_they_take_no_new_memory(self) -> None:
         self.give("c0", [torch.ones(300), 7])
-        places = self.reserve("c0", 2)
-        for name, value in (("t0", 2.0), ("t1", 3.0)):
+        places = self.reserve("c0", "t0", "t1")
+        for name, place, value in zip(("t0", "t1"), places, (2.0, 3.0)):
             inputs = self.give(name, [torch.full((300,), value), 8])
-            self.assertIn(inputs[0].data_ptr(), places)
+            self.assertEqual(inputs[0].data_ptr(), place)
             self.assertTrue(torch.equal(inputs[0], torch.full((300,), value)))
             self.assertEqual(inputs[1], 8)
+
+    def test_room_that_is_there_is_not_made_again(self) -> None:
+        self.give("c0", [torch.ones(300)])
+        place, = self.reserve("c0", "t0")
+        self.give("t0", [torch.zeros(300)])
+        again, more = self.reserve("c0", "t0", "t1")
+        self.assertEqual(again, place)
+        self.assertNotEqual(more, place)
+        self.assertEqual(self.worker.inputs["t0"][0].sum().item(), 0)
 
     def test_who_comes_again_stays_in_place(self) -> None:
         before = self.give("t0", [torch.ones(300)])[0].data_ptr()
@@ -55,7 +64,7 @@ class Inputs(unittest.TestCase):
 
     def test_what_does_not_fit_gets_memory_of_its_own(self) -> None:
         self.give("c0", [torch.ones(300)])
-        places = self.reserve("c0", 1)
+        places = self.reserve("c0", "t0")
         inputs = self.give("t0", [torch.ones(400), torch.ones(5, dtype=torch.int64)])
         self.assertNotIn(inputs[0].data_ptr(), places)
         self.assertEqual([len(x) for x in inputs], [400, 5])
