@@ -36,6 +36,9 @@ constexpr double short_call = 1e-3;
 // Who needs no more than this beyond a first call, does not wait for it [bytes].
 constexpr std::int64_t little_memory = 256 << 20;
 
+// Who is checked for longer lets those pass who wait to be timed.
+constexpr auto longest_turn = std::chrono::milliseconds{1000};
+
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;
 
@@ -189,31 +192,38 @@ bool evaluation::make_room() {
   return true;
 }
 
+template <class Step>
+bool evaluation::take_turns(std::size_t steps, Step step) {
+  using clock = std::chrono::steady_clock;
+  auto right = true;
+  for (std::size_t next = 0; right && next < steps;) {
+    auto held = hold(leases_, lease_kind::shared, request_.priority);
+    if (!held)
+      return give_up(std::move(held.error()));
+    stage_end end{*this, *held};
+    for (auto begun = clock::now(); right && next < steps && clock::now() - begun < longest_turn;)
+      right = step(next++);
+    right = finish_comparing() && right; // who is wrong first and breaks then is wrong
+  }
+  return right;
+}
+
 bool evaluation::check() {
-  auto held = hold(leases_, lease_kind::shared, request_.priority);
-  if (!held)
-    return give_up(std::move(held.error()));
-  stage_end end{*this, *held};
   enter("check");
   verdict_.correctness.emplace();
   verdict_.correctness->policy = rules_.tolerance;
-  auto right = answer_checked();
-  right = finish_comparing() && right; // who is wrong first and breaks then is wrong
+  auto draws = oracle_->checked();
+  std::size_t weights = 0;
+  auto right = take_turns(draws.size(), [&](std::size_t i) {
+    auto& draw = draws[i];
+    if (draw.weights != weights && !construct(weights = draw.weights))
+      return false;
+    return give(draw) && answer(draw);
+  });
   verdict_.correctness->input_draws = agreed_;
   if (!right)
     return false;
   verdict_.correctness->weight_draws = static_cast<std::int32_t>(oracle_->weights().size());
-  return true;
-}
-
-bool evaluation::answer_checked() {
-  std::size_t weights = 0;
-  for (auto& draw : oracle_->checked()) {
-    if (draw.weights != weights && !construct(weights = draw.weights))
-      return false;
-    if (!give(draw) || !answer(draw))
-      return false;
-  }
   return true;
 }
 
@@ -256,13 +266,8 @@ bool evaluation::survived(race_result& found) {
 }
 
 bool evaluation::audit(const race_result& found) {
-  auto held = hold(leases_, lease_kind::shared, request_.priority);
-  if (!held)
-    return give_up(std::move(held.error()));
-  stage_end end{*this, *held};
   enter("audit");
-  auto right = fetch_kept(found);
-  right = finish_comparing() && right;
+  auto right = compare_kept(found);
   if (!right && verdict_.outcome == outcome::incorrect)
     return refuse("wrong-when-timed",
                   "right in the check, wrong while it was timed: " + verdict_.evidence);
@@ -275,31 +280,32 @@ bool evaluation::audit(const race_result& found) {
     allow_for_processes(1);
     return true;
   }
-  if (trace())
+  if (take_turns(1, [&](std::size_t) { return trace(); }))
     return true;
   verdict_.timing.reset();
   return false;
 }
 
 // What only the race needed goes first: the verifier may need the room.
-bool evaluation::fetch_kept(const race_result& found) {
-  auto& last = oracle_->checked().back();
-  auto trimmed = call({{"op", "trim"}, {"inputs", {last.name}}}, {}, site_.config().run_limit);
-  if (!trimmed.ok())
-    return fail(trimmed.problem());
-  for (std::size_t slot = 0; slot < found.kept.size(); ++slot) {
-    auto* draw = found.kept[slot];
-    auto output = make_answer_file(*draw);
-    if (!output)
-      return give_up(std::move(output.error()));
-    int fds[] = {output->fd()};
-    auto handed_over = call({{"op", "fetch"}, {"slot", slot}}, fds, site_.config().run_limit);
-    if (!handed_over.ok())
-      return fail(handed_over.problem());
-    if (!compare(*draw, std::move(*output)))
-      return false;
-  }
-  return true;
+bool evaluation::compare_kept(const race_result& found) {
+  return take_turns(1 + found.kept.size(), [&](std::size_t step) {
+    if (step > 0)
+      return fetch(step - 1, *found.kept[step - 1]);
+    auto& last = oracle_->checked().back();
+    auto trimmed = call({{"op", "trim"}, {"inputs", {last.name}}}, {}, site_.config().run_limit);
+    return trimmed.ok() || fail(trimmed.problem());
+  });
+}
+
+bool evaluation::fetch(std::size_t slot, const input_draw& draw) {
+  auto output = make_answer_file(draw);
+  if (!output)
+    return give_up(std::move(output.error()));
+  int fds[] = {output->fd()};
+  auto handed_over = call({{"op", "fetch"}, {"slot", slot}}, fds, site_.config().run_limit);
+  if (!handed_over.ok())
+    return fail(handed_over.problem());
+  return compare(draw, std::move(*output));
 }
 
 // An interval that will be widened by what two processes differ in need not be much narrower. Who is

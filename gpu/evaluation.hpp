@@ -67,17 +67,22 @@ private:
     held_lease& held_;
   };
 
+  /// Takes so many steps under shared leases, and gives one back now and then. Ends with the
+  /// first step that returns false; what was compared has agreed when it returns true.
+  template <class Step>
+  bool take_turns(std::size_t steps, Step step);
+
   // Each stage returns true when the next one may begin.
   bool build();
   bool meet_oracle();
   bool warm();
   bool make_room();
   bool check();
-  bool answer_checked();
   bool time();
   bool survived(race_result& found);
   bool audit(const race_result& found);
-  bool fetch_kept(const race_result& found);
+  bool compare_kept(const race_result& found);
+  bool fetch(std::size_t slot, const input_draw& draw);
   bool trace();
   bool is_possible();
   bool is_steady(const race_result& found);
