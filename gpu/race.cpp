@@ -104,7 +104,8 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
            const stopping_options& options)
-  : site_(site), oracle_(oracle), candidate_(candidate), rule_(options), budget_(options.budget),
+  : site_(site), oracle_(oracle), candidate_(candidate), memory_(oracle.memory_of_race()),
+    rule_(options), budget_(options.budget),
     random_(static_cast<std::uint64_t>(site.secret_seed())) {
   for (auto& draw : oracle.timed())
     unseen_.push_back(&draw);
@@ -121,7 +122,7 @@ race_result race::run() {
   if (reserve() && warm_up())
     while (!is_finished() && pair_of_blocks())
       ;
-  if (oracle_.is_large())
+  if (memory_.is_large())
     oracle_.forget(); // who finds it broken revives it
   result_.wall = since(began_);
   cpu = candidate_.cpu_seconds() - cpu;
@@ -169,7 +170,7 @@ bool race::ask_reference(const boost::json::object& request, std::span<const int
 // which may take half as long again because of that.
 bool race::reserve() {
   boost::json::array names;
-  while (places_.size() < oracle_.timed_at_once()) {
+  while (places_.size() < memory_.inputs_held()) {
     places_.push_back({fmt::format("timed{}", places_.size())});
     names.emplace_back(places_.back().name);
   }
@@ -267,7 +268,7 @@ bool race::give(const input_draw& draw) {
 // worker keeps them: to hand them over takes time in which nobody else may use the device.
 bool race::keep(const plan& x, const lap& candidate) {
   auto& kept = result_.kept;
-  auto most = oracle_.outputs_kept();
+  auto most = memory_.outputs_kept();
   auto place = kept.size() < most ? kept.size() : random_() % pairs_;
   if (place >= most)
     return true;
@@ -279,7 +280,7 @@ bool race::keep(const plan& x, const lap& candidate) {
   }
   boost::json::object request{{"op", "keep"}, {"slot", place}};
   // The reference does, too, so that memory is used alike, where there is enough of it.
-  if (!(oracle_.is_large() ? ask_candidate(request, {}) : ask(request, {})))
+  if (!(memory_.is_large() ? ask_candidate(request, {}) : ask(request, {})))
     return false;
   kept.resize(std::max(kept.size(), place + 1));
   kept[place] = x.sequence[static_cast<std::size_t>(call)];

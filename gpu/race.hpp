@@ -95,6 +95,7 @@ private:
   evaluation_site& site_;
   task_oracle& oracle_;
   worker_process& candidate_;
+  race_memory memory_;
   stopping_rule rule_;
   throttle_watch throttle_;
   std::optional<clock_reading> reading_; // before the next pair

@@ -21,17 +21,6 @@ constexpr std::size_t most_timed_draws = 16;
 constexpr std::size_t fewest_timed_draws = 6;
 constexpr std::size_t timed_bytes = 256 << 20;
 
-// Of those, both sides of a race hold so many at once that they fit this [bytes].
-constexpr std::size_t fewest_at_once = 2;
-constexpr std::size_t at_once_bytes = std::size_t{1} << 30;
-
-// Outputs of so many timed calls are kept for comparison, drawn by lot from all of the race: who
-// is wrong in half of the calls, which is what it takes to move a median, gets away with it in one
-// race of four thousand.
-constexpr std::size_t most_kept = 12;
-constexpr std::size_t fewest_kept = 4;
-constexpr std::size_t kept_bytes = 512 << 20; // all of them together, where the fewest fit
-
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
@@ -98,8 +87,9 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   }
   if (error)
     return error;
-  auto to_come = result->is_large() ? 0 : result->race_bytes();
-  result->memory_->keep(result->held_memory_ + static_cast<std::int64_t>(cuda ? to_come : 0));
+  auto race = result->memory_of_race();
+  auto to_come = cuda && !race.is_large() ? race.bytes() : 0;
+  result->memory_->keep(result->held_memory_ + static_cast<std::int64_t>(to_come));
   return result;
 }
 
@@ -211,26 +201,12 @@ caf::error task_oracle::load(worker_process& worker) const {
   return loaded.ok() ? caf::error{} : refused(loaded.problem());
 }
 
-std::size_t task_oracle::timed_at_once() const {
-  auto fitting = at_once_bytes / std::max<std::size_t>(1, input_bytes_);
-  return std::min(timed_.size(), std::max(fewest_at_once, fitting));
-}
-
-std::size_t task_oracle::outputs_kept() const {
-  return std::clamp(kept_bytes / std::max<std::size_t>(1, output_bytes_), fewest_kept, most_kept);
-}
-
-// One of the timed draws was there while it was found out what calls take.
-std::size_t task_oracle::race_bytes() const {
-  return (timed_at_once() - 1) * input_bytes_ + outputs_kept() * output_bytes_;
-}
-
-bool task_oracle::is_large() const {
-  return race_bytes() > at_once_bytes + kept_bytes;
+race_memory task_oracle::memory_of_race() const {
+  return {input_bytes_, output_bytes_, timed_.size()};
 }
 
 std::int64_t task_oracle::needed_memory() const {
-  return needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? race_bytes() : 0);
+  return needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? memory_of_race().bytes() : 0);
 }
 
 caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,

@@ -5,6 +5,7 @@
 #include "gpu/judge_rules.hpp"
 #include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
+#include "gpu/race_memory.hpp"
 #include "gpu/roofline.hpp"
 #include "messages/task.hpp"
 
@@ -26,7 +27,7 @@ struct input_draw {
   std::size_t weights = 0; ///< index of the weight draw that the answers belong to
   shared_memory inputs;
   shared_memory expected; ///< of the float32 run
-  /// What a float64 run adds to `expected`, in float32; none where the model cannot do it.
+  /// What a float64 run adds to `expected`, in bfloat16; none where the model cannot do it.
   std::optional<shared_memory> correction;
 };
 
@@ -75,15 +76,8 @@ public:
     return timed_;
   }
 
-  /// How many of `timed()` a process holds at once while it is timed: large ones make way for each
-  /// other.
-  std::size_t timed_at_once() const;
-
-  /// How many outputs of timed calls are kept for comparison.
-  std::size_t outputs_kept() const;
-
-  /// Whether a race takes so much memory that the reference's process gives back what it took.
-  bool is_large() const;
+  /// What a race takes beside what calls take.
+  race_memory memory_of_race() const;
 
   // -- the reference's speed ------------------------------------------------------------------
 
@@ -179,8 +173,6 @@ private:
   /// Asks what the reference takes of the device's memory, now that it has run.
   caf::error look_at_memory();
 
-  /// What a race takes of a device's memory beside what calls do.
-  std::size_t race_bytes() const;
 
   /// Says why the task cannot be used.
   caf::error refused(const failure& why) const;

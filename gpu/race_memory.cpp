@@ -1,0 +1,39 @@
+#include "gpu/race_memory.hpp"
+
+#include <algorithm>
+
+namespace lathe::gpu {
+
+namespace {
+
+// All that are held should fit this, if they are not the fewest.
+constexpr std::size_t held_bytes = std::size_t{1} << 30;
+constexpr std::size_t fewest_held = 2;
+
+// Outputs of so many timed calls are kept, drawn by lot from all of the race: who is wrong in half
+// of the calls, which is what it takes to move a median, gets away with it in one race of four
+// thousand.
+constexpr std::size_t most_kept = 12;
+constexpr std::size_t fewest_kept = 4;
+constexpr std::size_t kept_bytes = 512 << 20; // all of them together, where the fewest fit
+
+} // namespace
+
+std::size_t race_memory::inputs_held() const {
+  return std::min(draws, std::max(fewest_held, held_bytes / std::max<std::size_t>(1, input)));
+}
+
+std::size_t race_memory::outputs_kept() const {
+  return std::clamp(kept_bytes / std::max<std::size_t>(1, output), fewest_kept, most_kept);
+}
+
+std::size_t race_memory::bytes() const {
+  auto others = std::max<std::size_t>(1, inputs_held()) - 1;
+  return others * input + outputs_kept() * output;
+}
+
+bool race_memory::is_large() const {
+  return bytes() > held_bytes + kept_bytes;
+}
+
+} // namespace lathe::gpu
