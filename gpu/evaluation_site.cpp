@@ -174,6 +174,9 @@ evaluation_site::~evaluation_site() = default;
 
 caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const std::string& tag,
                                                   const std::vector<std::string>& preload) {
+  auto stops = [] { return make_error(errc::cancelled, "the run stops"); };
+  if (closed())
+    return stops();
   worker_config worker;
   worker.role = role;
   worker.memory = static_cast<std::uint64_t>(config_.memory);
@@ -196,7 +199,7 @@ caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const
   {
     std::lock_guard guard{mutex_};
     if (closed_)
-      return make_error(errc::cancelled, "the run stops");
+      return stops();
     live_.insert(raw);
   }
   auto unlist = [this](worker_process* x) {

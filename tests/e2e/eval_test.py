@@ -121,6 +121,26 @@ class Interrupted(LatheCase):
         self.assertEqual(document["interrupted"], ["slow.py"])
         self.assertEqual(document["summary"]["strict"]["unjudged"], 0)
 
+    def test_repetitions_that_had_ended_are_kept(self) -> None:
+        names = [self.write("t.py", TASK), self.write("quick.py", FASTER)]
+        process = self.start("--log-level", "trace", "eval", *names, "--jobs", "1", "--repeat",
+                             "1000", "--json=out.json", *QUICK)
+        assert process.stderr is not None
+        begun = 0
+        for line in process.stderr:  # until the first two have ended
+            begun += "is candidate" in line
+            if begun == 3:
+                break
+        interrupt(process)
+        ended = self.finish(process, timeout=30)
+        self.assert_code(ended, NOT_BETTER)
+        document = json.loads((self.folder / "out.json").read_text())
+        self.assertEqual(document["interrupted"], ["quick.py"])
+        verdict, = document["verdicts"]
+        self.assertGreaterEqual(len(verdict["runs"]), 2)
+        self.assertEqual({run["outcome"] for run in verdict["runs"]}, {"correct"})
+        self.assertIn(f"{len(verdict['runs'])} verdicts agree", ended.out)
+
     def test_nothing_is_left_running(self) -> None:
         process = self.start_with_a_slow_one()
         family = descendants(process.pid)

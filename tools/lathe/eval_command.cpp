@@ -156,18 +156,20 @@ environment described(const site_list& sites) {
   return result;
 }
 
-bool was_cut_off(const judging::row& x) {
+// Without a single verdict of one of the judges.
+bool is_unjudged(const judging::row& x) {
   return std::ranges::any_of(
     x.judgements, [](const judging::judgement& y) { return y.problem == errc::cancelled; });
 }
 
-// Removes the rows of candidates that were not judged to the end, and returns their files.
+// Removes the rows of candidates that were not judged, and returns the files of those that were not
+// judged as often as was asked.
 std::vector<std::string> take_cut_off(std::vector<judging::row>& rows) {
   std::vector<std::string> result;
   for (auto& row : rows)
-    if (was_cut_off(row))
+    if (std::ranges::any_of(row.judgements, &judging::judgement::cut_off))
       result.push_back(row.candidate);
-  std::erase_if(rows, was_cut_off);
+  std::erase_if(rows, is_unjudged);
   return result;
 }
 
@@ -221,7 +223,7 @@ int evaluate(const eval_arguments& x) {
   verdict_table table{given->work, where};
   std::atomic<std::size_t> judged = 0;
   auto tell = [&](const judging::row& row) {
-    if (was_cut_off(row))
+    if (is_unjudged(row))
       return;
     ++judged;
     if (!x.prints_json())

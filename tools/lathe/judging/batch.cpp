@@ -130,7 +130,7 @@ public:
       rows_.push_back({work.tasks[x.task].path, x.candidate, x.name, {}});
     for (auto& row : rows_)
       for (auto& judge : work.judges)
-        row.judgements.push_back({judge.name, {}, std::vector<judged_run>(work.repeats), {}, {}});
+        row.judgements.push_back({judge.name, {}, {}, false, {}, {}});
     missing_.assign(rows_.size(), work.judges.size() * work.repeats);
     for (auto& task : work.tasks)
       plan(task);
@@ -232,17 +232,28 @@ private:
     auto& judgement = rows_[x.entry].judgements[x.judge];
     judgement.rules = profile.where.judge;
     judgement.degenerate = profile.degenerate;
-    judgement.runs[x.repeat] = std::move(found);
-    if (problem && !judgement.problem)
+    if (problem == errc::cancelled)
+      judgement.cut_off = true;
+    else if (problem && !judgement.problem)
       judgement.problem = std::move(problem);
+    else
+      found_[{x.entry, x.judge}].emplace(x.repeat, std::move(found));
     --missing_[x.entry];
     for (; told_ < rows_.size() && missing_[told_] == 0; ++told_) {
-      for (auto& y : rows_[told_].judgements)
-        if (y.problem)
-          y.runs.clear();
+      for (std::size_t i = 0; i < work_.judges.size(); ++i)
+        finish(rows_[told_].judgements[i], found_[{told_, i}]);
       rows_[told_].disagreements = disagreements(rows_[told_], work_.judges);
       tell_(rows_[told_]);
     }
+  }
+
+  static void finish(judgement& x, std::map<std::size_t, judged_run>& found) {
+    if (x.problem)
+      return;
+    for (auto& [repeat, run] : found)
+      x.runs.push_back(std::move(run));
+    if (x.runs.empty())
+      x.problem = make_error(errc::cancelled, "it was not judged to the end");
   }
 
   const batch& work_;
@@ -257,6 +268,8 @@ private:
   std::condition_variable let_go_;
   std::size_t live_oracles_ = 0;
   std::vector<row> rows_;
+  std::map<std::pair<std::size_t, std::size_t>, std::map<std::size_t, judged_run>>
+    found_;                          // by row and judge, then by repetition
   std::vector<std::size_t> missing_; // verdicts, by row
   std::size_t told_ = 0;
 };

@@ -21,6 +21,7 @@ struct judgement {
   std::string judge;            ///< "strict"
   std::string rules;            ///< in words: tolerance, draws, mode
   std::vector<judged_run> runs; ///< one a repetition, in order
+  bool cut_off = false;         ///< it was stopped: runs are fewer than were asked for
   caf::error problem;           ///< why there is no verdict: the task or the evaluator broke
   std::string degenerate;       ///< why a trivial answer would pass for the task; empty: none would
 
