@@ -255,11 +255,13 @@ bool evaluation::survived(race_result& found) {
   cost.cpu = std::max(0.0, cpu - cpu_before_);
   cpu_before_ = cpu;
   seconds_ = std::move(found.seconds);
-  reference_broke_ = !found.broken.empty();
+  if (found.broken && found.broken->how == outcome::out_of_memory)
+    return fail({outcome::out_of_memory, "the reference finds no room beside it on the device", {}, {}});
+  reference_broke_ = found.broken.has_value();
   interrupted_ = reference_broke_ && !oracle_->process().alive();
   if (reference_broke_)
     return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
-                                                        + found.broken));
+                                                        + found.broken->message));
   if (found.failed)
     return fail(*found.failed);
   return !found.refused || refuse(found.refused->rule, found.refused->evidence);

@@ -179,7 +179,7 @@ race_result time_by_means(evaluation_site& site, task_oracle& oracle, worker_pro
     return result;
   }
   if (auto given = oracle.give(draw, inputs); !given.ok()) {
-    result.broken = given.problem().message;
+    result.broken = given.problem();
     return result;
   }
   caller first{candidate, inputs, site.flush_bytes(), limit};
@@ -189,12 +189,16 @@ race_result time_by_means(evaluation_site& site, task_oracle& oracle, worker_pro
     if (auto reference = time_one(second, rules))
       result.timing = ratio_of_means(*reference, result.seconds);
     else
-      result.broken = second.refused() ? second.refused()->evidence : second.problem().message;
+      result.broken = second.refused()
+                        ? failure{outcome::crashed, second.refused()->evidence, {}, {}}
+                        : second.problem();
   } else if (first.refused()) {
     result.refused = first.refused();
   } else {
     result.failed = first.problem();
   }
+  if (oracle.memory_of_race().is_large())
+    oracle.forget();
   result.wall = since(begin);
   return result;
 }

@@ -129,7 +129,7 @@ race_result race::run() {
   if (throttle_.is_hopeless())
     result_.doubt = fmt::format("the GPU was throttled in {} pairs of blocks ({})",
                                 throttle_.discarded(), throttle_.evidence());
-  else if (!result_.failed && !result_.refused && result_.broken.empty())
+  else if (!result_.failed && !result_.refused && !result_.broken)
     judge(cpu);
   return std::move(result_);
 }
@@ -144,11 +144,15 @@ std::size_t race::calls_for(double seconds) const {
   return static_cast<std::size_t>(std::clamp(std::ceil(calls), size.fewest_calls, size.most_calls));
 }
 
-// Who is timed first is asked last, and finds the processor's caches as it left them.
+// Who is timed first is asked last, and finds the processor's caches as it left them. The candidate
+// stands still while it waits for its turn: inputs that are new are no use to it until then.
 bool race::ask(const boost::json::object& request, std::span<const int> fds) {
-  if (reference_first_)
-    return ask_candidate(request, fds) && ask_reference(request, fds);
-  return ask_reference(request, fds) && ask_candidate(request, fds);
+  if (!reference_first_)
+    return ask_reference(request, fds) && ask_candidate(request, fds);
+  if (!ask_candidate(request, fds))
+    return false;
+  still waiting{candidate_};
+  return ask_reference(request, fds);
 }
 
 bool race::ask_candidate(const boost::json::object& request, std::span<const int> fds) {
@@ -162,7 +166,7 @@ bool race::ask_candidate(const boost::json::object& request, std::span<const int
 bool race::ask_reference(const boost::json::object& request, std::span<const int> fds) {
   auto answer = oracle_.process().call(request, fds, milliseconds(site_.config().run_limit));
   if (!answer.ok())
-    result_.broken = answer.problem().message;
+    result_.broken = answer.problem();
   return answer.ok();
 }
 
@@ -342,8 +346,10 @@ bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
   };
   if (!reference.answer.ok() || !complete(reference)) {
     result_.broken = reference.answer.ok()
-                       ? "it reported times for another number of calls than were asked for"
-                       : reference.answer.problem().message;
+                       ? failure{outcome::crashed,
+                                 "it reported times for another number of calls than were asked for",
+                                 {}, {}}
+                       : reference.answer.problem();
     return false;
   }
   if (!candidate.answer.ok()) {

@@ -26,7 +26,7 @@ struct race_result {
   std::optional<refusal> refused;
   std::optional<failure> failed;       ///< the candidate broke while it was timed
   std::string doubt;                   ///< why its times are not to be believed
-  std::string broken;                  ///< the reference broke: nobody's verdict
+  std::optional<failure> broken;       ///< the reference broke: nobody's verdict
   std::vector<const input_draw*> kept; ///< by slot: the draws whose outputs the candidate has kept
   std::vector<double> seconds;         ///< the candidate's calls
   double wall = 0;                     ///< [seconds] of the exclusive lease

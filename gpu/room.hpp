@@ -56,9 +56,11 @@ private:
     turn when;
     std::uint64_t ticket;
     std::int64_t amount;
+    bool grows;     // has some already
     int passed = 0; // by those who came later
   };
 
+  share take(std::int64_t amount, turn when, bool grows);
   bool is_next(const waiter& x) const;
   void leave(std::int64_t amount, bool works);
 
@@ -126,8 +128,12 @@ inline room::share room::take_all() {
 }
 
 inline room::share room::take(std::int64_t amount, turn when) {
+  return take(amount, when, false);
+}
+
+inline room::share room::take(std::int64_t amount, turn when, bool grows) {
   std::unique_lock guard{mutex_};
-  auto me = waiting_.insert(waiting_.end(), {when, last_ticket_++, amount});
+  auto me = waiting_.insert(waiting_.end(), {when, last_ticket_++, amount, grows});
   changed_.wait(guard, [&] { return is_next(*me) && (free_ >= amount || working_ == 0); });
   for (auto other = waiting_.begin(); other != me; ++other)
     ++other->passed;
@@ -140,7 +146,7 @@ inline room::share room::take(std::int64_t amount, turn when) {
 
 inline void room::share::grow(std::int64_t amount, turn when) {
   keep(amount_);
-  auto more = home_->take(std::max<std::int64_t>(0, amount - amount_), when);
+  auto more = home_->take(std::max<std::int64_t>(0, amount - amount_), when, true);
   amount_ += std::exchange(more.amount_, 0);
   std::swap(works_, more.works_);
 }
@@ -149,7 +155,8 @@ inline bool room::is_next(const waiter& x) const {
   constexpr int patience[] = {0, 16, 64};
   auto rank = [&](const waiter& who) {
     auto is_tired = who.passed >= patience[static_cast<std::size_t>(who.when)];
-    return std::tuple{is_tired ? turn::first : who.when, who.ticket};
+    // When nobody works somebody gets in who may not fit: one of those who will give most back.
+    return std::tuple{working_ > 0 || !who.grows, is_tired ? turn::first : who.when, who.ticket};
   };
   for (auto& other : waiting_)
     if (rank(other) < rank(x))

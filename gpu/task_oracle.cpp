@@ -106,15 +106,15 @@ caf::error task_oracle::prepare(lease_source& leases) {
     return error;
   if (auto error = audit(leases))
     return error;
-  if (auto error = trim())
-    return error;
-  if (site_.device().cuda && rules_.watches_conduct)
-    return trace();
+  if (site_.device().cuda && rules_.watches_conduct) {
+    auto error = trim();
+    return error ? error : trace();
+  }
   for (auto* draw : {&timed_.front(), &timed_.back()})
     if (auto given = give(*draw, draw->name); !given.ok())
       return refused(given.problem());
   count_work(*worker_.process);
-  return {};
+  return trim();
 }
 
 caf::error task_oracle::trim() {
@@ -262,7 +262,8 @@ caf::error task_oracle::draw_checked() {
       // The first draw shows what the others will take.
       if (auto error = look_at_memory())
         return error;
-      memory_of_call_ = needed_memory_;
+      // A candidate's memory is filled with a pattern before it, in pieces of the output's size.
+      memory_of_call_ = needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? output_bytes_ : 0);
       plan_timed();
       std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
       others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());

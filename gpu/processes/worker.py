@@ -202,6 +202,7 @@ class Worker:
         return self.device.memory()
 
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.kept.clear()  # a reference's, of the last race
         self.inputs.reserve(request["inputs"], request["names"])
         return {}
 

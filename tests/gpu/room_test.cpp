@@ -70,21 +70,32 @@ TEST_F(room_test, nobody_is_passed_forever) {
 }
 
 TEST_F(room_test, who_waits_for_more_keeps_what_it_has) {
+  auto busy = place.take(0);
+  auto mine = place.take(3);
+  std::optional held{place.take(5)};
+  std::jthread grows{[&] { mine.grow(8, turn::later); }};
+  while (place.waiting() == 0)
+    std::this_thread::yield();
+  come("much", 4); // passes, but there are two, as long as the three are kept
+  EXPECT_EQ(place.waiting(), 2U);
+  held.reset();
+  EXPECT_EQ(order(), (std::vector<std::string>{"much"}));
+}
+
+TEST_F(room_test, who_has_some_goes_first_when_nobody_works) {
   auto mine = place.take(3);
   std::optional held{place.take(5)};
   std::jthread grows{[&] {
-    mine.grow(8);
+    mine.grow(12, turn::later);
     std::lock_guard guard{mutex};
-    served.emplace_back("more");
+    served.emplace_back("grown");
+    mine.resize(0);
   }};
   while (place.waiting() == 0)
     std::this_thread::yield();
-  come("much", 3); // there are two
+  come("a candidate", 9); // of ten, three of which are kept
   held.reset();
-  grows.join();
-  EXPECT_EQ(place.waiting(), 1U);
-  mine.resize(0);
-  EXPECT_EQ(order(), (std::vector<std::string>{"more", "much"}));
+  EXPECT_EQ(order(), (std::vector<std::string>{"grown", "a candidate"}));
 }
 
 TEST_F(room_test, who_wait_for_more_do_not_wait_for_each_other) {
