@@ -27,6 +27,14 @@ constexpr auto together_too_much = "its processes together used more memory than
 constexpr auto farewell_limit = 1000ms;
 constexpr auto end_limit = 5s; // for the kernel to take down what was killed
 
+// Who is late is looked at so often. He lacks cores who has worked since the last look, by the
+// kernel's ticks, and has had less than this share of his limit of a core.
+constexpr auto look_after = 250ms;
+constexpr double least_work = 0.005; // [seconds]
+constexpr double most_work = 0.8;
+constexpr int most_patience = 4; // limits
+constexpr double never = -1;
+
 bool readable(int fd, std::chrono::milliseconds limit) {
   pollfd ready{fd, POLLIN, 0};
   return ::poll(&ready, 1, static_cast<int>(limit.count())) > 0;
@@ -66,6 +74,8 @@ reply worker_process::call(boost::json::object request, std::span<const int> fds
   {
     std::lock_guard guard{mutex_};
     watch_.start(stopwatch::clock::now());
+    cpu_at_start_ = cpu_seconds_;
+    cpu_at_look_ = never;
   }
   auto result = ask(request, fds, limit);
   std::lock_guard guard{mutex_};
@@ -80,10 +90,11 @@ reply worker_process::call(boost::json::object request, std::span<const int> fds
 reply worker_process::ask(const boost::json::object& request, std::span<const int> fds,
                           std::chrono::milliseconds limit) {
   auto id = last_id_;
+  auto allowed = limit;
   if (auto err = handles_.requests.send(request, fds))
     return alive() ? lost(outcome::crashed, describe(err)) : died();
   for (;;) {
-    wait_for_news(limit);
+    wait_for_news(allowed);
     drain_output();
     auto message = handles_.requests.receive();
     if (!message)
@@ -94,7 +105,11 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
       return take(std::move(**message), id);
     if (!alive())
       return died();
-    if (overdue(limit))
+    if (!overdue(allowed))
+      continue;
+    if (allowed < most_patience * limit && lacks_cores(limit))
+      allowed += look_after;
+    else
       return lost(outcome::timed_out,
                   "no answer within its limit of " + std::to_string(limit.count()) + " ms");
   }
@@ -186,6 +201,12 @@ void worker_process::drain_output() {
 bool worker_process::overdue(std::chrono::milliseconds limit) const {
   std::lock_guard guard{mutex_};
   return !watch_.paused() && watch_.elapsed(stopwatch::clock::now()) >= limit;
+}
+
+bool worker_process::lacks_cores(std::chrono::milliseconds limit) {
+  auto now = cpu_seconds();
+  auto before = std::exchange(cpu_at_look_, now);
+  return now - before > least_work && now - cpu_at_start_ < most_work * seconds{limit}.count();
 }
 
 void worker_process::wake() {

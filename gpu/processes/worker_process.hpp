@@ -43,7 +43,8 @@ public:
   ~worker_process();
 
   /// Asks and waits for the answer; drains what the worker prints meanwhile. A worker that needs
-  /// longer than `limit`, not counting time spent frozen, is killed. Whatever goes wrong is a reply
+  /// longer than `limit`, not counting time spent frozen, is killed; one that works, but gets little
+  /// of a busy host's cores, has up to four times as long. Whatever goes wrong is a reply
   /// that is not ok; after a death or a lapse from the protocol every later call fails the same
   /// way.
   reply call(boost::json::object request, std::span<const int> fds,
@@ -88,6 +89,9 @@ private:
   void wait_for_news(std::chrono::milliseconds limit);
   void drain_output();
   bool overdue(std::chrono::milliseconds limit) const;
+
+  /// Whether it has used CPU time since the last look, and much less than its limit so far.
+  bool lacks_cores(std::chrono::milliseconds limit);
   void wake();
 
   worker_handles handles_;
@@ -96,6 +100,8 @@ private:
   std::string output_tail_;
   std::optional<failure> end_; // why no call can succeed any more
   std::uint64_t last_id_ = 0;
+  double cpu_at_start_ = 0; // [seconds] of the latest call
+  double cpu_at_look_ = 0;  // [seconds] when it was last found to be late
 
   mutable std::mutex mutex_; // guards what follows
   stopwatch watch_;

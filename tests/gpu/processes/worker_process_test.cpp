@@ -67,6 +67,25 @@ TEST_F(worker_process, an_endless_loop_is_killed_at_its_limit) {
   EXPECT_EQ(run(*worker).problem().how, outcome::timed_out) << "and stays dead";
 }
 
+TEST_F(worker_process, who_gets_a_fifth_of_a_core_has_longer) {
+  auto worker = spawn();
+  prepare(*worker, "end = time.monotonic() + 2.4\n"
+                   "    while time.monotonic() < end:\n"
+                   "      begin = time.thread_time()\n"
+                   "      while time.thread_time() - begin < 0.02: pass\n"
+                   "      time.sleep(0.08)\n"
+                   "    return x");
+  EXPECT_TRUE(run(*worker, 1s).ok());
+}
+
+TEST_F(worker_process, who_waits_for_nothing_has_not) {
+  auto worker = spawn();
+  prepare(*worker, "time.sleep(1000)");
+  auto start = steady_clock::now();
+  EXPECT_EQ(run(*worker, 1s).problem().how, outcome::timed_out);
+  EXPECT_LT(steady_clock::now() - start, 1900ms);
+}
+
 TEST_F(worker_process, too_much_memory_is_told_apart_from_a_crash) {
   auto answer = run_alone("return torch.zeros(3 << 28)"); // 3 GiB of 1
   ASSERT_FALSE(answer.ok());
