@@ -97,6 +97,36 @@ class OneTask(LatheCase):
         self.assertIn({"answer": "zeros", "passes": True}, ended.json["tried"])
 
 
+class LargeInputs(LatheCase):
+    """Half a gigabyte: new ones take the place of others while candidates are timed."""
+
+    def test_who_computes_is_told_from_who_remembers(self) -> None:
+        task = self.write("t.py", """import torch
+
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return torch.relu(x).sum(dim=1)
+
+
+def get_inputs():
+    return [torch.rand(1 << 13, 1 << 14)]
+""")
+        model = (self.folder / task).read_text().split("def get_inputs")[0]
+        honest = self.write("honest.py", model.replace("Model", "ModelNew"))
+        remembers = self.write("remembers.py", model.replace("Model", "ModelNew").replace(
+            "        return torch.relu(x).sum(dim=1)",
+            "        self.known = getattr(self, 'known', {})\n"
+            "        key = float(x[0, 0])\n"
+            "        if key not in self.known:\n"
+            "            self.known[key] = torch.relu(x).sum(dim=1)\n"
+            "        return self.known[key]"))
+        ended = self.lathe("eval", task, honest, remembers, "--jobs", "1", "--json", timeout=800)
+        first, second = ended.json["verdicts"]
+        self.assertEqual(first["outcome"], "correct", first)
+        self.assertEqual((second["outcome"], second["rule"]), ("refused", "cached-output"), second)
+
+
 class Interrupted(LatheCase):
     def start_with_a_slow_one(self) -> subprocess.Popen[str]:
         names = [self.write("t.py", TASK), self.write("quick.py", FASTER),
