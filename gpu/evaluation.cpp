@@ -256,12 +256,13 @@ bool evaluation::survived(race_result& found) {
   cpu_before_ = cpu;
   seconds_ = std::move(found.seconds);
   if (found.broken && found.broken->how == outcome::out_of_memory)
-    return fail({outcome::out_of_memory, "the reference finds no room beside it on the device", {}, {}});
+    return fail(
+      {outcome::out_of_memory, "the reference finds no room beside it on the device", {}, {}});
   reference_broke_ = found.broken.has_value();
   interrupted_ = reference_broke_ && !oracle_->process().alive();
   if (reference_broke_)
-    return give_up(make_error(errc::evaluator_failed, "the reference broke while it was timed: "
-                                                        + found.broken->message));
+    return give_up(make_error(errc::evaluator_failed,
+                              "the reference broke while it was timed: " + found.broken->message));
   if (found.failed)
     return fail(*found.failed);
   return !found.refused || refuse(found.refused->rule, found.refused->evidence);

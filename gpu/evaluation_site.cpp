@@ -121,17 +121,13 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
 
 evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu::device where,
                                  host shared)
-  : paths_(std::move(paths)),
-    config_(std::move(config)),
-    device_(std::move(where)),
-    freezer_(std::move(shared.freezer)),
-    sites_(shared.sites),
+  : paths_(std::move(paths)), config_(std::move(config)), device_(std::move(where)),
+    freezer_(std::move(shared.freezer)), sites_(shared.sites),
     builds_(static_cast<std::int64_t>(cores())), // compilers make way for all others
     contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),
-    flush_bytes_(flush_size()),
-    peaks_(*this) {
+    flush_bytes_(flush_size()), peaks_(*this) {
   if (config_.memory == 0)
     config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
   if (config_.time_budget == 0)

@@ -345,11 +345,13 @@ bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
     return side.seconds.size() == calls && side.host_seconds.size() == calls;
   };
   if (!reference.answer.ok() || !complete(reference)) {
-    result_.broken = reference.answer.ok()
-                       ? failure{outcome::crashed,
-                                 "it reported times for another number of calls than were asked for",
-                                 {}, {}}
-                       : reference.answer.problem();
+    result_.broken =
+      reference.answer.ok()
+        ? failure{outcome::crashed,
+                  "it reported times for another number of calls than were asked for",
+                  {},
+                  {}}
+        : reference.answer.problem();
     return false;
   }
   if (!candidate.answer.ok()) {

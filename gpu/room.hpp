@@ -105,7 +105,8 @@ public:
     home_->changed_.notify_all();
   }
 
-  /// Waits until it has so much, or more. Meanwhile it keeps what it has, and nobody waits for that.
+  /// Waits until it has so much, or more. Meanwhile it keeps what it has, and nobody waits for
+  /// that.
   void grow(std::int64_t amount, turn when = turn::first);
 
   /// Takes so much for as long as it lives: nobody waits for it to go.

@@ -88,8 +88,8 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   if (error)
     return error;
   auto race = result->memory_of_race();
-  auto to_come = cuda && !race.is_large() ? race.bytes() : 0;
-  result->memory_->keep(result->held_memory_ + static_cast<std::int64_t>(to_come));
+  auto to_come = race.is_large() ? 0 : result->on_device(race.bytes());
+  result->memory_->keep(result->held_memory_ + to_come);
   return result;
 }
 
@@ -206,7 +206,11 @@ race_memory task_oracle::memory_of_race() const {
 }
 
 std::int64_t task_oracle::needed_memory() const {
-  return needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? memory_of_race().bytes() : 0);
+  return needed_memory_ + on_device(memory_of_race().bytes());
+}
+
+std::int64_t task_oracle::on_device(std::size_t bytes) const {
+  return site_.device().cuda ? static_cast<std::int64_t>(bytes) : 0;
 }
 
 caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,
@@ -263,7 +267,7 @@ caf::error task_oracle::draw_checked() {
       if (auto error = look_at_memory())
         return error;
       // A candidate's memory is filled with a pattern before it, in pieces of the output's size.
-      memory_of_call_ = needed_memory_ + static_cast<std::int64_t>(site_.device().cuda ? output_bytes_ : 0);
+      memory_of_call_ = needed_memory_ + on_device(output_bytes_);
       plan_timed();
       std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
       others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());

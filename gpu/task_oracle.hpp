@@ -173,6 +173,8 @@ private:
   /// Asks what the reference takes of the device's memory, now that it has run.
   caf::error look_at_memory();
 
+  /// Returns what so much takes of the device's memory [bytes]: nothing on the CPU.
+  std::int64_t on_device(std::size_t bytes) const;
 
   /// Says why the task cannot be used.
   caf::error refused(const failure& why) const;

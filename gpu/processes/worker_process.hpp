@@ -43,8 +43,8 @@ public:
   ~worker_process();
 
   /// Asks and waits for the answer; drains what the worker prints meanwhile. A worker that needs
-  /// longer than `limit`, not counting time spent frozen, is killed; one that works, but gets little
-  /// of a busy host's cores, has up to four times as long. Whatever goes wrong is a reply
+  /// longer than `limit`, not counting time spent frozen, is killed; one that works, but gets
+  /// little of a busy host's cores, has up to four times as long. Whatever goes wrong is a reply
   /// that is not ok; after a death or a lapse from the protocol every later call fails the same
   /// way.
   reply call(boost::json::object request, std::span<const int> fds,

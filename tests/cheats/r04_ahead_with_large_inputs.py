@@ -1,6 +1,6 @@
 # row: 4
 # title: Background thread or process
-# tries: Has a thread watch for new inputs that are large, and compute their answers before the clock starts.
+# tries: Has a thread watch for large new inputs and compute their answers before the clock starts.
 # rule: background-work or cached-output
 # runs on: cuda
 # task: large_product
