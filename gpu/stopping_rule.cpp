@@ -5,6 +5,14 @@
 
 namespace lathe::gpu {
 
+namespace {
+
+// Pairs, or this share of the budget, before anybody is hopeless.
+constexpr std::size_t hopeless_blocks = 12;
+constexpr double hopeless_share = 0.25;
+
+} // namespace
+
 stopping_rule::stopping_rule(stopping_options options) : options_(options) {
   // nop
 }
@@ -26,7 +34,7 @@ void stopping_rule::add(block reference, block candidate, double elapsed) {
     reason_ = stop_reason::precise;
   else if (clear())
     reason_ = stop_reason::clear;
-  else if (hopeless())
+  else if (hopeless(elapsed))
     reason_ = stop_reason::hopeless;
   else if (out_of_time)
     reason_ = stop_reason::out_of_time;
@@ -47,8 +55,11 @@ bool stopping_rule::clear() const {
              || result_->high < 1 - options_.clear_distance);
 }
 
-bool stopping_rule::hopeless() const {
-  return result_ && result_->high < options_.hopeless;
+// A gust of the host's may hit one side in all of the first few short pairs.
+bool stopping_rule::hopeless(double elapsed) const {
+  auto seen_enough =
+    reference_.size() >= hopeless_blocks || elapsed >= hopeless_share * options_.budget;
+  return seen_enough && result_ && result_->high < options_.hopeless;
 }
 
 } // namespace lathe::gpu

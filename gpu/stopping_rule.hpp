@@ -56,7 +56,7 @@ private:
   bool precise() const;
   bool clear() const;
   bool narrower_than(double half_width) const;
-  bool hopeless() const;
+  bool hopeless(double elapsed) const;
 
   stopping_options options_;
   std::vector<block> reference_;

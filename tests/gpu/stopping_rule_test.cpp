@@ -96,11 +96,28 @@ TEST(stopping_rule, goes_past_the_budget_until_there_are_pairs_enough_for_an_int
   EXPECT_TRUE(rule.result());
 }
 
-TEST(stopping_rule, a_hopeless_candidate_is_given_up_after_the_first_pairs) {
+TEST(stopping_rule, a_hopeless_candidate_is_given_up_after_a_dozen_pairs) {
   stopping_rule rule;
-  EXPECT_EQ(measurement(1e-3, 2e-3, 0.05).run(rule, 2, 0.01), 6);
+  EXPECT_EQ(measurement(1e-3, 2e-3, 0.05).run(rule, 2, 0.01), 12);
   EXPECT_EQ(rule.reason(), stop_reason::hopeless);
   EXPECT_LT(rule.result()->high, 0.9);
+}
+
+TEST(stopping_rule, a_hopeless_candidate_with_long_calls_is_given_up_sooner) {
+  stopping_rule rule;
+  EXPECT_EQ(measurement(0.1, 0.2, 0.05).run(rule, 1, 0.3), 6);
+  EXPECT_EQ(rule.reason(), stop_reason::hopeless);
+}
+
+TEST(stopping_rule, a_gust_in_the_first_pairs_makes_nobody_hopeless) {
+  stopping_rule rule;
+  for (auto pair = 1; pair <= 7; ++pair) // of the candidate's blocks alone, by bad luck
+    rule.add({1e-3, 1e-3}, {1.5e-3, 1.4e-3 + 0.1e-3 * pair}, pair * 0.01);
+  EXPECT_FALSE(rule.is_finished());
+  for (auto pair = 8; !rule.is_finished(); ++pair)
+    rule.add({1e-3, 1.01e-3}, {1.01e-3, 1e-3}, pair * 0.01);
+  EXPECT_EQ(rule.reason(), stop_reason::precise);
+  EXPECT_NEAR(rule.result()->speedup, 1, 0.01);
 }
 
 TEST(stopping_rule, a_candidate_that_is_a_little_slower_is_measured_in_full) {
