@@ -325,10 +325,13 @@ void add_judging(CLI::App& command, eval_arguments& x) {
                 "as long for short calls on a GPU that wait for the host, and while noise hides "
                 "whether answers are cached")
     ->check(CLI::Range(0.1, 600.0));
-  command.add_option("--build-limit", x.config.build_limit, "seconds that one build may take")
+  command
+    .add_option("--build-limit", x.config.build_limit,
+                "seconds that one build may take; up to four times as many where a busy host keeps "
+                "it from the cores")
     ->check(CLI::Range(0.1, 86'400.0))
     ->capture_default_str();
-  command.add_option("--run-limit", x.config.run_limit, "seconds that one call may take")
+  command.add_option("--run-limit", x.config.run_limit, "seconds that one call may take, likewise")
     ->check(CLI::Range(0.1, 86'400.0))
     ->capture_default_str();
   command.add_flag("--require-sandbox", x.config.require_sandbox,
