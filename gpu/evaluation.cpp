@@ -257,7 +257,8 @@ bool evaluation::survived(race_result& found) {
   seconds_ = std::move(found.seconds);
   if (found.broken && found.broken->how == outcome::out_of_memory)
     return fail(
-      {outcome::out_of_memory, "the reference finds no room beside it on the device", {}, {}});
+      reply::failed(outcome::out_of_memory, "the reference finds no room beside it on the device")
+        .problem());
   reference_broke_ = found.broken.has_value();
   interrupted_ = reference_broke_ && !oracle_->process().alive();
   if (reference_broke_)

@@ -190,15 +190,14 @@ race_result time_by_means(evaluation_site& site, task_oracle& oracle, worker_pro
       result.timing = ratio_of_means(*reference, result.seconds);
     else
       result.broken = second.refused()
-                        ? failure{outcome::crashed, second.refused()->evidence, {}, {}}
+                        ? reply::failed(outcome::crashed, second.refused()->evidence).problem()
                         : second.problem();
   } else if (first.refused()) {
     result.refused = first.refused();
   } else {
     result.failed = first.problem();
   }
-  if (oracle.memory_of_race().is_large())
-    oracle.forget();
+  oracle.end_timing();
   result.wall = since(begin);
   return result;
 }

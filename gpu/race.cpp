@@ -122,8 +122,7 @@ race_result race::run() {
   if (reserve() && warm_up())
     while (!is_finished() && pair_of_blocks())
       ;
-  if (memory_.is_large())
-    oracle_.forget(); // who finds it broken revives it
+  oracle_.end_timing();
   result_.wall = since(began_);
   cpu = candidate_.cpu_seconds() - cpu;
   if (throttle_.is_hopeless())
@@ -345,13 +344,9 @@ bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
     return side.seconds.size() == calls && side.host_seconds.size() == calls;
   };
   if (!reference.answer.ok() || !complete(reference)) {
-    result_.broken =
-      reference.answer.ok()
-        ? failure{outcome::crashed,
-                  "it reported times for another number of calls than were asked for",
-                  {},
-                  {}}
-        : reference.answer.problem();
+    auto miscounted = reply::failed(
+      outcome::crashed, "it reported times for another number of calls than were asked for");
+    result_.broken = (reference.answer.ok() ? miscounted : reference.answer).problem();
     return false;
   }
   if (!candidate.answer.ok()) {

@@ -130,13 +130,19 @@ reply task_oracle::forget() {
   return worker_.process->call({{"op", "trim"}, {"inputs", std::move(names)}}, {}, call_limit);
 }
 
-reply task_oracle::give(const input_draw& draw, const std::string& name) {
-  return give(*worker_.process, draw, name);
+void task_oracle::end_timing() {
+  if (memory_of_race().is_large())
+    forget();
 }
 
-reply task_oracle::give(worker_process& worker, const input_draw& draw, const std::string& name) {
-  int inputs[] = {draw.inputs.fd()};
-  return worker.call({{"op", "inputs"}, {"name", name}}, inputs, call_limit);
+reply task_oracle::give(const input_draw& draw, const std::string& name) {
+  return give(*worker_.process, draw.inputs, name);
+}
+
+reply task_oracle::give(worker_process& worker, const shared_memory& inputs,
+                        const std::string& name) {
+  int fds[] = {inputs.fd()};
+  return worker.call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
 }
 
 caf::error task_oracle::look_at_memory() {
@@ -170,7 +176,7 @@ caf::error task_oracle::revive() {
     worker.call({{"op", "construct"}, {"seed", weights_[last].seed}}, arguments, call_limit);
   for (auto& draw : checked_)
     if (done.ok() && draw.weights == last)
-      done = give(worker, draw, draw.name);
+      done = give(worker, draw.inputs, draw.name);
   if (done.ok() && !checked_.empty() && checked_.back().weights == last)
     done = worker.call({{"op", "run"}, {"inputs", checked_.back().name}}, {}, call_limit);
   if (!done.ok())
@@ -226,7 +232,7 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
   auto done = worker.call({{"op", "construct"}, {"seed", weights.seed}}, arguments, call_limit);
   for (auto* draw : {&timed_.front(), &timed_.back()})
     if (done.ok())
-      done = give(worker, *draw, draw->name);
+      done = give(worker, draw->inputs, draw->name);
   if (!done.ok())
     return refused(done.problem());
   return result;
@@ -348,9 +354,7 @@ caf::expected<shared_memory> task_oracle::keep_inputs(const std::string& name,
                                                       caf::expected<shared_memory> inputs) {
   if (!inputs)
     return inputs;
-  int fds[] = {inputs->fd()};
-  auto kept = worker_.process->call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
-  if (!kept.ok())
+  if (auto kept = give(*worker_.process, *inputs, name); !kept.ok())
     return refused(kept.problem());
   return inputs;
 }

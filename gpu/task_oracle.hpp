@@ -95,8 +95,9 @@ public:
   /// Gives the process the inputs of a draw, in the place of those that have this name.
   reply give(const input_draw& draw, const std::string& name);
 
-  /// Makes it forget what it was given, and give back what memory of the device it does not need.
-  reply forget();
+  /// To be called when it has been timed: a large task's process gives back the memory that this
+  /// took, which is nobody's share. Who finds it broken then revives it.
+  void end_timing();
 
   /// Replaces the process by a new one in the same state, which has been called. The caller holds
   /// `mutex()`.
@@ -170,6 +171,9 @@ private:
   caf::error prepare(lease_source& leases);
   caf::error trim();
 
+  /// Makes the process forget what it was given, and give back what memory it does not need.
+  reply forget();
+
   /// Asks what the reference takes of the device's memory, now that it has run.
   caf::error look_at_memory();
 
@@ -180,7 +184,7 @@ private:
   caf::error refused(const failure& why) const;
 
   caf::error load(worker_process& worker) const;
-  static reply give(worker_process& worker, const input_draw& draw, const std::string& name);
+  static reply give(worker_process& worker, const shared_memory& inputs, const std::string& name);
   caf::error construct();
   caf::error draw_checked();
   void plan_timed();

@@ -234,10 +234,10 @@ private:
     judgement.degenerate = profile.degenerate;
     if (problem == errc::cancelled)
       judgement.cut_off = true;
-    else if (problem && !judgement.problem)
-      judgement.problem = std::move(problem);
-    else
+    else if (!problem)
       found_[{x.entry, x.judge}].emplace(x.repeat, std::move(found));
+    else if (!judgement.problem)
+      judgement.problem = std::move(problem);
     --missing_[x.entry];
     for (; told_ < rows_.size() && missing_[told_] == 0; ++told_) {
       for (std::size_t i = 0; i < work_.judges.size(); ++i)
