@@ -9,7 +9,6 @@
 #include <caf/actor_system.hpp>
 
 #include <algorithm>
-#include <map>
 #include <thread>
 
 namespace lathe::runtime {
@@ -64,49 +63,6 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
           caf::actor_cast<pool_actor>(recipes),
           owner,
           site};
-}
-
-namespace {
-
-// Which evaluator works for which session.
-class session_places {
-public:
-  explicit session_places(std::size_t count) : sessions_(count) {
-    // nop
-  }
-
-  std::size_t of(const session_id& session) {
-    auto [place, is_new] = places_.try_emplace(session, 0);
-    if (is_new) {
-      auto fewest = std::ranges::min_element(sessions_);
-      ++*fewest;
-      place->second = static_cast<std::size_t>(fewest - sessions_.begin());
-    }
-    return place->second;
-  }
-
-private:
-  std::vector<std::size_t> sessions_; // how many each one has
-  std::map<session_id, std::size_t> places_;
-};
-
-} // namespace
-
-evaluator_actor spawn_evaluator_router(caf::actor_system& sys,
-                                       std::vector<evaluator_actor> fronts) {
-  return sys.spawn([fronts = std::move(fronts)](
-                     evaluator_actor::pointer self) -> evaluator_actor::behavior_type {
-    auto places = std::make_shared<session_places>(fronts.size());
-    return {
-      [=](prepare_request& x) {
-        return self->delegate(fronts[places->of(x.subject.name)], std::move(x));
-      },
-      [=](evaluation_request& x) {
-        return self->delegate(fronts[places->of(x.session)], std::move(x));
-      },
-      [=](recipe_request& x) { return self->delegate(fronts.front(), std::move(x)); },
-    };
-  });
 }
 
 evaluator_actor

@@ -8,7 +8,6 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
 
 namespace lathe::runtime {
 
@@ -27,10 +26,6 @@ struct evaluator {
 /// @param tell is called with what people have to hear of the device, from any thread
 evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
                           journal_actor journal, std::function<void(const device_event&)> tell);
-
-/// Spawns a front for the evaluators of several devices. A session stays on one, the one that had
-/// fewest sessions when its task was prepared first: all its candidates are judged on the same device.
-evaluator_actor spawn_evaluator_router(caf::actor_system& sys, std::vector<evaluator_actor> fronts);
 
 /// Spawns a front for any three actors that prepare, judge and run recipes; tests give fakes.
 evaluator_actor

@@ -1,12 +1,13 @@
 #include "runtime/run.hpp"
 
 #include "actors/session.hpp"
-#include "gpu/screen.hpp"
 #include "gpu/device_health.hpp"
+#include "gpu/screen.hpp"
 #include "llm_clients/gateway.hpp"
 #include "messages/error.hpp"
 #include "messages/registration.hpp"
 #include "runtime/agent_pools.hpp"
+#include "runtime/device_router.hpp"
 #include "runtime/evaluator.hpp"
 #include "runtime/journal/atomic_file.hpp"
 #include "runtime/journal/journal_actor.hpp"
@@ -88,11 +89,15 @@ public:
     journal_ = spawn_journal(system_, std::move(*store));
     std::vector<evaluator_actor> fronts;
     for (auto& site : *sites) {
-      evaluators_.push_back(spawn_evaluator(system_, std::move(site), journal_,
-                                            [this](const device_event& x) { warn(x); }));
+      evaluators_.push_back(
+        spawn_evaluator(system_, std::move(site), journal_,
+                        [this](const device_event& x) { warn(gpu::in_words(x)); }));
       fronts.push_back(evaluators_.back().front);
     }
-    front_ = spawn_evaluator_router(system_, std::move(fronts));
+    front_ = spawn_device_router(
+      system_, std::move(fronts), [this](const session_id& name, std::size_t place) {
+        warn(fmt::format("{} goes on on {}", name, evaluators_[place].site->device().name()));
+      });
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;
@@ -232,9 +237,9 @@ private:
     note(name, std::move(result));
   }
 
-  void warn(const device_event& x) {
+  void warn(const std::string& line) {
     if (options_.warn)
-      options_.warn(fmt::format("{}  {}", format_clock(elapsed()), gpu::in_words(x)));
+      options_.warn(fmt::format("{}  {}", format_clock(elapsed()), line));
   }
 
   void note(const session_id& name, session_result result) {

@@ -6,6 +6,7 @@
 #include "gpu/local_leases.hpp"
 #include "gpu/task_preparation.hpp"
 #include "tools/lathe/judging/disagreement.hpp"
+#include "tools/lathe/judging/shares.hpp"
 
 #include <fmt/format.h>
 
@@ -274,62 +275,6 @@ private:
   std::size_t told_ = 0;
 };
 
-// What one of several sites judges.
-struct share {
-  batch work;
-  std::vector<std::size_t> places; // of its entries among all
-};
-
-// Every n-th task, with its candidates.
-share share_of(const batch& all, std::size_t number, std::size_t count) {
-  share result{all, {}};
-  result.work.tasks.clear();
-  result.work.entries.clear();
-  result.work.jobs = std::max<std::size_t>(1, all.jobs / count);
-  std::map<std::size_t, std::size_t> tasks; // their numbers among all, and in the share
-  for (auto i = number; i < all.tasks.size(); i += count) {
-    tasks.emplace(i, result.work.tasks.size());
-    result.work.tasks.push_back(all.tasks[i]);
-  }
-  for (std::size_t i = 0; i < all.entries.size(); ++i)
-    if (auto task = tasks.find(all.entries[i].task); task != tasks.end()) {
-      result.work.entries.push_back(all.entries[i]);
-      result.work.entries.back().task = task->second;
-      result.places.push_back(i);
-    }
-  return result;
-}
-
-// Keeps the rows that come from several sites, and tells them in order.
-class row_order {
-public:
-  row_order(std::size_t count, const std::function<void(const row&)>& tell)
-    : tell_(tell), rows_(count) {
-    // nop
-  }
-
-  void put(std::size_t place, const row& x) {
-    std::lock_guard guard{mutex_};
-    rows_[place] = x;
-    for (; told_ < rows_.size() && rows_[told_]; ++told_)
-      tell_(*rows_[told_]);
-  }
-
-  // To be called once all have come.
-  std::vector<row> take() {
-    std::vector<row> result;
-    for (auto& x : rows_)
-      result.push_back(std::move(*x));
-    return result;
-  }
-
-private:
-  const std::function<void(const row&)>& tell_;
-  std::mutex mutex_; // guards what follows
-  std::vector<std::optional<row>> rows_;
-  std::size_t told_ = 0;
-};
-
 } // namespace
 
 std::vector<row> judge_all(const batch& work,
@@ -337,20 +282,11 @@ std::vector<row> judge_all(const batch& work,
                            const std::function<void(const row&)>& tell) {
   if (sites.size() == 1)
     return workshop{work, *sites.front(), tell}.run();
-  row_order order{work.entries.size(), tell};
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < sites.size(); ++i)
-    threads.emplace_back([&, i] {
-      auto mine = share_of(work, i, sites.size());
-      std::size_t told = 0;
-      std::function<void(const row&)> pass_on = [&](const row& x) {
-        order.put(mine.places[told++], x);
-      };
-      workshop{mine.work, *sites[i], pass_on}.run();
-    });
-  for (auto& x : threads)
-    x.join();
-  return order.take();
+  auto judge = [&](std::size_t device, const batch& share,
+                   const std::function<void(const row&)>& tell_share) {
+    workshop{share, *sites[device], tell_share}.run();
+  };
+  return judge_in_shares(work, sites.size(), judge, tell);
 }
 
 } // namespace lathe::judging

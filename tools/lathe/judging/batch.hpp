@@ -30,10 +30,10 @@ struct batch {
 };
 
 /// Judges them all, with one oracle a task and judge, which is gone when its candidates are done.
-/// Of several sites each gets its share of the tasks, so that all candidates of a task are judged on
-/// the same device. Blocks. What keeps one task or candidate from being judged is its row's problem,
-/// and the others go on. Once the sites are closed it ends soon, and the problem of what was not
-/// judged by then is `cancelled`.
+/// Of several sites each gets its share of the tasks, so that all candidates of a task are judged
+/// on the same device, as long as it is not lost. Blocks. What keeps one task or candidate from
+/// being judged is its row's problem, and the others go on. Once the sites are closed it ends soon,
+/// and the problem of what was not judged by then is `cancelled`.
 /// @param tell is called with each row, in order, as soon as it and those before it are complete;
 /// never twice at a time
 std::vector<row> judge_all(const batch& work,
