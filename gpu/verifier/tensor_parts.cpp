@@ -21,11 +21,6 @@ at::Tensor in_double(const at::Tensor& x, at::Device where) {
   return x.to(where).to(at::kDouble);
 }
 
-// Whatever is not finite shows in the sum.
-bool is_all_finite(const at::Tensor& x, const at::Tensor& y, const at::Tensor& z) {
-  return std::isfinite((x.sum() + y.sum() + z.sum()).item<double>());
-}
-
 } // namespace
 
 tensor_part::tensor_part(at::Device where, const at::Tensor& e, const at::Tensor& correction,
@@ -33,7 +28,15 @@ tensor_part::tensor_part(at::Device where, const at::Tensor& e, const at::Tensor
   : expected(in_double(e, where)),
     exact(correction.defined() ? expected + in_double(correction, where) : expected),
     got(in_double(g, where)) {
-  if (is_all_finite(expected, exact, got))
+  // nop
+}
+
+at::Tensor tensor_part::sum() const {
+  return expected.sum() + exact.sum() + got.sum();
+}
+
+void tensor_part::find_finite() {
+  if (std::isfinite(sum().item<double>()))
     return;
   // Where the float32 run overflows, it is what the answer has to match.
   finite = expected.isfinite().logical_and(exact.isfinite());
@@ -58,8 +61,7 @@ tensor_parts::tensor_parts(const at::Tensor& expected, const at::Tensor& correct
   : expected_(expected.flatten()),
     correction_(correction.defined() ? correction.flatten() : at::Tensor{}), got_(got.flatten()),
     where_(place_with_room(part_memory)), size_(where_.is_cpu() ? cpu_part : gpu_part) {
-  if (count() == 1)
-    only_.emplace(make(0));
+  // nop
 }
 
 std::int64_t tensor_parts::count() const {
@@ -67,10 +69,12 @@ std::int64_t tensor_parts::count() const {
 }
 
 tensor_part tensor_parts::part(std::int64_t index) const {
-  return only_ ? *only_ : make(index);
+  auto result = part_if_finite(index);
+  result.find_finite();
+  return result;
 }
 
-tensor_part tensor_parts::make(std::int64_t index) const {
+tensor_part tensor_parts::part_if_finite(std::int64_t index) const {
   auto begin = index * size_;
   auto size = std::min(size_, expected_.numel() - begin);
   auto cut = [&](const at::Tensor& all) {

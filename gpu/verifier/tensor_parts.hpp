@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 
 namespace lathe::verifier {
 
@@ -22,6 +21,12 @@ struct tensor_part {
   /// @param correction added to `expected` it gives `exact`; undefined without a float64 run
   tensor_part(at::Device where, const at::Tensor& expected, const at::Tensor& correction,
               const at::Tensor& got);
+
+  /// Looks for what is not finite. Until then all of it is taken to be.
+  void find_finite();
+
+  /// Returns a sum over all three that is not finite where any element is not, on their device.
+  at::Tensor sum() const;
 
   /// Returns those of these values that are finite in both references.
   at::Tensor where_finite(const at::Tensor& values) const;
@@ -43,15 +48,15 @@ public:
 
   tensor_part part(std::int64_t index) const;
 
-private:
-  tensor_part make(std::int64_t index) const;
+  /// Returns the part as it is when all of it is finite, without waiting for the device to look.
+  tensor_part part_if_finite(std::int64_t index) const;
 
+private:
   at::Tensor expected_;
   at::Tensor correction_;
   at::Tensor got_;
   at::Device where_;
-  std::int64_t size_;               // of a part [elements]
-  std::optional<tensor_part> only_; // small tensors are prepared once
+  std::int64_t size_; // of a part [elements]
 };
 
 } // namespace lathe::verifier

@@ -91,6 +91,10 @@ public:
     return std::ranges::any_of(signs_, [](const sign& x) { return x.got && !x.expected; });
   }
 
+  bool may_be_half() const {
+    return std::ranges::any_of(signs_, &sign::got);
+  }
+
 private:
   struct sign {
     at::ScalarType type;
@@ -104,22 +108,26 @@ private:
 // What all parts together are like.
 class survey {
 public:
-  void add(const tensor_part& x, bool have_exact) {
-    auto error = x.distance(x.exact).max().item<double>();
-    worst_ = std::max(worst_, error);
-    auto expected = x.where_finite(x.expected);
-    halves_.add(expected, x.where_finite(x.got));
-    auto exact = x.where_finite(x.exact);
-    if (exact.numel() == 0)
+  survey(const tensor_parts& all, bool have_exact) {
+    auto count = all.count();
+    if (count == 0)
       return;
-    auto mean = exact.mean();
-    auto seen = at::stack({mean, (exact - mean).square().sum(), exact.abs().max(),
-                           have_exact ? (expected - exact).abs().max() : at::zeros_like(mean)})
-                  .cpu();
-    auto* found = seen.const_data_ptr<double>();
-    merge(static_cast<double>(exact.numel()), found[0], found[1]);
-    largest_ = std::max(largest_, found[2]);
-    eager_error_ = std::max(eager_error_, found[3]);
+    // The device is waited for once, not for each part: where many share it, that takes as long as
+    // the work itself.
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < count; ++i)
+      rows.push_back(look_at(all.part_if_finite(i), have_exact));
+    auto seen = at::stack(rows).cpu();
+    for (std::int64_t i = 0; i < count; ++i) {
+      auto* row = seen[i].const_data_ptr<double>();
+      if (!std::isfinite(row[whether_finite]))
+        seen[i].copy_(look_at(all.part(i), have_exact));
+      add(row);
+    }
+    for (std::int64_t i = 0; i < count && halves_.may_be_half(); ++i) {
+      auto x = all.part(i);
+      halves_.add(x.where_finite(x.expected), x.where_finite(x.got));
+    }
   }
 
   output_scale scale(bool have_exact, double own_round_off) const {
@@ -146,6 +154,43 @@ public:
   }
 
 private:
+  // What is seen of a part, by place in its row.
+  enum place : std::uint8_t {
+    finite_elements,
+    mean,
+    squares, // of the distances from the mean
+    largest,
+    eager_error,
+    worst_error,
+    whether_finite,
+  };
+
+  // Returns a row, on the device.
+  static at::Tensor look_at(const tensor_part& x, bool have_exact) {
+    auto exact = x.where_finite(x.exact);
+    auto none = at::zeros({}, exact.options());
+    auto is_empty = exact.numel() == 0;
+    auto center = is_empty ? none : exact.mean();
+    return at::stack({
+      at::full({}, static_cast<double>(exact.numel()), exact.options()),
+      center,
+      is_empty ? none : (exact - center).square().sum(),
+      is_empty ? none : exact.abs().max(),
+      is_empty || !have_exact ? none : (x.where_finite(x.expected) - exact).abs().max(),
+      x.distance(x.exact).max(),
+      x.sum(),
+    });
+  }
+
+  void add(const double* row) {
+    worst_ = std::max(worst_, row[worst_error]);
+    if (row[finite_elements] == 0)
+      return;
+    merge(row[finite_elements], row[mean], row[squares]);
+    largest_ = std::max(largest_, row[largest]);
+    eager_error_ = std::max(eager_error_, row[eager_error]);
+  }
+
   // Means and sums of squares of two sets, as of their union.
   void merge(double count, double mean, double squares) {
     auto all = count_ + count;
@@ -250,10 +295,12 @@ element_errors errors_of(const tensor_part& x, const output_scale& scale, at::Sc
 
 bool agrees_one_by_one(const tensor_parts& all, const output_scale& scale, at::ScalarType type,
                        const tolerance& allowed) {
-  for (std::int64_t i = 0; i < all.count(); ++i)
-    if (errors_of(all.part(i), scale, type, allowed).off.any().item<bool>())
-      return false;
-  return true;
+  auto off = at::zeros({}, at::kBool);
+  for (std::int64_t i = 0; i < all.count(); ++i) {
+    auto found = errors_of(all.part(i), scale, type, allowed).off.any();
+    off = off.to(found.device()).logical_or(found);
+  }
+  return !off.item<bool>();
 }
 
 void add_worst(std::vector<wrong_element>& worst, const element_errors& found, std::int64_t begin) {
@@ -296,9 +343,7 @@ tensor_comparison compare(const at::Tensor& expected, const at::Tensor& correcti
     return compare_discrete(expected, got, wanted);
   auto type = expected.scalar_type();
   tensor_parts all{expected, correction, got};
-  survey seen;
-  for (std::int64_t i = 0; i < all.count(); ++i)
-    seen.add(all.part(i), correction.defined());
+  survey seen{all, correction.defined()};
   auto scale = seen.scale(correction.defined(), own_round_off(type));
   tensor_comparison result;
   result.unit = unit_of(scale, precision::fp32);

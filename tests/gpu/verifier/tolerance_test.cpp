@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 
 using namespace lathe::verifier;
 
@@ -218,6 +219,30 @@ TEST(tolerance, large_outputs_are_compared_in_parts_as_if_they_were_not) {
   EXPECT_NEAR(found.worst[0].error, 1, 1e-3);
   auto rounded = many(seed.to(at::kHalf).to(at::kFloat));
   EXPECT_EQ(compare_to(many(exact), many(seed), rounded, {}).measured, precision::half);
+}
+
+TEST(tolerance, what_is_not_finite_in_one_part_changes_nothing_in_the_others) {
+  constexpr std::int64_t size = 300'000; // four parts and a bit
+  auto expected = at::randn({size});
+  auto exact = expected.to(at::kDouble).add(1e-7);
+  auto plain = compare_to(exact, expected, expected, {});
+  for (auto& x : {exact, expected})
+    for (auto [place, value] : {std::pair{100'000, infinity}, {100'001, not_a_number}})
+      x[place] = value;
+  auto same = compare_to(exact, expected, expected, {});
+  EXPECT_TRUE(same.agrees);
+  EXPECT_NEAR(same.unit, plain.unit, 1e-3 * plain.unit);
+  EXPECT_EQ(same.measured, precision::fp32);
+  auto rounded = compare_to(exact, expected, expected.to(at::kHalf).to(at::kFloat), {});
+  EXPECT_EQ(rounded.measured, precision::half);
+  for (auto place : {0, 100'000, 100'001, 299'999}) {
+    auto got = expected.clone();
+    got[place] = -infinity;
+    auto found = compare_to(exact, expected, got, {});
+    EXPECT_FALSE(found.agrees) << place;
+    ASSERT_EQ(found.worst.size(), 1u) << place;
+    EXPECT_EQ(found.worst[0].index, place);
+  }
 }
 
 TEST(tolerance, empty_and_single_outputs_are_no_special_case) {
