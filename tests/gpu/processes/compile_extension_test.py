@@ -47,7 +47,9 @@ EXTENSION = ["-DTORCH_EXTENSION_NAME=kernels", "-isystem", "torch", "-c", "kerne
 BINDINGS = """#include <torch/extension.h>
 torch::Tensor twice(torch::Tensor x) { return torch::add(x, x) + torch::zeros_like(x); }
 torch::Tensor weight() { return torch::ones({2}, torch::TensorOptions().requires_grad(true)); }
+bool is_on_cpu(torch::Tensor x) { return at::device_of(x)->is_cpu(); }
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("is_on_cpu", is_on_cpu);
   m.def("twice", torch::wrap_pybind_function(twice));
   m.def("weight", torch::wrap_pybind_function(weight));
 }
@@ -142,6 +144,14 @@ class CompileExtension(Case):
         self.assertNotIn("zeros", factories)
         _, factories = self.declared("auto y = torch::zeros({2});")
         self.assertIn("inline at::Tensor zeros(", factories)
+
+    def test_guards_of_a_tensor_s_device_are_torch_s_own(self) -> None:
+        guard = self.write("torch/ATen/DeviceGuard.h", "")
+        lean = self.folder / "kernels.o.headers/ATen/DeviceGuard.h"
+        self.declared("auto y = torch::relu(x);")
+        self.assertFalse(lean.exists())
+        self.declared("at::cuda::OptionalCUDAGuard guard(at::device_of(x));")
+        self.assertIn(f'#include "{guard}"', lean.read_text())
 
     def test_kernels_with_complex_numbers_have_thrust(self) -> None:
         for text, has in (("c10::complex<float> x;", True), ("AT_DISPATCH_COMPLEX_TYPES", True),
