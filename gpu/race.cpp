@@ -1,11 +1,15 @@
 #include "gpu/race.hpp"
 
+#include "gpu/processes/native_cuda.hpp"
+#include "gpu/processes/process_group.hpp"
+
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -261,8 +265,17 @@ bool race::run_up() {
 // reference is given it just then, too, so that the block finds both in the same state.
 bool race::give(const input_draw& draw) {
   auto begin = clock::now();
+  // Several threads copy what is large, and would have one processor between them.
+  auto is_shared = site_.device().cuda && memory_.input > native::least_share;
+  std::deque<unbound_thread> copying;
+  if (is_shared)
+    for (auto* side : {&candidate_, &oracle_.process()})
+      copying.emplace_back(side->group());
+  auto asked = asked_;
   int fds[] = {draw.inputs.fd()};
   auto done = ask({{"op", "inputs"}, {"name", name_of(draw)}}, fds);
+  if (is_shared)
+    asked_ += (native::most_copying - 1) * (asked_ - asked);
   aside_ += since(begin);
   return done;
 }

@@ -26,9 +26,9 @@ class Cpu:
 
     name = "cpu"
 
-    def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Returns a private copy of a tensor that lies in shared memory, or on the device."""
-        return tensor.clone()
+    def place(self, shape: list[int], dtype: torch.dtype) -> torch.Tensor:
+        """Returns a tensor to be filled."""
+        return torch.empty(shape, dtype=dtype)
 
     def as_default(self) -> Any:
         """Makes it the device of new tensors whose code does not say another, inside the context
@@ -88,11 +88,11 @@ class Cuda(Cpu):
     def __init__(self) -> None:
         self.device = torch.device("cuda", 0)
         torch.cuda.set_device(self.device)
-        torch.zeros(1, device=self.device)  # makes the context
+        torch.empty(1, device=self.device)  # makes the context
         self.peak = self.needed = 0  # [bytes] when they were last looked at
 
-    def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.to(self.device, copy=True)
+    def place(self, shape: list[int], dtype: torch.dtype) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, device=self.device)
 
     def adopt(self, model: Any) -> Any:
         return model.to(self.device) if isinstance(model, torch.nn.Module) else model

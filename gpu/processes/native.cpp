@@ -207,6 +207,22 @@ PyObject* write_memory(PyObject*, PyObject* args) {
   return none();
 }
 
+// Holds on to the interpreter, too.
+PyObject* copy_to_device(PyObject*, PyObject* args) {
+  native::file_part from;
+  long long offset = 0;
+  unsigned long long target = 0;
+  Py_ssize_t size = 0;
+  if (!PyArg_ParseTuple(args, "iLnK", &from.fd, &offset, &size, &target))
+    return nullptr;
+  from.offset = static_cast<std::uint64_t>(offset);
+  from.bytes = static_cast<std::size_t>(size);
+  return on_device([&] {
+    native::copy_to_device(from, static_cast<std::uintptr_t>(target));
+    return none();
+  });
+}
+
 PyObject* wait_until_quiet(PyObject*, PyObject* args) {
   long long patience = 0;
   if (!PyArg_ParseTuple(args, "L", &patience))
@@ -251,6 +267,8 @@ constexpr PyMethodDef methods[] = {
    "traced_call(callable, args, patience_ns) -> what the device did"},
   {"write_memory", write_memory, METH_VARARGS,
    "write_memory(fd, offset, address, bytes): into a file"},
+  {"copy_to_device", copy_to_device, METH_VARARGS,
+   "copy_to_device(fd, offset, bytes, address): out of a file, and waits until it is there"},
   {"wait_until_quiet", wait_until_quiet, METH_VARARGS,
    "wait_until_quiet(patience_ns) -> False when other processes' kernels still run"},
   {"load_driver", load_driver, METH_NOARGS, "load_driver(): CUDA's, without a context"},

@@ -1,12 +1,11 @@
 #include "gpu/processes/native_cuda.hpp"
 
 #include "gpu/processes/native.hpp"
-#include "gpu/processes/native_library.hpp"
+#include "gpu/processes/native_driver.hpp"
 
 #include <cuda.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 namespace lathe::native {
 
@@ -77,56 +76,6 @@ end:
 
 constexpr unsigned comparing_blocks = 1024;
 constexpr unsigned comparing_threads = 256;
-
-// The driver's functions, by the names that their current versions have in the library.
-struct driver {
-  driver() {
-    library cuda{"CUDA driver (libcuda.so.1)", {"libcuda.so.1"}};
-    cuda.find("cuCtxSynchronize", synchronize);
-    cuda.find("cuCtxResetPersistingL2Cache", reset_persisting_l2);
-    cuda.find("cuEventCreate", create_event);
-    cuda.find("cuEventRecord", record_event);
-    cuda.find("cuEventElapsedTime_v2", elapsed_time, "cuEventElapsedTime");
-    cuda.find("cuGetErrorString", error_string);
-    cuda.find("cuMemAlloc_v2", allocate);
-    cuda.find("cuMemFree_v2", release);
-    cuda.find("cuMemsetD32Async", set_memory);
-    cuda.find("cuMemcpyDtoDAsync_v2", copy);
-    cuda.find("cuMemcpyDtoH_v2", fetch);
-    cuda.find("cuModuleLoadData", load_module);
-    cuda.find("cuModuleGetFunction", find_function);
-    cuda.find("cuLaunchKernel", launch);
-  }
-
-  CUresult (*synchronize)() = nullptr;
-  CUresult (*reset_persisting_l2)() = nullptr;
-  CUresult (*create_event)(CUevent*, unsigned) = nullptr;
-  CUresult (*record_event)(CUevent, CUstream) = nullptr;
-  CUresult (*elapsed_time)(float*, CUevent, CUevent) = nullptr;
-  CUresult (*error_string)(CUresult, const char**) = nullptr;
-  CUresult (*allocate)(CUdeviceptr*, std::size_t) = nullptr;
-  CUresult (*release)(CUdeviceptr) = nullptr;
-  CUresult (*set_memory)(CUdeviceptr, unsigned, std::size_t, CUstream) = nullptr;
-  CUresult (*copy)(CUdeviceptr, CUdeviceptr, std::size_t, CUstream) = nullptr;
-  CUresult (*fetch)(void*, CUdeviceptr, std::size_t) = nullptr;
-  CUresult (*load_module)(CUmodule*, const void*) = nullptr;
-  CUresult (*find_function)(CUfunction*, CUmodule, const char*) = nullptr;
-  CUresult (*launch)(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
-                     unsigned, CUstream, void**, void**) = nullptr;
-};
-
-const driver& cuda() {
-  static const driver instance;
-  return instance;
-}
-
-void check(CUresult result) {
-  if (result == CUDA_SUCCESS)
-    return;
-  const char* text = nullptr;
-  cuda().error_string(result, &text);
-  throw std::runtime_error{std::string{"CUDA error: "} + (text != nullptr ? text : "unknown")};
-}
 
 // The marks and the memory that is written to evict everything else. Made once: a worker has one
 // device and one context. The process ends with the context, so nothing is given back.
@@ -234,10 +183,6 @@ bool take_differences() {
   check(cuda().fetch(&found, d.found, sizeof(found)));
   d.forget();
   return found != 0;
-}
-
-void load_driver() {
-  static_cast<void>(cuda());
 }
 
 void wait_for_device() {

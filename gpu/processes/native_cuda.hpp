@@ -53,6 +53,24 @@ void wait_for_device();
 /// @returns false when the device was still busy then
 bool wait_until_quiet(std::int64_t patience);
 
+// -- inputs ---------------------------------------------------------------------------
+
+/// How many threads share the work of a large copy, at most, and what is not worth a second one.
+inline constexpr std::size_t most_copying = 4;
+inline constexpr std::size_t least_share = 16 << 20; // [bytes]
+
+/// Bytes of a file.
+struct file_part {
+  int fd = -1;
+  std::uint64_t offset = 0; ///< [bytes]
+  std::size_t bytes = 0;
+};
+
+/// Copies them to the device's memory once that is not in use any more, and waits until they are
+/// there. Goes through page-locked memory, with several threads: the driver's own way takes several
+/// times as long. Throws std::runtime_error, too, when the file ends too early.
+void copy_to_device(const file_part& from, std::uintptr_t target);
+
 // -- traces ---------------------------------------------------------------------------
 
 /// Pieces of work of one kind.

@@ -45,6 +45,10 @@ bool wait_until_quiet(std::int64_t) {
   refuse();
 }
 
+void copy_to_device(const file_part&, std::uintptr_t) {
+  refuse();
+}
+
 void begin_device_trace() {
   refuse();
 }

@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <csignal>
@@ -11,7 +13,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -101,22 +102,34 @@ pid_t first_child(const std::map<pid_t, process_stat>& members, pid_t parent) {
   return first != nullptr ? first->first : 0;
 }
 
+// The processes of a group, by their numbers.
+std::map<pid_t, process_stat> members_of(pid_t group) {
+  std::map<pid_t, process_stat> result;
+  for_each_process(group, [&](const fs::path& folder, const process_stat& stat) {
+    result.emplace(std::atoi(folder.filename().c_str()), stat);
+  });
+  return result;
+}
+
+// Of a group's leader, its first child and that one's the first threads answer for the group:
+// guard, init and worker. Zero stands for who is not there.
+std::array<pid_t, 3> answering(const std::map<pid_t, process_stat>& members, pid_t group) {
+  auto init = first_child(members, group);
+  return {group, init, first_child(members, init)};
+}
+
 /// Calls `visit(thread, answers)` for each thread of a group; `answers` for those that answer for
 /// it.
 template <class Visit>
 void for_each_thread(pid_t group, Visit visit) {
-  std::map<pid_t, process_stat> members;
-  for_each_process(group, [&](const fs::path& folder, const process_stat& stat) {
-    members.emplace(std::atoi(folder.filename().c_str()), stat);
-  });
-  auto init = first_child(members, group);
-  std::set<pid_t> answering{group, init, first_child(members, init)};
+  auto members = members_of(group);
+  auto first = answering(members, group);
   for (auto& [pid, stat] : members) {
     std::error_code ignored;
     for (const auto& entry :
          fs::directory_iterator{fs::path{"/proc"} / std::to_string(pid) / "task", ignored}) {
       auto thread = std::atoi(entry.path().filename().c_str());
-      visit(thread, answering.contains(thread));
+      visit(thread, std::ranges::find(first, thread) != first.end());
     }
   }
 }
@@ -172,6 +185,19 @@ favoured_group::~favoured_group() {
     goes_along(thread, niceness);
   });
   share_as_session(group_, 0);
+}
+
+unbound_thread::unbound_thread(pid_t group) : thread_(answering(members_of(group), group).back()) {
+  cpu_set_t ours;
+  auto known = thread_ > 0 && ::sched_getaffinity(0, sizeof(ours), &ours) == 0
+               && ::sched_getaffinity(thread_, sizeof(before_), &before_) == 0;
+  if (!known || ::sched_setaffinity(thread_, sizeof(ours), &ours) != 0)
+    thread_ = 0;
+}
+
+unbound_thread::~unbound_thread() {
+  if (thread_ > 0)
+    ::sched_setaffinity(thread_, sizeof(before_), &before_);
 }
 
 } // namespace lathe::gpu

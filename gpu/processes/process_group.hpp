@@ -3,6 +3,8 @@
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include <sched.h>
 #include <sys/types.h>
 
 namespace lathe::gpu {
@@ -46,6 +48,23 @@ public:
 
 private:
   pid_t group_;
+};
+
+/// Lets the thread that answers for a favoured group, and those that it makes meanwhile, use all
+/// processors that this process may use. Bound as it was once this goes.
+class unbound_thread {
+public:
+  explicit unbound_thread(pid_t group);
+
+  unbound_thread(const unbound_thread&) = delete;
+
+  unbound_thread& operator=(const unbound_thread&) = delete;
+
+  ~unbound_thread();
+
+private:
+  pid_t thread_;
+  cpu_set_t before_{};
 };
 
 } // namespace lathe::gpu

@@ -198,29 +198,37 @@ def seal(fd: int) -> None:
 # -- reading ---------------------------------------------------------------------------
 
 
-Place = Callable[[torch.Tensor], torch.Tensor]
+Place = Callable[[list[int], torch.dtype], torch.Tensor]  # makes one to be filled
 
 
-def read_tensor(memory: mmap.mmap, record: dict[str, Any], place: Place) -> torch.Tensor:
+def read_tensor(fd: int, memory: mmap.mmap, record: dict[str, Any], place: Place) -> torch.Tensor:
     dtype = DTYPES[record["dtype"]]
     shape: list[int] = record["shape"]
     count = math.prod(shape)
     if min(shape, default=0) < 0 or count * dtype.itemsize != record["bytes"]:
         raise ValueError("a tensor's shape and size do not agree")
-    if count == 0:
-        return place(torch.empty(shape, dtype=dtype))
-    flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])
-    return place(flat.reshape(shape))
+    target = place(shape, dtype)
+    if target.is_cuda and record["bytes"] > STAGE_SIZE:
+        lathe_native.copy_to_device(fd, record["offset"], record["bytes"], target.data_ptr())
+    elif count > 0:
+        flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])
+        target.copy_(flat.reshape(shape))
+    return target
 
 
-def read(fd: int, place: Place = torch.clone) -> Any:
-    """Returns the value in the file, as the private copies that `place` makes of its tensors."""
+def in_host_memory(shape: list[int], dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype)
+
+
+def read(fd: int, place: Place = in_host_memory) -> Any:
+    """Returns the value in the file, in the tensors that `place` makes."""
     with mmap.mmap(fd, 0, access=mmap.ACCESS_COPY) as memory:
         magic, version, length = PREFIX.unpack_from(memory)
         if magic != MAGIC or version != VERSION:
             raise ValueError("this is not a file of values, or one of another version")
         header = json.loads(memory[PREFIX.size : PREFIX.size + length])
-        return unflatten(header["tree"], [read_tensor(memory, t, place) for t in header["tensors"]])
+        tensors = [read_tensor(fd, memory, record, place) for record in header["tensors"]]
+        return unflatten(header["tree"], tensors)
 
 
 # -- whole values ----------------------------------------------------------------------
@@ -230,7 +238,7 @@ def copied(value: Any, place: Place) -> Any:
     """Returns what a process reads that `value` was sent to, without the way through a file."""
     tensors: list[torch.Tensor] = []
     tree = json.loads(json.dumps(flatten(value, tensors)))
-    return unflatten(tree, [place(tensor) for tensor in tensors])
+    return unflatten(tree, [place(list(x.shape), x.dtype).copy_(x) for x in tensors])
 
 
 def widened(value: Any) -> Any:

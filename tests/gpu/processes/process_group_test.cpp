@@ -66,6 +66,11 @@ int lead_of(pid_t thread) {
   return -::getpriority(PRIO_PROCESS, static_cast<id_t>(thread));
 }
 
+int processors_of(pid_t thread) {
+  cpu_set_t allowed;
+  return ::sched_getaffinity(thread, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+}
+
 } // namespace
 
 TEST(process_group, is_favoured_for_a_while) {
@@ -126,6 +131,12 @@ TEST(process_group, who_answers_for_it_goes_ahead_of_all_that_it_has_begun) {
     favoured_group favoured{leader, std::vector<int>{::sched_getcpu()}};
     EXPECT_GT(lead_of(family[2]), lead_of(family[3]));
     EXPECT_GT(lead_of(family[3]), lead_of(0));
+    {
+      const unbound_thread unbound{leader};
+      EXPECT_EQ(processors_of(family[2]), processors_of(0)); // who answers
+      EXPECT_EQ(processors_of(family[3]), 1);
+    }
+    EXPECT_EQ(processors_of(family[2]), 1);
   }
   EXPECT_EQ(lead_of(family[2]), lead_of(0));
   ::kill(-leader, SIGKILL);

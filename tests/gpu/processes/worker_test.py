@@ -187,7 +187,7 @@ class Correcting(unittest.TestCase):
         one.module.Model = lambda: torch.nn.Linear(40, 3)  # type: ignore[attr-defined]
         nothing, _ = values.make_file([])
         one.construct({"seed": 1}, [nothing])
-        one.inputs.copy("c0", [torch.rand(500, 40)], torch.clone)
+        one.inputs.copy("c0", [torch.rand(500, 40)], values.in_host_memory)
         one.run({"inputs": "c0", "remember": True}, [])
         one.correct({"inputs": "c0"}, [])
         answer, correction = (values.read(fd) for fd in one.made)
