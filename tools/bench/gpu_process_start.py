@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """How long until a process is ready to judge in: forked from the warm process into its sandbox, with
-torch imported, a context on the device and a first sum computed there; against a Python that is
-started for it, as other tools do. Prints medians, in wall and CPU time, and their ratio.
+torch imported and a context on the device, with memory taken there; against a Python that is
+started for it, as other tools do. As in a run, another process has a context on the device
+meanwhile: the first one on a GPU takes the driver a tenth of a second more. Prints medians, in wall
+and CPU time, and their ratio.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -16,11 +19,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 MOST = 0.3  # [seconds] of wall, and of CPU time
 MESSAGE_SIZE = 1 << 17
-SUM = "import torch; assert torch.ones(1000, device='{}').sum().item() == 1000"
+READY = "import torch; torch.empty(1, device='{}')"
 
 
 def main() -> int:
@@ -35,8 +39,8 @@ def main() -> int:
         print(f"there are no evaluation processes beside {lathe}: name the executable in $LATHE, "
               "and run lathe setup-env PYTHON there", file=sys.stderr)
         return 3
-    with WarmProcess(scripts[-1], arguments.device) as warm:
-        forked = [warm.worker() for _ in range(arguments.count)]
+    with WarmProcess(scripts[-1], arguments.device) as warm, warm.worker():
+        forked = [warm.time_worker() for _ in range(arguments.count)]
     cold = [start_cold(arguments.device) for _ in range(3)]
     wall, cpu = (statistics.median(x) for x in zip(*forked))
     cold_wall, cold_cpu = (statistics.median(x) for x in zip(*cold))
@@ -67,27 +71,33 @@ class WarmProcess:
         self.channel.close()
         self.process.wait()
 
-    def worker(self) -> tuple[float, float]:
-        """Returns how long one took to be ready, in wall and in CPU time [seconds]."""
+    def time_worker(self) -> tuple[float, float]:
+        """Returns how long one takes to be ready, in wall and in CPU time [seconds]."""
+        begin = time.monotonic()
+        with self.worker() as group:
+            return time.monotonic() - begin, cpu_seconds(group)
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[int]:
+        """One that is ready, for as long as it is needed: its process group."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = {"id": 1, "op": "spawn", "role": "candidate", "memory": 8 << 30, "processes": 64,
                    "tmp": 1 << 30, "threads": 1, "device": self.device, "visible_gpu": "0",
                    "devices": [str(x) for x in Path("/dev").glob("nvidia*") if x.is_char_device()]}
         with ours, theirs, open(os.devnull, "w") as nothing:
-            begin = time.monotonic()
             socket.send_fds(self.channel, [json.dumps(request).encode()],
                             [theirs.fileno(), nothing.fileno(), nothing.fileno()])
             message, fds, _, _ = socket.recv_fds(self.channel, MESSAGE_SIZE, 1)
             group = json.loads(message)["pid"]
-            ours.send(b'{"key":"%s"}' % (b"0" * 32))
-            ours.send(json.dumps({"id": 1, "op": "describe"}).encode())
-            reply = json.loads(ours.recv(MESSAGE_SIZE)[16:])  # after its seal
-            wall = time.monotonic() - begin
-            cpu = cpu_seconds(group)
-            os.killpg(group, signal.SIGKILL)
-            os.close(fds[0])
-        assert reply["ok"], reply
-        return wall, cpu
+            try:
+                ours.send(b'{"key":"%s"}' % (b"0" * 32))
+                ours.send(json.dumps({"id": 1, "op": "memory"}).encode())
+                reply = json.loads(ours.recv(MESSAGE_SIZE)[16:])  # after its seal
+                assert reply["ok"], reply
+                yield group
+            finally:
+                os.killpg(group, signal.SIGKILL)
+                os.close(fds[0])
 
 
 def cpu_seconds(group: int) -> float:
@@ -106,7 +116,7 @@ def cpu_seconds(group: int) -> float:
 def start_cold(device: str) -> tuple[float, float]:
     begin = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", SUM.format(device)], check=True)
+    subprocess.run([sys.executable, "-c", READY.format(device)], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.monotonic() - begin, cpu
