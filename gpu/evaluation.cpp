@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace lathe::gpu {
 
@@ -92,10 +93,12 @@ caf::expected<verdict> evaluation::run() {
   attempt();
   if (interrupted_)
     attempt(); // once: whoever is killed again and again has a reason to be
-  if (site_.device().cuda && verdict_.outcome == outcome::out_of_memory) {
-    alone_ = true;
-    attempt();
-  }
+  // Others may have taken what was counted on. Whoever is alone waits for all of them.
+  for (auto more : {room_for::twice, room_for::it_alone})
+    if (site_.device().cuda && verdict_.outcome == outcome::out_of_memory) {
+      room_ = more;
+      attempt();
+    }
   // What noise hid may show in a fresh process, to which all inputs are new again.
   for (int again = 0; again < most_repetitions && verdict_.outcome == outcome::unstable; ++again)
     attempt();
@@ -130,7 +133,7 @@ void evaluation::attempt() {
 // -- stages -------------------------------------------------------------------------------
 
 bool evaluation::build() {
-  auto core = site_.builds().take(1);
+  auto core = site_.builds().take(1, std::exchange(is_new_, false) ? turn::later : turn::first);
   auto worker = site_.spawn("candidate", tag_, preloads(request_.subject.source));
   if (!worker)
     return give_up(std::move(worker.error()));
@@ -157,7 +160,16 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  memory_ = alone_ ? site_.memory().take_all() : site_.memory().take(oracle_->memory_of_call());
+  switch (auto& all = site_.memory(); room_) {
+    case room_for::a_call:
+      memory_ = all.take(oracle_->memory_of_call());
+      break;
+    case room_for::twice:
+      memory_ = all.take(2 * oracle_->needed_memory());
+      break;
+    case room_for::it_alone:
+      memory_ = all.take_all();
+  }
   return true;
 }
 
@@ -176,7 +188,7 @@ bool evaluation::warm() {
 // Those whose first call takes minutes do not wait for room that only a race needs, nor keep others
 // from it.
 bool evaluation::make_room() {
-  if (!site_.device().cuda || alone_)
+  if (!site_.device().cuda || room_ != room_for::a_call)
     return true;
   auto needed = oracle_->needed_memory();
   if (needed - oracle_->memory_of_call() < little_memory) {

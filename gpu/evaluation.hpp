@@ -8,6 +8,7 @@
 
 #include <caf/expected.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
@@ -135,6 +136,13 @@ private:
   void enter(std::string stage);
   reply call(boost::json::object request, std::span<const int> fds, double limit);
 
+  // How much of the device's memory it waits for before its first call.
+  enum class room_for : std::uint8_t {
+    a_call,   // and later for what else a race takes
+    twice,    // what a race takes
+    it_alone, // all of it
+  };
+
   const evaluation_request& request_;
   judge_rules rules_;
   oracle_source find_oracle_;
@@ -149,7 +157,8 @@ private:
   std::int32_t agreed_ = 0; // answers
   std::vector<double> seconds_;
   caf::error broken_;
-  bool alone_ = false;           // with the device to itself, since others may have filled it
+  room_for room_ = room_for::a_call;
+  bool is_new_ = true; // was not built yet
   bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;

@@ -143,6 +143,7 @@ caf::error evaluation_site::look_around() {
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
     memory_.emplace(std::numeric_limits<std::int64_t>::max() / 2);
+    timing_memory_.emplace(*memory_);
     hardware_ = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
                             config_.threads == 1 ? "" : "s", cores, processor_name());
     return {};
@@ -156,6 +157,7 @@ caf::error evaluation_site::look_around() {
   flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
   memory_.emplace(static_cast<std::int64_t>(
     (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0))));
+  timing_memory_.emplace(*memory_);
   cuda_arch_ = architecture(found.text("capability").value_or(""));
   hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
                           found.text("gpu").value_or("GPU"),

@@ -92,6 +92,11 @@ public:
     return *memory_;
   }
 
+  /// That part of it which references take while they are timed, beside what they hold.
+  peak_room& timing_memory() {
+    return *timing_memory_;
+  }
+
   /// Cores for builds, which take one each.
   room& builds() {
     return builds_;
@@ -181,6 +186,7 @@ private:
   std::shared_ptr<gpu::freezer> freezer_;
   std::size_t sites_; // of the host
   std::optional<room> memory_;
+  std::optional<peak_room> timing_memory_; // in it
   room builds_;
   room contexts_;
   std::unique_ptr<warm_process> warm_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <list>
 #include <mutex>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -41,8 +42,17 @@ public:
   /// Waits until all have gone but those who keep theirs, and lets nobody in beside it.
   [[nodiscard]] share take_all();
 
+  /// Returns a share of nothing that nobody waits for, at once: to be resized.
+  [[nodiscard]] share keep_nothing();
+
   std::int64_t size() const {
     return size_;
+  }
+
+  /// How much is kept by those whom nobody waits for.
+  std::int64_t kept() {
+    std::lock_guard guard{mutex_};
+    return kept_;
   }
 
   /// How many wait.
@@ -68,6 +78,7 @@ private:
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;
   std::int64_t free_;       // less than nothing where shares grew
+  std::int64_t kept_ = 0;   // by those who do not work
   std::size_t working_ = 0; // shares that will be given back, others wait for them
   std::uint64_t last_ticket_ = 0;
   std::list<waiter> waiting_;
@@ -76,7 +87,8 @@ private:
 /// Gives its room back when it goes.
 class room::share {
 public:
-  share(room& home, std::int64_t amount) : home_(&home), amount_(amount) {
+  share(room& home, std::int64_t amount, bool works)
+    : home_(&home), amount_(amount), works_(works) {
     // nop
   }
 
@@ -102,6 +114,8 @@ public:
     std::lock_guard guard{home_->mutex_};
     auto before = std::exchange(amount_, amount);
     home_->free_ += before - amount;
+    if (!works_)
+      home_->kept_ += amount - before;
     home_->changed_.notify_all();
   }
 
@@ -113,19 +127,72 @@ public:
   void keep(std::int64_t amount) {
     resize(amount);
     std::lock_guard guard{home_->mutex_};
-    if (std::exchange(works_, false))
+    if (std::exchange(works_, false)) {
       --home_->working_;
+      home_->kept_ += amount_;
+    }
     home_->changed_.notify_all();
   }
 
 private:
   room* home_;
   std::int64_t amount_;
-  bool works_ = true;
+  bool works_;
+};
+
+/// Room for many who need some of it for a while, one at a time: as much as the one who needs most.
+/// Safe to use from any thread.
+class peak_room {
+public:
+  class claim;
+
+  explicit peak_room(room& home) : share_(home.keep_nothing()) {
+    // nop
+  }
+
+  peak_room(const peak_room&) = delete;
+  peak_room& operator=(const peak_room&) = delete;
+
+private:
+  void adjust() {
+    share_.resize(amounts_.empty() ? 0 : *amounts_.rbegin());
+  }
+
+  std::mutex mutex_; // guards what follows
+  std::multiset<std::int64_t> amounts_;
+  room::share share_;
+};
+
+/// Sees to it that there is so much, at once: where there is not, nobody else gets in until there
+/// is. Must not outlive its room.
+class peak_room::claim {
+public:
+  claim(peak_room& home, std::int64_t amount) : home_(home) {
+    std::lock_guard guard{home_.mutex_};
+    place_ = home_.amounts_.insert(amount);
+    home_.adjust();
+  }
+
+  claim(const claim&) = delete;
+  claim& operator=(const claim&) = delete;
+
+  ~claim() {
+    std::lock_guard guard{home_.mutex_};
+    home_.amounts_.erase(place_);
+    home_.adjust();
+  }
+
+private:
+  peak_room& home_;
+  std::multiset<std::int64_t>::iterator place_;
 };
 
 inline room::share room::take_all() {
   return take(size_, turn::last);
+}
+
+inline room::share room::keep_nothing() {
+  return {*this, 0, false};
 }
 
 inline room::share room::take(std::int64_t amount, turn when) {
@@ -142,12 +209,14 @@ inline room::share room::take(std::int64_t amount, turn when, bool grows) {
   free_ -= amount;
   ++working_;
   changed_.notify_all();
-  return share{*this, amount};
+  return {*this, amount, true};
 }
 
 inline void room::share::grow(std::int64_t amount, turn when) {
   keep(amount_);
   auto more = home_->take(std::max<std::int64_t>(0, amount - amount_), when, true);
+  std::lock_guard guard{home_->mutex_};
+  home_->kept_ -= amount_;
   amount_ += std::exchange(more.amount_, 0);
   std::swap(works_, more.works_);
 }
@@ -170,6 +239,8 @@ inline void room::leave(std::int64_t amount, bool works) {
   free_ += amount;
   if (works)
     --working_;
+  else
+    kept_ -= amount;
   changed_.notify_all();
 }
 

@@ -72,24 +72,27 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   // Nobody knows yet how much it will be.
   auto guess = cuda ? memory.size() / preparations_at_once : 0;
   std::shared_ptr<task_oracle> result;
-  auto attempt = [&](room::share share) {
+  auto attempt = [&](room::share share, bool is_all) {
     result.reset(new task_oracle(subject, site, rules));
     result->memory_.emplace(std::move(share));
+    result->has_all_memory_ = is_all;
     return result->prepare(leases);
   };
-  auto error = attempt(memory.take(guess, turn::later));
+  auto error = attempt(memory.take(guess, turn::later), false);
   // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
   if (is_full || was_killed) {
     result.reset();
-    error = attempt(is_full ? memory.take_all() : memory.take(guess, turn::later));
+    error = attempt(is_full ? memory.take_all() : memory.take(guess, turn::later), is_full);
   }
   if (error)
     return error;
   auto race = result->memory_of_race();
   auto to_come = race.is_large() ? 0 : result->on_device(race.bytes());
   result->memory_->keep(result->held_memory_ + to_come);
+  result->timing_memory_.emplace(
+    site.timing_memory(), std::max<std::int64_t>(0, result->needed_memory_ - result->held_memory_));
   return result;
 }
 
@@ -152,6 +155,24 @@ caf::error task_oracle::look_at_memory() {
   held_memory_ = found.integer("held").value_or(0);
   needed_memory_ = found.integer("needed").value_or(0);
   memory_->resize(std::max(held_memory_, found.integer("peak").value_or(0)));
+  return {};
+}
+
+// It takes twice what the float32 run took. Where that is more than anybody could have thought, it
+// waits, without what torch keeps for the next call: others would run out of memory for it.
+caf::error task_oracle::make_room_for_exact() {
+  if (!site_.device().cuda || has_all_memory_)
+    return {};
+  if (auto error = look_at_memory())
+    return error;
+  if (2 * needed_memory_ <= site_.memory().size() / preparations_at_once)
+    return {};
+  auto found = worker_.process->call({{"op", "memory"}, {"trim", true}}, {}, call_limit);
+  if (!found.ok())
+    return refused(found.problem());
+  auto held = found.integer("held").value_or(0);
+  memory_->resize(held);
+  memory_->grow(held + 2 * needed_memory_, turn::last);
   return {};
 }
 
@@ -331,6 +352,9 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   if (!expected)
     return std::move(expected.error());
   output_bytes_ = expected->size();
+  if (memory_of_call_ == 0)
+    if (auto error = make_room_for_exact())
+      return error;
   input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};
   if (auto correction = answer({{"op", "correct"}, {"inputs", result.name}}))
     result.correction = std::move(*correction);

@@ -177,6 +177,9 @@ private:
   /// Asks what the reference takes of the device's memory, now that it has run.
   caf::error look_at_memory();
 
+  /// Waits until the device has room for a float64 run.
+  caf::error make_room_for_exact();
+
   /// Returns what so much takes of the device's memory [bytes]: nothing on the CPU.
   std::int64_t on_device(std::size_t bytes) const;
 
@@ -216,6 +219,7 @@ private:
   std::string tag_;
   std::string path_;
   std::optional<room::share> memory_; // of the device; outlives the process that uses it
+  std::optional<peak_room::claim> timing_memory_; // beside that, so does it
   std::int64_t needed_memory_ = 0;
   std::int64_t memory_of_call_ = 0;
   std::int64_t held_memory_ = 0;
@@ -238,7 +242,8 @@ private:
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
-  mutable bool ran_out_of_memory_ = false; // while it was prepared
+  bool has_all_memory_ = false;            // while it is prepared
+  mutable bool ran_out_of_memory_ = false; // so
   std::mutex mutex_;
 };
 

@@ -11,40 +11,58 @@
 
 #include <chrono>
 #include <mutex>
+#include <utility>
+#include <variant>
 
 namespace lathe::gpu {
 
 namespace {
 
-caf::error untimed(const failure& why) {
-  return make_error(errc::evaluator_failed, "the reference could not be timed: "
-                                              + (why.summary.empty() ? why.message : why.summary));
-}
+// Why a reference could not be timed.
+struct untimed {
+  caf::error error;
+  bool for_want_of_memory = false; // of the device's
 
-// The median of calls in the oracle's own process [seconds].
-caf::expected<double> time_eager(task_oracle& oracle, evaluation_site& site, lease_source& leases) {
+  untimed(caf::error why) : error(std::move(why)) {
+    // nop
+  }
+
+  untimed(const failure& why)
+    : error(
+      make_error(errc::evaluator_failed, "the reference could not be timed: "
+                                           + (why.summary.empty() ? why.message : why.summary))),
+      for_want_of_memory(why.how == outcome::out_of_memory) {
+    // nop
+  }
+};
+
+using eager_time = std::variant<double, untimed>; // [seconds]
+
+// The median of calls in the oracle's own process.
+eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& leases) {
   auto& draw = oracle.timed().back();
   auto limit =
     std::chrono::milliseconds{static_cast<std::int64_t>(site.config().build_limit * 1e3)};
   auto& worker = oracle.process();
   if (auto given = oracle.give(draw, draw.name); !given.ok())
-    return untimed(given.problem());
+    return untimed{given.problem()};
   auto warm =
     worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
   if (!warm.ok())
-    return untimed(warm.problem());
+    return untimed{warm.problem()};
   auto quiet = quiet_hold::take(site, leases, oracle, 0);
   if (!quiet)
-    return std::move(quiet.error());
+    return untimed{std::move(quiet.error())};
   boost::json::array sequence(20, boost::json::value(draw.name));
   auto timed = worker.call(
     {{"op", "time"}, {"sequence", std::move(sequence)}, {"flush", site.flush_bytes()}}, {}, limit);
   if (!timed.ok())
-    return untimed(timed.problem());
+    return untimed{timed.problem()};
   oracle.end_timing();
   auto times = timed.integers("ns");
   if (!times || times->empty())
-    return make_error(errc::evaluator_failed, "the reference could not be timed: no times");
+    return untimed{
+      make_error(errc::evaluator_failed, "the reference could not be timed: no times")};
   return median({times->begin(), times->end()}) * 1e-9;
 }
 
@@ -68,24 +86,30 @@ prepare_oracle(const task& subject, evaluation_site& site, lease_source& leases)
   return prepare_oracle(subject, site, std::move(*rules), leases);
 }
 
-// Once more in a new process when somebody killed the one that was measured.
 caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_source& leases,
                              const std::vector<std::string>& names) {
-  auto eager = time_eager(oracle, site, leases);
-  if (!eager && !oracle.process().alive()) {
+  auto found = time_eager(oracle, site, leases);
+  auto* why = std::get_if<untimed>(&found);
+  if (why != nullptr && why->for_want_of_memory) {
+    // Others work beside it, and it may take more than while it was prepared.
+    auto room = site.memory().take_all();
+    found = time_eager(oracle, site, leases);
+  } else if (why != nullptr && !oracle.process().alive()) {
+    // Once more in a new process when somebody killed the one that was measured.
     {
       std::lock_guard guard{oracle.mutex()};
       if (auto lost = oracle.revive())
         return lost;
     }
-    eager = time_eager(oracle, site, leases);
+    found = time_eager(oracle, site, leases);
   }
-  if (!eager)
-    return std::move(eager.error());
-  auto result = time_compiled(oracle, site, leases, names, *eager, known::used);
+  if (auto* untimed_still = std::get_if<untimed>(&found))
+    return std::move(untimed_still->error);
+  auto eager = std::get<double>(found);
+  auto result = time_compiled(oracle, site, leases, names, eager, known::used);
   if (!result)
     return std::move(result.error());
-  result->insert(result->begin(), {"eager", *eager});
+  result->insert(result->begin(), {"eager", eager});
   oracle.set_baselines(std::move(*result));
   return {};
 }

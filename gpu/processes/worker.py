@@ -199,6 +199,8 @@ class Worker:
         return {}
 
     def memory(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        if request.get("trim", False):
+            self.device.trim()
         return self.device.memory()
 
     def reserve(self, request: dict[str, Any], fds: list[int]) -> Reply:

@@ -27,9 +27,10 @@ constexpr std::size_t judges_a_preparer = 3;
 constexpr std::size_t most_preparers = 6;
 
 // Enough that judges never wait, if preparing keeps up at all. Each has a part of a GPU's memory,
-// and its draws in the host's: where that is short, none is added to those there are.
+// which candidates need as well, and its draws in the host's: where one is short, none is added to
+// those there are.
 constexpr std::size_t most_live_oracles = 16;
-constexpr std::size_t most_live_oracles_on_gpu = 12;
+constexpr std::size_t most_live_oracles_on_gpu = 24;
 
 // The oracle of one task under one judge. One thread makes it, and others wait for it.
 class shared_oracle {
@@ -178,9 +179,11 @@ private:
       {
         std::unique_lock guard{mutex_};
         auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
+        auto& memory = site_.memory();
         let_go_.wait(guard, [&] {
           return live_oracles_ == 0
-                 || (live_oracles_ < most && !gpu::measure_host_memory().is_short());
+                 || (live_oracles_ < most && memory.kept() < memory.size() / 2
+                     && !gpu::measure_host_memory().is_short());
         });
         ++live_oracles_;
       }
