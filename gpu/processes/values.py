@@ -138,7 +138,7 @@ def put(fd: int, offset: int, source: torch.Tensor) -> None:
     """Writes a flat tensor. What comes from a GPU goes through page-locked memory, piece by piece:
     the driver's own way is several times slower."""
     count = STAGE_SIZE // source.element_size()
-    if not source.is_cuda or source.numel() <= count:
+    if source.device.type != "cuda" or source.numel() <= count:
         put_host(fd, offset, source.cpu())
         return
     if not stages:
@@ -208,7 +208,7 @@ def read_tensor(fd: int, memory: mmap.mmap, record: dict[str, Any], place: Place
     if min(shape, default=0) < 0 or count * dtype.itemsize != record["bytes"]:
         raise ValueError("a tensor's shape and size do not agree")
     target = place(shape, dtype)
-    if target.is_cuda and record["bytes"] > STAGE_SIZE:
+    if target.device.type == "cuda" and record["bytes"] > STAGE_SIZE:
         lathe_native.copy_to_device(fd, record["offset"], record["bytes"], target.data_ptr())
     elif count > 0:
         flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])

@@ -1,19 +1,40 @@
 """The worker's requests, asked without a process around it."""
 
+import ast
 import os
 import sys
 import types
 import unittest
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, sys.argv.pop(1))  # the folder of the evaluation processes
 
 import devices  # noqa: E402
+import inputs  # noqa: E402
+import integrity  # noqa: E402
 import torch  # noqa: E402
 import values  # noqa: E402
 import worker  # noqa: E402
 from inputs import laid_out  # noqa: E402
+
+
+class WatchedNames(unittest.TestCase):
+    """Whatever these modules ask of tensors could be replaced by code of a candidate's."""
+
+    # Of modules, types and classes of their own, and what only a reference or a probe is asked.
+    OTHERS = {"add_", "cuda", "double", "item", "itemsize", "mul_", "name", "prod", "size", "sum",
+              "type", "values"}
+
+    def test_all_that_is_asked_of_tensors_is_watched(self) -> None:
+        watched = set(integrity.TORCH[torch.Tensor].split())
+        for module in (devices, inputs, integrity, values, worker):
+            tree = ast.parse(Path(str(module.__file__)).read_text())
+            asked = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+                     and not (isinstance(node.value, ast.Name) and node.value.id in vars(module))
+                     and hasattr(torch.Tensor, node.attr) and not node.attr.startswith("__")}
+            self.assertEqual(asked - watched - self.OTHERS, set(), module.__name__)
 
 
 class Inputs(unittest.TestCase):
