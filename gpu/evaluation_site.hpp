@@ -149,6 +149,11 @@ public:
   /// the ones that are this site's. Asks each of them, which nobody else should be using.
   std::vector<int> choose_timing_cpus() const;
 
+  /// The processors that are this site's.
+  const std::vector<int>& own_cpus() const {
+    return timing_cpus_.numbers();
+  }
+
   /// Bytes to write between calls so that nothing of the last one is left in the cache.
   std::size_t flush_bytes() const {
     return flush_bytes_;

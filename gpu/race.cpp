@@ -148,14 +148,17 @@ std::size_t race::calls_for(double seconds) const {
 }
 
 // Who is timed first is asked last, and finds the processor's caches as it left them. The candidate
-// stands still while it waits for its turn: inputs that are new are no use to it until then.
+// stands still while the reference is asked: it has nothing to do meanwhile.
 bool race::ask(const boost::json::object& request, std::span<const int> fds) {
-  if (!reference_first_)
-    return ask_reference(request, fds) && ask_candidate(request, fds);
-  if (!ask_candidate(request, fds))
+  auto candidate_first = reference_first_;
+  if (candidate_first && !ask_candidate(request, fds))
     return false;
-  still waiting{candidate_};
-  return ask_reference(request, fds);
+  {
+    still waiting{candidate_};
+    if (!ask_reference(request, fds))
+      return false;
+  }
+  return candidate_first || ask_candidate(request, fds);
 }
 
 bool race::ask_candidate(const boost::json::object& request, std::span<const int> fds) {
@@ -168,6 +171,7 @@ bool race::ask_candidate(const boost::json::object& request, std::span<const int
 
 bool race::ask_reference(const boost::json::object& request, std::span<const int> fds) {
   auto answer = oracle_.process().call(request, fds, milliseconds(site_.config().run_limit));
+  asked_reference_ += answer.wall;
   if (!answer.ok())
     result_.broken = answer.problem();
   return answer.ok();
@@ -266,16 +270,19 @@ bool race::run_up() {
 bool race::give(const input_draw& draw) {
   auto begin = clock::now();
   // Several threads copy what is large, and would have one processor between them.
-  auto is_shared = site_.device().cuda && memory_.input > native::least_share;
+  auto shares = (memory_.input + native::least_share - 1) / native::least_share;
+  auto threads = site_.device().cuda ? std::clamp<std::size_t>(shares, 1, native::most_copying) : 1;
   std::deque<unbound_thread> copying;
-  if (is_shared)
+  if (threads > 1)
     for (auto* side : {&candidate_, &oracle_.process()})
-      copying.emplace_back(side->group());
+      copying.emplace_back(side->group(), site_.own_cpus());
   auto asked = asked_;
+  auto asked_reference = asked_reference_;
   int fds[] = {draw.inputs.fd()};
   auto done = ask({{"op", "inputs"}, {"name", name_of(draw)}}, fds);
-  if (is_shared)
-    asked_ += (native::most_copying - 1) * (asked_ - asked);
+  // As long as the reference takes: the candidate could take as long as it likes.
+  copying_ +=
+    static_cast<double>(threads - 1) * std::min(asked_ - asked, asked_reference_ - asked_reference);
   aside_ += since(begin);
   return done;
 }
@@ -461,7 +468,7 @@ void race::judge(double cpu) {
     refused =
       check_clocks(candidate_clocks_, reference_clocks_, site_.device().cuda ? device_chores : 0);
   if (!refused)
-    refused = check_background(cpu, asked_ * site_.config().threads, result_.wall);
+    refused = check_background(cpu, asked_ * site_.config().threads + copying_, result_.wall);
   if (!is_hopeless() && !is_cleared())
     result_.doubt =
       "the host is too busy to tell whether never-seen inputs are answered as fast as "

@@ -119,7 +119,9 @@ private:
   std::size_t pairs_ = 0;
   bool reference_first_ = true; // in the next pair
   std::size_t compilations_ = 0;
-  double asked_ = 0; // [seconds] that the candidate was busy at our request
+  double asked_ = 0;           // [seconds] that the candidate was busy at our request
+  double asked_reference_ = 0; // so
+  double copying_ = 0;         // [seconds] of processor time that its other threads had for inputs
   race_result result_;
 };
 

@@ -134,6 +134,14 @@ void for_each_thread(pid_t group, Visit visit) {
   }
 }
 
+cpu_set_t set_of(std::span<const int> cpus) {
+  cpu_set_t result;
+  CPU_ZERO(&result);
+  for (auto cpu : cpus)
+    CPU_SET(static_cast<std::size_t>(cpu), &result);
+  return result;
+}
+
 // Among sessions it is their own niceness that counts, where the kernel groups by session. Where it
 // does not, or refuses, nothing happens.
 void share_as_session(pid_t member, int niceness) {
@@ -162,10 +170,7 @@ void goes_along(pid_t thread, int niceness) {
 } // namespace
 
 favoured_group::favoured_group(pid_t group, std::span<const int> cpus) : group_(group) {
-  cpu_set_t wanted;
-  CPU_ZERO(&wanted);
-  for (auto cpu : cpus)
-    CPU_SET(static_cast<std::size_t>(cpu), &wanted);
+  auto wanted = set_of(cpus);
   auto ahead = true;
   for_each_thread(group, [&](pid_t thread, bool answers) {
     ::sched_setaffinity(thread, sizeof(wanted), &wanted);
@@ -187,17 +192,18 @@ favoured_group::~favoured_group() {
   share_as_session(group_, 0);
 }
 
-unbound_thread::unbound_thread(pid_t group) : thread_(answering(members_of(group), group).back()) {
-  cpu_set_t ours;
-  auto known = thread_ > 0 && ::sched_getaffinity(0, sizeof(ours), &ours) == 0
-               && ::sched_getaffinity(thread_, sizeof(before_), &before_) == 0;
-  if (!known || ::sched_setaffinity(thread_, sizeof(ours), &ours) != 0)
-    thread_ = 0;
+unbound_thread::unbound_thread(pid_t group, std::span<const int> cpus) : group_(group) {
+  auto thread = answering(members_of(group), group).back();
+  auto wanted = set_of(cpus);
+  unbound_ = thread > 0 && ::sched_getaffinity(thread, sizeof(before_), &before_) == 0
+             && ::sched_setaffinity(thread, sizeof(wanted), &wanted) == 0;
 }
 
 unbound_thread::~unbound_thread() {
-  if (thread_ > 0)
-    ::sched_setaffinity(thread_, sizeof(before_), &before_);
+  if (unbound_)
+    for_each_thread(group_, [this](pid_t thread, bool) {
+      ::sched_setaffinity(thread, sizeof(before_), &before_);
+    });
 }
 
 } // namespace lathe::gpu

@@ -50,11 +50,11 @@ private:
   pid_t group_;
 };
 
-/// Lets the thread that answers for a favoured group, and those that it makes meanwhile, use all
-/// processors that this process may use. Bound as it was once this goes.
+/// Lets the thread that answers for a favoured group, and those that it makes meanwhile, use other
+/// processors. Once this goes all threads of the group are bound as that one was.
 class unbound_thread {
 public:
-  explicit unbound_thread(pid_t group);
+  unbound_thread(pid_t group, std::span<const int> cpus);
 
   unbound_thread(const unbound_thread&) = delete;
 
@@ -63,7 +63,8 @@ public:
   ~unbound_thread();
 
 private:
-  pid_t thread_;
+  pid_t group_;
+  bool unbound_;
   cpu_set_t before_{};
 };
 

@@ -66,6 +66,24 @@ int lead_of(pid_t thread) {
   return -::getpriority(PRIO_PROCESS, static_cast<id_t>(thread));
 }
 
+std::vector<int> allowed_cpus() {
+  std::vector<int> result;
+  cpu_set_t allowed;
+  ::sched_getaffinity(0, sizeof(allowed), &allowed);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &allowed))
+      result.push_back(cpu);
+  return result;
+}
+
+void bind(pid_t thread, const std::vector<int>& cpus) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  for (auto cpu : cpus)
+    CPU_SET(static_cast<std::size_t>(cpu), &wanted);
+  ::sched_setaffinity(thread, sizeof(wanted), &wanted);
+}
+
 int processors_of(pid_t thread) {
   cpu_set_t allowed;
   return ::sched_getaffinity(thread, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
@@ -132,11 +150,13 @@ TEST(process_group, who_answers_for_it_goes_ahead_of_all_that_it_has_begun) {
     EXPECT_GT(lead_of(family[2]), lead_of(family[3]));
     EXPECT_GT(lead_of(family[3]), lead_of(0));
     {
-      const unbound_thread unbound{leader};
+      const unbound_thread unbound{leader, allowed_cpus()};
       EXPECT_EQ(processors_of(family[2]), processors_of(0)); // who answers
       EXPECT_EQ(processors_of(family[3]), 1);
+      bind(family[3], allowed_cpus()); // as one that it makes meanwhile would be
     }
     EXPECT_EQ(processors_of(family[2]), 1);
+    EXPECT_EQ(processors_of(family[3]), 1);
   }
   EXPECT_EQ(lead_of(family[2]), lead_of(0));
   ::kill(-leader, SIGKILL);
