@@ -31,9 +31,6 @@ constexpr std::size_t header_slack = 64 * 1024;
 constexpr double slow_draw = 0.3;
 constexpr std::size_t most_drawing = 3;
 
-// Until it is known how much memory of a GPU a task takes.
-constexpr std::int64_t preparations_at_once = 12;
-
 constexpr auto load_limit = 120s;
 constexpr auto call_limit = 120s;
 
@@ -67,32 +64,23 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
-  auto& memory = site.memory();
-  auto cuda = site.device().cuda;
-  // Nobody knows yet how much it will be.
-  auto guess = cuda ? memory.size() / preparations_at_once : 0;
   std::shared_ptr<task_oracle> result;
-  auto attempt = [&](room::share share, bool is_all) {
+  auto attempt = [&](void (reference_memory::*begin)()) {
     result.reset(new task_oracle(subject, site, rules));
-    result->memory_.emplace(std::move(share));
-    result->has_all_memory_ = is_all;
+    (result->memory_.*begin)();
     return result->prepare(leases);
   };
-  auto error = attempt(memory.take(guess, turn::later), false);
+  auto error = attempt(&reference_memory::begin);
   // A float64 run that found no room is no error, but others may have taken it.
-  auto is_full = cuda && result->ran_out_of_memory_;
+  auto is_full = site.device().cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
   if (is_full || was_killed) {
     result.reset();
-    error = attempt(is_full ? memory.take_all() : memory.take(guess, turn::later), is_full);
+    error = attempt(is_full ? &reference_memory::begin_alone : &reference_memory::begin);
   }
   if (error)
     return error;
-  auto race = result->memory_of_race();
-  auto to_come = race.is_large() ? 0 : result->on_device(race.bytes());
-  result->memory_->keep(result->held_memory_ + to_come);
-  result->timing_memory_.emplace(
-    site.timing_memory(), std::max<std::int64_t>(0, result->needed_memory_ - result->held_memory_));
+  result->memory_.keep(result->memory_of_race());
   return result;
 }
 
@@ -148,31 +136,30 @@ reply task_oracle::give(worker_process& worker, const shared_memory& inputs,
   return worker.call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
 }
 
-caf::error task_oracle::look_at_memory() {
-  auto found = worker_.process->call({{"op", "memory"}}, {}, call_limit);
+caf::expected<memory_use> task_oracle::ask_for_memory(bool trim) {
+  auto found = worker_.process->call({{"op", "memory"}, {"trim", trim}}, {}, call_limit);
   if (!found.ok())
     return refused(found.problem());
-  held_memory_ = found.integer("held").value_or(0);
-  needed_memory_ = found.integer("needed").value_or(0);
-  memory_->resize(std::max(held_memory_, found.integer("peak").value_or(0)));
+  return memory_use{found.integer("held").value_or(0), found.integer("peak").value_or(0),
+                    found.integer("needed").value_or(0)};
+}
+
+caf::error task_oracle::look_at_memory() {
+  auto found = ask_for_memory();
+  if (!found)
+    return std::move(found.error());
+  memory_.look(*found);
   return {};
 }
 
-// It takes twice what the float32 run took. Where that is more than anybody could have thought, it
-// waits, without what torch keeps for the next call: others would run out of memory for it.
+// Without what torch keeps for the next call: others would run out of memory for it.
 caf::error task_oracle::make_room_for_exact() {
-  if (!site_.device().cuda || has_all_memory_)
-    return {};
-  if (auto error = look_at_memory())
+  if (auto error = look_at_memory(); error || !memory_.has_to_wait_for_exact())
     return error;
-  if (2 * needed_memory_ <= site_.memory().size() / preparations_at_once)
-    return {};
-  auto found = worker_.process->call({{"op", "memory"}, {"trim", true}}, {}, call_limit);
-  if (!found.ok())
-    return refused(found.problem());
-  auto held = found.integer("held").value_or(0);
-  memory_->resize(held);
-  memory_->grow(held + 2 * needed_memory_, turn::last);
+  auto found = ask_for_memory(true);
+  if (!found)
+    return std::move(found.error());
+  memory_.wait_for_exact(found->held);
   return {};
 }
 
@@ -209,11 +196,9 @@ caf::error task_oracle::revive() {
 }
 
 task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules)
-  : site_(site),
-    subject_(subject),
-    rules_(std::move(rules)),
-    tag_("oracle:" + subject.name),
-    path_(subject.path),
+  : site_(site), subject_(subject), rules_(std::move(rules)), tag_("oracle:" + subject.name),
+    path_(subject.path), memory_(site.device().cuda ? &site.memory() : nullptr,
+                                 site.device().cuda ? &site.timing_memory() : nullptr),
     draws_on_device_(site.device().cuda && !rules_.seeds) {
   // nop
 }
@@ -230,14 +215,6 @@ caf::error task_oracle::load(worker_process& worker) const {
 
 race_memory task_oracle::memory_of_race() const {
   return {input_bytes_, output_bytes_, timed_.size()};
-}
-
-std::int64_t task_oracle::needed_memory() const {
-  return needed_memory_ + on_device(memory_of_race().bytes());
-}
-
-std::int64_t task_oracle::on_device(std::size_t bytes) const {
-  return site_.device().cuda ? static_cast<std::int64_t>(bytes) : 0;
 }
 
 caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, const std::string& tag,
@@ -293,8 +270,7 @@ caf::error task_oracle::draw_checked() {
       // The first draw shows what the others will take.
       if (auto error = look_at_memory())
         return error;
-      // A candidate's memory is filled with a pattern before it, in pieces of the output's size.
-      memory_of_call_ = needed_memory_ + on_device(output_bytes_);
+      memory_.know_call(static_cast<std::int64_t>(output_bytes_));
       plan_timed();
       std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
       others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());
@@ -352,7 +328,7 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   if (!expected)
     return std::move(expected.error());
   output_bytes_ = expected->size();
-  if (memory_of_call_ == 0)
+  if (checked_.empty())
     if (auto error = make_room_for_exact())
       return error;
   input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};

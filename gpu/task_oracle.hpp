@@ -6,6 +6,7 @@
 #include "gpu/lease_source.hpp"
 #include "gpu/processes/shared_memory.hpp"
 #include "gpu/race_memory.hpp"
+#include "gpu/reference_memory.hpp"
 #include "gpu/roofline.hpp"
 #include "messages/task.hpp"
 
@@ -116,15 +117,17 @@ public:
 
   /// What a candidate is likely to take of the device's memory [bytes]: as much as the reference
   /// did, with what a race takes beside. 0 on the CPU.
-  std::int64_t needed_memory() const;
+  std::int64_t needed_memory() const {
+    return memory_.needed(memory_of_race());
+  }
 
   /// The same for a first call, and for what stays when that has ended.
   std::int64_t memory_of_call() const {
-    return memory_of_call_;
+    return memory_.of_call();
   }
 
   std::int64_t memory_between_calls() const {
-    return held_memory_;
+    return memory_.between_calls();
   }
 
   // -- what is known about the task -----------------------------------------------------------
@@ -175,13 +178,12 @@ private:
   reply forget();
 
   /// Asks what the reference takes of the device's memory, now that it has run.
+  /// @param trim torch is to give back first what no tensor needs
+  caf::expected<memory_use> ask_for_memory(bool trim = false);
   caf::error look_at_memory();
 
   /// Waits until the device has room for a float64 run.
   caf::error make_room_for_exact();
-
-  /// Returns what so much takes of the device's memory [bytes]: nothing on the CPU.
-  std::int64_t on_device(std::size_t bytes) const;
 
   /// Says why the task cannot be used.
   caf::error refused(const failure& why) const;
@@ -218,11 +220,7 @@ private:
   judge_rules rules_;
   std::string tag_;
   std::string path_;
-  std::optional<room::share> memory_; // of the device; outlives the process that uses it
-  std::optional<peak_room::claim> timing_memory_; // beside that, so does it
-  std::int64_t needed_memory_ = 0;
-  std::int64_t memory_of_call_ = 0;
-  std::int64_t held_memory_ = 0;
+  reference_memory memory_; // of the device; outlives the process that uses it
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;
@@ -242,8 +240,7 @@ private:
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
-  bool has_all_memory_ = false;            // while it is prepared
-  mutable bool ran_out_of_memory_ = false; // so
+  mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
 };
 
