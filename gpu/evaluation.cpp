@@ -91,19 +91,17 @@ caf::expected<verdict> evaluation::run() {
     return std::move(*screened);
   }
   attempt();
-  if (interrupted_)
-    attempt(); // once: whoever is killed again and again has a reason to be
   // Others may have taken what was counted on. Whoever is alone waits for all of them.
   for (auto more : {room_for::twice, room_for::it_alone})
-    if (site_.device().cuda && verdict_.outcome == outcome::out_of_memory) {
+    if (ran_out_of_memory() && (more == room_for::it_alone || has_room_for_twice())) {
       room_ = more;
       attempt();
     }
   // What noise hid may show in a fresh process, to which all inputs are new again.
   for (int again = 0; again < most_repetitions && verdict_.outcome == outcome::unstable; ++again)
     attempt();
-  if (in_doubt() && !doubt_told_)
-    tell_doubt();
+  if (doubt_told_ || in_doubt() || ran_out_of_memory())
+    confirm_device();
   if (broken_)
     return broken_;
   if (!request_.confirm)
@@ -111,7 +109,24 @@ caf::expected<verdict> evaluation::run() {
   return std::move(verdict_);
 }
 
+// Once more where somebody killed a process: whoever is killed again and again has a reason to be.
 void evaluation::attempt() {
+  attempt_once();
+  if (interrupted_)
+    attempt_once();
+}
+
+// Of the device's, and not of the host's while it was built.
+bool evaluation::ran_out_of_memory() const {
+  return site_.device().cuda && memory_ && verdict_.outcome == outcome::out_of_memory;
+}
+
+bool evaluation::has_room_for_twice() {
+  auto& all = site_.memory();
+  return 2 * oracle_->needed_memory() < all.size() - all.kept();
+}
+
+void evaluation::attempt_once() {
   worker_.end();
   memory_.reset();
   verdict_ = {};

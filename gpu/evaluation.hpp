@@ -50,6 +50,12 @@ private:
 
   /// Goes through the stages, with a process of its own.
   void attempt();
+  void attempt_once();
+
+  bool ran_out_of_memory() const;
+
+  /// Whether there may be room for twice what it is likely to take, with others beside it.
+  bool has_room_for_twice();
 
   /// The end of a stage that has a lease: a candidate that failed ends before the lease does, and
   /// the lease says so when that left the device in doubt.
@@ -129,8 +135,8 @@ private:
   /// The device has to be probed before it can be trusted.
   bool in_doubt() const;
 
-  /// Tells so where no stage's lease could.
-  void tell_doubt();
+  /// Waits until it has been, and gives up when it is lost.
+  void confirm_device();
 
   /// Begins to count the cost of a stage.
   void enter(std::string stage);

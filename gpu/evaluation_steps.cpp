@@ -188,13 +188,14 @@ bool evaluation::in_doubt() const {
              && verdict_.evidence.find("CUDA error") != std::string::npos);
 }
 
-// A stage without a lease may have used the GPU, too: importing a file can launch kernels.
-void evaluation::tell_doubt() {
+// A stage without a lease may have used the GPU, too: importing a file can launch kernels. And it
+// may be the device that broke: then there is no verdict.
+void evaluation::confirm_device() {
   worker_.end();
   if (!site_.device().cuda || site_.closed())
     return;
-  if (auto held = hold(leases_, lease_kind::shared, request_.priority))
-    held->doubt();
+  if (auto lost = gpu::confirm_device(leases_, request_.priority, doubt_told_))
+    give_up(std::move(lost));
 }
 
 evaluation::stage_end::~stage_end() {

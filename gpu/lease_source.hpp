@@ -61,4 +61,18 @@ inline caf::expected<held_lease> hold(lease_source& source, lease_kind kind,
   return held_lease{source, *granted};
 }
 
+/// Leaves the device in doubt, and waits until it has been probed. Returns nothing when it is
+/// sound, else why nobody gets it any more. What may have left it so must be gone.
+/// @param told whether it was left in doubt already
+inline caf::error confirm_device(lease_source& source, std::int32_t priority, bool told = false) {
+  if (!told) {
+    auto held = hold(source, lease_kind::shared, priority);
+    if (!held)
+      return std::move(held.error());
+    held->doubt();
+  }
+  auto sound = hold(source, lease_kind::shared, priority);
+  return sound ? caf::error{} : std::move(sound.error());
+}
+
 } // namespace lathe::gpu

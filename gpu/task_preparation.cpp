@@ -36,6 +36,14 @@ struct untimed {
   }
 };
 
+// What kept a reference from being used, or the device, when it is that which broke.
+caf::error blamed(caf::error why, evaluation_site& site, lease_source& leases) {
+  if (!site.device().cuda || site.closed() || why == errc::device_lost)
+    return why;
+  auto lost = confirm_device(leases, 0);
+  return lost ? lost : why;
+}
+
 using eager_time = std::variant<double, untimed>; // [seconds]
 
 // The median of calls in the oracle's own process.
@@ -72,9 +80,10 @@ caf::expected<std::shared_ptr<task_oracle>> prepare_oracle(const task& subject,
                                                            evaluation_site& site, judge_rules rules,
                                                            lease_source& leases) {
   auto result = task_oracle::prepare(subject, site, std::move(rules), leases);
-  if (result)
-    if (auto peaks = site.peaks().get(leases))
-      (*result)->set_peaks(*peaks);
+  if (!result)
+    return blamed(std::move(result.error()), site, leases);
+  if (auto peaks = site.peaks().get(leases))
+    (*result)->set_peaks(*peaks);
   return result;
 }
 
@@ -90,21 +99,21 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
                              const std::vector<std::string>& names) {
   auto found = time_eager(oracle, site, leases);
   auto* why = std::get_if<untimed>(&found);
-  if (why != nullptr && why->for_want_of_memory) {
-    // Others work beside it, and it may take more than while it was prepared.
-    auto room = site.memory().take_all();
-    found = time_eager(oracle, site, leases);
-  } else if (why != nullptr && !oracle.process().alive()) {
+  if (why != nullptr && !oracle.process().alive()) {
     // Once more in a new process when somebody killed the one that was measured.
     {
       std::lock_guard guard{oracle.mutex()};
       if (auto lost = oracle.revive())
-        return lost;
+        return blamed(std::move(lost), site, leases);
     }
     found = time_eager(oracle, site, leases);
+  } else if (why != nullptr && why->for_want_of_memory) {
+    // Others work beside it, and it may take more than while it was prepared.
+    auto room = site.memory().take_all();
+    found = time_eager(oracle, site, leases);
   }
-  if (auto* untimed_still = std::get_if<untimed>(&found))
-    return std::move(untimed_still->error);
+  if (auto* still = std::get_if<untimed>(&found))
+    return blamed(std::move(still->error), site, leases);
   auto eager = std::get<double>(found);
   auto result = time_compiled(oracle, site, leases, names, eager, known::used);
   if (!result)

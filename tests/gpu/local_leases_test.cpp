@@ -120,6 +120,27 @@ TEST(local_leases, on_a_lost_device_nobody_waits) {
                                        "no context");
 }
 
+TEST(local_leases, who_blames_a_device_hears_whether_it_is_lost) {
+  auto now = gpu::device_health::time_point{} + std::chrono::hours{1};
+  int probes = 0;
+  bool works = true;
+  gpu::local_lease_options options;
+  options.probe = [&] {
+    ++probes;
+    return works ? caf::error{} : make_error(errc::environment_error, "no context");
+  };
+  options.now = [&] { return now; };
+  options.pause = [&](gpu::device_health::duration x) { now += x; };
+  local_leases leases{options};
+  EXPECT_EQ(gpu::confirm_device(leases, 0), caf::error{});
+  EXPECT_EQ(probes, 1);
+  EXPECT_EQ(gpu::confirm_device(leases, 0, true), caf::error{}); // told by somebody's lease
+  EXPECT_EQ(probes, 1);
+  works = false;
+  EXPECT_EQ(gpu::confirm_device(leases, 0), errc::device_lost);
+  EXPECT_TRUE(leases.acquire(lease_kind::exclusive, 0).error() == errc::device_lost);
+}
+
 TEST(local_leases, where_there_is_nothing_to_probe_no_doubt_counts) {
   local_leases leases;
   auto held = leases.acquire(lease_kind::exclusive, 0);
