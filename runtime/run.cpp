@@ -88,16 +88,18 @@ public:
       return std::move(sites.error());
     journal_ = spawn_journal(system_, std::move(*store));
     std::vector<evaluator_actor> fronts;
+    std::vector<std::string> devices;
     for (auto& site : *sites) {
+      devices.push_back(site->device().name());
       evaluators_.push_back(
         spawn_evaluator(system_, std::move(site), journal_,
                         [this](const device_event& x) { warn(gpu::in_words(x)); }));
       fronts.push_back(evaluators_.back().front);
     }
-    front_ = spawn_device_router(
-      system_, std::move(fronts), [this](const session_id& name, std::size_t place) {
-        warn(fmt::format("{} goes on on {}", name, evaluators_[place].site->device().name()));
-      });
+    front_ = spawn_device_router(system_, std::move(fronts),
+                                 [this, devices](const session_id& name, std::size_t place) {
+                                   warn(fmt::format("{} goes on on {}", name, devices[place]));
+                                 });
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
     gateway.budget = options_.plan.budget;

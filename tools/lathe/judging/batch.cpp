@@ -163,7 +163,8 @@ private:
     for (std::size_t judge = 0; judge < work_.judges.size(); ++judge) {
       // Evaluations tell tasks apart by name, and names of files are not unique.
       task named = subject;
-      named.name = fmt::format("{}-{}-{}", subject.name, number, work_.judges[judge].name);
+      named.name = fmt::format("{}-{}-{}", subject.name, work_.first_number + number,
+                               work_.judges[judge].name);
       oracles_.push_back(std::make_unique<shared_oracle>(std::move(named), work_.judges[judge],
                                                          entries.size() * work_.repeats));
       for (std::size_t repeat = 0; repeat < work_.repeats; ++repeat)
@@ -188,6 +189,7 @@ private:
         ++live_oracles_;
       }
       oracles_[i]->make(site_, leases_);
+      let_go_.notify_all(); // of what it needed to be made
     }
   }
 

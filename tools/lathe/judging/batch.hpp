@@ -21,6 +21,8 @@ struct entry {
 /// Many candidates of many tasks.
 struct batch {
   std::vector<task> tasks;
+  std::size_t first_number =
+    0; ///< of the tasks, which a site tells from those of other batches by it
   std::vector<entry> entries;           ///< by task
   std::vector<gpu::judge_rules> judges; ///< at least one
   std::size_t repeats = 1;              ///< verdicts of each judge on each candidate

@@ -22,8 +22,9 @@ struct share {
 };
 
 // Deals out those entries, task by task. Shares may be fewer than devices, and none is empty.
+// @param round a device gets another share in each
 std::vector<share> deal_out(const batch& all, const std::vector<std::size_t>& places,
-                            std::size_t devices) {
+                            std::size_t devices, std::size_t round) {
   std::vector<share> result;
   std::map<std::size_t, std::size_t> whose; // by task
   for (auto place : places) {
@@ -31,6 +32,7 @@ std::vector<share> deal_out(const batch& all, const std::vector<std::size_t>& pl
     auto [i, is_new] = whose.try_emplace(entry.task, whose.size() % devices);
     if (i->second == result.size()) {
       result.push_back({all, {}});
+      result.back().work.first_number = round * all.tasks.size();
       result.back().work.tasks.clear();
       result.back().work.entries.clear();
       result.back().work.jobs = std::max<std::size_t>(1, all.jobs / devices);
@@ -137,8 +139,9 @@ std::vector<row> judge_in_shares(const batch& work, std::size_t devices, const s
   row_collector rows{work.entries.size(), tell};
   auto left = numbers_below(devices);
   auto places = numbers_below(work.entries.size());
-  while (!places.empty()) {
-    auto unjudged = judge_side_by_side(deal_out(work, places, left.size()), left, judge, rows);
+  for (std::size_t round = 0; !places.empty(); ++round) {
+    auto unjudged =
+      judge_side_by_side(deal_out(work, places, left.size(), round), left, judge, rows);
     places.clear();
     for (auto& [place, x] : unjudged)
       if (left.empty())
