@@ -192,6 +192,7 @@ bool evaluation::in_doubt() const {
 // may be the device that broke: then there is no verdict.
 void evaluation::confirm_device() {
   worker_.end();
+  memory_.reset(); // others may wait for it
   if (!site_.device().cuda || site_.closed())
     return;
   if (auto lost = gpu::confirm_device(leases_, request_.priority, doubt_told_))
