@@ -141,12 +141,12 @@ TEST_F(room_test, a_share_that_is_handed_on_is_given_back_once) {
 TEST_F(room_test, those_who_peak_one_at_a_time_share_the_largest_peak) {
   peak_room peaks{place};
   {
-    const auto somebody = place.take(1); // whom others can wait for
+    const auto somebody = place.take(2); // whom others can wait for
     const peak_room::claim small{peaks, 3};
     std::optional<peak_room::claim> large{std::in_place, peaks, 6};
-    come("five", 5); // of 10, less 1 and 6
+    come("five", 5); // of 10, less 2 and 6
     come("one", 1);
-    large.reset(); // less 3
+    large.reset(); // less 2 and 3: one at a time
     EXPECT_EQ(order(), (std::vector<std::string>{"five", "one"}));
     threads.clear();
   }
