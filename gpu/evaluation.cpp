@@ -109,7 +109,7 @@ caf::expected<verdict> evaluation::run() {
   return std::move(verdict_);
 }
 
-// Once more where somebody killed a process: whoever is killed again and again has a reason to be.
+// Once more at most: whoever is killed again and again has a reason to be.
 void evaluation::attempt() {
   attempt_once();
   if (interrupted_)

@@ -48,7 +48,7 @@ private:
     bool changed_inputs = false;
   };
 
-  /// Goes through the stages, with a process of its own.
+  /// Goes through the stages, with a process of its own; twice where somebody killed one.
   void attempt();
   void attempt_once();
 

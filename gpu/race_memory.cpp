@@ -27,9 +27,12 @@ std::size_t race_memory::outputs_kept() const {
   return std::clamp(kept_bytes / std::max<std::size_t>(1, output), fewest_kept, most_kept);
 }
 
+std::size_t race_memory::input_bytes() const {
+  return (std::max<std::size_t>(1, inputs_held()) - 1) * input;
+}
+
 std::size_t race_memory::bytes() const {
-  auto others = std::max<std::size_t>(1, inputs_held()) - 1;
-  return others * input + outputs_kept() * output;
+  return input_bytes() + outputs_kept() * output;
 }
 
 bool race_memory::is_large() const {

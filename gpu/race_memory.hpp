@@ -17,6 +17,9 @@ struct race_memory {
   /// How many outputs of timed calls are kept.
   std::size_t outputs_kept() const;
 
+  /// Inputs that are held, but for those of one draw.
+  std::size_t input_bytes() const;
+
   /// All of it, but for the inputs of one draw, which calls outside of a race need as well.
   std::size_t bytes() const;
 

@@ -29,7 +29,7 @@ void reference_memory::begin_alone() {
 void reference_memory::look(const memory_use& x) {
   use_ = x;
   if (share_ && !has_all_)
-    share_->resize(std::max({x.held, x.peak, has_drawn_ ? 0 : first_guess(*memory_)}));
+    share_->resize(std::max({x.held, x.peak, call_ == 0 ? first_guess(*memory_) : 0}));
 }
 
 bool reference_memory::has_to_wait_for_exact() const {
@@ -42,10 +42,10 @@ void reference_memory::wait_for_exact(std::int64_t held) {
 }
 
 void reference_memory::know_call(std::int64_t output) {
-  has_drawn_ = true;
+  if (memory_ == nullptr)
+    return;
+  call_ = use_.needed + output;
   look(use_);
-  if (memory_ != nullptr)
-    call_ = use_.needed + output;
 }
 
 // What a race that is not large takes stays there until the next one; of a large one, inputs alone
@@ -55,8 +55,7 @@ void reference_memory::keep(const race_memory& race) {
     return;
   auto to_come = race.is_large() ? 0 : static_cast<std::int64_t>(race.bytes());
   share_->keep(use_.held + to_come);
-  auto others = std::max<std::size_t>(1, race.inputs_held()) - 1;
-  auto inputs = race.is_large() ? static_cast<std::int64_t>(others * race.input) : 0;
+  auto inputs = race.is_large() ? static_cast<std::int64_t>(race.input_bytes()) : 0;
   while_timed_.emplace(*timing_, std::max<std::int64_t>(0, use_.needed - use_.held) + inputs);
 }
 

@@ -76,9 +76,8 @@ private:
   std::optional<room::share> share_;
   std::optional<peak_room::claim> while_timed_; // beside that
   bool has_all_ = false;
-  bool has_drawn_ = false;
   memory_use use_;
-  std::int64_t call_ = 0;
+  std::int64_t call_ = 0; // before the first draw is done
 };
 
 } // namespace lathe::gpu

@@ -56,8 +56,8 @@ struct device_router_state {
   struct session {
     std::optional<prepare_request> subject; // as it was prepared last
     std::optional<std::size_t> prepared_on; // a device's number
-    bool moving = false;                    // it is being prepared on another device
-    std::vector<std::function<void(const caf::error&)>> waiting; // until it has moved
+    // Until it is prepared on another device, and it is being prepared there while any wait.
+    std::vector<std::function<void(const caf::error&)>> waiting;
   };
 
   explicit device_router_state(evaluator_actor::pointer selfptr) : self(selfptr) {
@@ -110,7 +110,7 @@ struct device_router_state {
     auto place = places->of(x.session);
     auto& known = sessions[x.session];
     // A session that never was prepared is told so by its evaluator.
-    if (known.moving || (known.prepared_on && *known.prepared_on != place))
+    if (!known.waiting.empty() || (known.prepared_on && *known.prepared_on != place))
       return move(x.session, [this, x, promise](const caf::error& why) mutable {
         if (why)
           promise.deliver(why);
@@ -131,7 +131,7 @@ struct device_router_state {
   void move(const session_id& name, on_error then) {
     auto& known = sessions[name];
     known.waiting.push_back(std::move(then));
-    if (std::exchange(known.moving, true))
+    if (known.waiting.size() > 1)
       return;
     prepare(
       name,
@@ -144,9 +144,7 @@ struct device_router_state {
   }
 
   void moved(const session_id& name, const caf::error& why) {
-    auto& known = sessions[name];
-    known.moving = false;
-    for (auto& then : std::exchange(known.waiting, {}))
+    for (auto& then : std::exchange(sessions[name].waiting, {}))
       then(why);
   }
 

@@ -28,7 +28,7 @@ class Cpu:
 
     def place(self, shape: list[int], dtype: torch.dtype) -> torch.Tensor:
         """Returns a tensor to be filled."""
-        return torch.empty(shape, dtype=dtype)
+        return values.in_host_memory(shape, dtype)
 
     def as_default(self) -> Any:
         """Makes it the device of new tensors whose code does not say another, inside the context

@@ -37,8 +37,9 @@ TORCH = {
     torch: "equal empty frombuffer get_default_dtype get_num_threads no_grad "
            "set_default_dtype allclose is_grad_enabled compile",
     torch.Tensor: "clone contiguous copy_ cpu data_ptr detach dim element_size fill_ is_complex "
-                  "is_cpu is_cuda is_floating_point new_empty numel reshape resolve_conj resolve_neg shape dtype "
-                  "device layout to tolist view split __eq__ __getitem__ __setitem__",
+                  "is_cpu is_cuda is_floating_point new_empty numel reshape resolve_conj "
+                  "resolve_neg shape dtype device layout to tolist view split __eq__ __getitem__ "
+                  "__setitem__",
     torch.cuda: "Event Stream current_stream synchronize stream empty_cache memory_allocated",
     torch.cuda.Event: "elapsed_time query record synchronize wait",
     torch.cuda.Stream: "query record_event synchronize wait_event wait_stream",

@@ -296,12 +296,10 @@ element_errors errors_of(const tensor_part& x, const output_scale& scale, at::Sc
 
 bool agrees_one_by_one(const tensor_parts& all, const output_scale& scale, at::ScalarType type,
                        const tolerance& allowed) {
-  auto off = at::zeros({}, at::kBool);
-  for (std::int64_t i = 0; i < all.count(); ++i) {
-    auto found = errors_of(all.part(i), scale, type, allowed).off.any();
-    off = off.to(found.device()).logical_or(found);
-  }
-  return !off.item<bool>();
+  for (std::int64_t i = 0; i < all.count(); ++i)
+    if (errors_of(all.part(i), scale, type, allowed).off.any().item<bool>())
+      return false;
+  return true;
 }
 
 void add_worst(std::vector<wrong_element>& worst, const element_errors& found, std::int64_t begin) {

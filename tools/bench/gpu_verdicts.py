@@ -5,8 +5,8 @@ With --pike CHECKOUT the same candidates are then judged by PIKE's own evaluator
 a checkout of pike-project/pike), one cold process each, twelve at once behind its lock, as its worker
 does; the last line is the ratio of the two, taken in the same run on the same host: at least so
 much, when PIKE is stopped before its end. Without --candidates each task is judged against copies
-of itself. --pike-ratio 4 stops it as soon as it is known to take four times as long. Where a command
-may not run for as long as both take, --only does one of them, and PIKE's candidates can come in
+of itself. --pike-ratio 4 stops it as soon as it is known to take four times as long. Where no command
+may run for as long as both take, --pike-only leaves Lathe out, and PIKE's candidates can come in
 parts.
 """
 
@@ -42,20 +42,20 @@ def main() -> int:
     parser.add_argument("--pike-limit", type=float, default=3600, help="stop it then [s]")
     parser.add_argument("--pike-ratio", type=float, default=float("inf"),
                         help="stop it when it has taken so many times as long")
-    parser.add_argument("--only", choices=("lathe", "pike"), help="the other is not run")
+    parser.add_argument("--pike-only", action="store_true", help="Lathe is not run")
     parser.add_argument("--level", default="3-pike", help="PIKE's name for the tasks' folder")
     parser.add_argument("--json", type=Path, help="keeps Lathe's document there")
     arguments = parser.parse_args()
-    if arguments.only == "pike" and arguments.pike is None:
-        parser.error("--only pike needs --pike CHECKOUT")
+    if arguments.pike_only and arguments.pike is None:
+        parser.error("--pike-only needs --pike CHECKOUT")
     with tempfile.TemporaryDirectory() as place:
         candidates = lay_out(arguments, Path(place))
-        if arguments.only == "pike":
+        if arguments.pike_only:
             judge_with_pike(arguments, candidates, Path(place), arguments.pike_limit)
             return 0
         ours = judge_with_lathe(arguments, Path(place))
         print_repetition(arguments, Path(place))
-        if arguments.pike is None or arguments.only == "lathe":
+        if arguments.pike is None:
             return 0
         limit = min(arguments.pike_limit, ours * arguments.pike_ratio)
         theirs, complete = judge_with_pike(arguments, candidates, Path(place), limit)
