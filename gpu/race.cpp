@@ -29,13 +29,15 @@ struct block_size {
 };
 
 constexpr block_size host_blocks{0.01, 6, 6};
-constexpr block_size device_blocks{0.003, 4, 8};
+constexpr block_size device_blocks{0.003, 3, 8};
 constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
 
-// Never-seen inputs that are enough to tell who caches by: short calls are compared by block, long
-// ones by call.
-constexpr std::size_t enough_unseen = 12;
-constexpr std::size_t enough_unseen_long = 8;
+// What is enough to tell who caches by. Short calls are compared by block, long ones by call, and
+// need no blocks of the second kind.
+constexpr race_blocks enough_on_host{12, 16};
+constexpr race_blocks enough_on_device{10, 10};
+constexpr race_blocks enough_of_long_calls{8, 0};
+constexpr double short_call = 2e-3; // [seconds]
 
 // A decision that is still open after so many time budgets, and so many seconds, stays open.
 constexpr double most_budgets = 3;
@@ -55,10 +57,6 @@ constexpr double ramp_up = 0.05;
 
 // Of what the reference hides in a block. Graph trees of torch.compile need 0.4 more, vmap 0.1.
 constexpr double device_chores = 0.6;
-
-// Blocks that begin with inputs seen before.
-constexpr std::size_t fewest_repeats = 16;
-constexpr double short_call = 2e-3; // [seconds]
 
 /// Stops one side's processes while the other side is timed.
 class still {
@@ -192,19 +190,17 @@ bool race::reserve() {
 bool race::warm_up() {
   plan x;
   x.sequence.assign(2 + random_() % 5, seen_.front());
-  auto reference = run_block(oracle_.process(), x);
-  auto candidate = run_block(candidate_, x);
-  if (!accept(x, reference, candidate))
-    return false;
-  while (site_.device().cuda && since(began_) < ramp_up) {
+  std::optional<lap> reference;
+  std::optional<lap> candidate;
+  do {
     reference = run_block(oracle_.process(), x);
     candidate = run_block(candidate_, x);
-    if (!accept(x, reference, candidate))
+    if (!accept(x, *reference, *candidate))
       return false;
-  }
-  calls_are_short_ = median(reference.seconds) < short_call;
+  } while (site_.device().cuda && since(began_) < ramp_up);
+  calls_are_short_ = median(reference->seconds) < short_call;
   // The candidate may be much slower than the reference: then blocks get shorter.
-  calls_ = calls_for(std::max(median(reference.seconds), median(candidate.seconds)));
+  calls_ = calls_for(std::max(median(reference->seconds), median(candidate->seconds)));
   return true;
 }
 
@@ -312,9 +308,7 @@ bool race::keep(const plan& x, const lap& candidate) {
 
 race::plan race::next_plan() {
   plan result;
-  // Blocks that begin with inputs seen before lie between, where they are needed: the weather
-  // changes.
-  result.fresh = !unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0);
+  result.fresh = draws_fresh();
   if (result.fresh)
     make_way();
   for (std::size_t i = 0; i < calls_; ++i)
@@ -326,6 +320,16 @@ race::plan race::next_plan() {
     unseen_.pop_back();
   }
   return result;
+}
+
+// Blocks of both kinds lie among each other, as the weather changes: of those that are still needed
+// one is drawn as from an urn, and afterwards either is as likely.
+bool race::draws_fresh() {
+  auto missing = missing_blocks();
+  auto fresh = std::min(missing.fresh, unseen_.size());
+  if (unseen_.empty() || fresh + missing.repeated == 0)
+    return !unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0);
+  return random_() % (fresh + missing.repeated) < fresh;
 }
 
 // The last place is for inputs that are new: those which have been there the longest are gone.
@@ -426,15 +430,21 @@ bool race::is_finished() const {
     return true;
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
-  auto visited = static_cast<std::size_t>( // pairs that do not count have visited nothing
-    std::ranges::count_if(candidate_leads_, &timed_call::first_visit));
-  auto repeated =
-    static_cast<std::size_t>(std::ranges::count(candidate_leads_, false, &timed_call::first_visit));
-  auto enough =
-    (unseen_.empty() || visited >= (calls_are_short_ ? enough_unseen : enough_unseen_long))
-    && (repeated >= fewest_repeats || !calls_are_short_);
-  return enough
+  auto missing = missing_blocks();
+  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
+}
+
+// Pairs that do not count have not been there.
+race_blocks race::missing_blocks() const {
+  auto enough = !calls_are_short_     ? enough_of_long_calls
+                : site_.device().cuda ? enough_on_device
+                                      : enough_on_host;
+  auto fresh =
+    static_cast<std::size_t>(std::ranges::count_if(candidate_leads_, &timed_call::first_visit));
+  auto repeated = candidate_leads_.size() - fresh;
+  return {enough.fresh - std::min(fresh, enough.fresh),
+          enough.repeated - std::min(repeated, enough.repeated)};
 }
 
 // Who is slower than the reference gains nothing by what it caches.

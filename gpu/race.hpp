@@ -32,6 +32,12 @@ struct race_result {
   double wall = 0;                     ///< [seconds] of the exclusive lease
 };
 
+/// So many pairs of blocks.
+struct race_blocks {
+  std::size_t fresh = 0;    ///< that begin with inputs which are new to the candidate
+  std::size_t repeated = 0; ///< that do not
+};
+
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
 /// one exclusive lease. The order of the inputs is drawn at random and the same for both; some of
 /// them the candidate has never seen. Both sides' reports are held against the clock of this
@@ -78,6 +84,7 @@ private:
   bool rest();
   bool run_up();
   plan next_plan();
+  bool draws_fresh();
   void make_way();
   const std::string& name_of(const input_draw& draw) const;
   lap run_block(worker_process& runner, const plan& x) const;
@@ -87,6 +94,7 @@ private:
   void record(const plan& x, const lap& reference, const lap& candidate);
   void choose_first();
   bool is_finished() const;
+  race_blocks missing_blocks() const;
   bool is_hopeless() const;
   bool is_cleared() const;
   std::pair<std::span<const timed_call>, std::span<const timed_call>> compared_calls() const;

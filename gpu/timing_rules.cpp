@@ -22,8 +22,7 @@ constexpr double cleared_sigmas = 3;
 constexpr double paired_cleared_share = 2.0 / 3;
 constexpr double paired_cleared_factor = 1.25;
 constexpr int neighbours = 12; // repeated calls that a never-seen one is held against
-constexpr std::size_t fewest_first = 5;
-constexpr std::size_t fewest_repeated = 15;
+constexpr double least_reach = 3.2; // [standard deviations], as with 5 never-seen and 15 repeated
 constexpr double lead_factor = 1.1;
 constexpr double lead_sigmas = 3;
 constexpr double hidden_factor = 2;
@@ -129,6 +128,13 @@ double rank_excess(const std::vector<double>& x, std::vector<double> y) {
   auto n = static_cast<double>(x.size());
   auto m = static_cast<double>(y.size());
   return (wins - n * m / 2) / std::sqrt(n * m * (n + m + 1) / 12);
+}
+
+// What `rank_excess` is when every x exceeds every y: what so few of them can show at most.
+double most_rank_excess(std::size_t x, std::size_t y) {
+  auto n = static_cast<double>(x);
+  auto m = static_cast<double>(y);
+  return std::sqrt(3 * n * m / (n + m + 1));
 }
 
 // The fastest of the repeated calls around one: they met the same weather.
@@ -250,8 +256,7 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference) {
   auto theirs = visits{candidate};
   auto ours = visits{reference};
-  if (theirs.first.size() < fewest_first || theirs.repeated.size() < fewest_repeated
-      || ours.empty())
+  if (most_rank_excess(theirs.first.size(), theirs.repeated.size()) < least_reach || ours.empty())
     return false;
   // What fresh inputs cost the reference, at least.
   auto extra = std::max(0.0, ours.gap_bounds(cleared_sigmas).low);

@@ -29,7 +29,7 @@ struct timed_call {
 /// calls, made in the same order, show how much, as far as their noise allows), or chance (a
 /// one-sided rank test of Mann and Whitney at three standard deviations, which the odd slow call
 /// does not move). The test cannot reach that with less than about 5 never-seen and 15 repeated
-/// calls, and is sharp from about 20 and 100 on; mix both kinds at random.
+/// calls, or 8 of each, and is sharp from about 20 and 100 on; mix both kinds at random.
 std::optional<refusal> check_cached_output(std::span<const timed_call> candidate,
                                            std::span<const timed_call> reference);
 
@@ -40,8 +40,9 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 /// may be believed of its times. Where both sides' calls stand side by side, as in the pairs of a
 /// race, it is also cleared when two thirds of the never-seen ones, each divided by the reference's
 /// beside it, are within a quarter of what repeated ones are: that much a host's two speeds cannot
-/// do for who computes twice as long on them. Calls stand in the order in which they were made; with less than 5
-/// never-seen and 15 repeated ones nobody is cleared.
+/// do for who computes twice as long on them. Calls stand in the order in which they were made. So
+/// few that the rank test could refuse nobody clear nobody, either: 5 never-seen and 15 repeated
+/// ones suffice, or 8 of each.
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);
 /// Refuses with `cached-output` a candidate that saves even a little on inputs it has seen.
