@@ -431,8 +431,15 @@ bool race::is_finished() const {
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
   auto missing = missing_blocks();
-  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0
+  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0 && !is_suspect()
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
+}
+
+// Whether more never-seen inputs may show what looks as if it saved on repeated ones.
+bool race::is_suspect() const {
+  return !calls_are_short_ && !unseen_.empty()
+         && check_long_calls(candidate_calls_, reference_calls_, calls_, 0)
+         && !check_long_calls(candidate_calls_, reference_calls_, calls_);
 }
 
 // Pairs that do not count have not been there.
@@ -465,12 +472,26 @@ bool race::is_cleared() const {
   return is_cleared_of_caching(theirs, ours);
 }
 
+// What the place in its block costs a call, and what new inputs do: for those who set the limits.
+void race::trace_leads() const {
+  auto told = [](const std::vector<timed_call>& leads, const std::vector<timed_call>& calls) {
+    return fmt::format("{:.1f} us ({:.1f} us in all)", 1e6 * median(seconds_of(leads)),
+                       1e6 * median(seconds_of(calls)));
+  };
+  spdlog::trace(
+    "race of worker {}: calls that are first in their blocks take {}, the reference's {}",
+    candidate_.group(), told(candidate_leads_, candidate_calls_),
+    told(reference_leads_, reference_calls_));
+}
+
 void race::judge(double cpu) {
+  trace_leads();
   auto [theirs, ours] = compared_calls();
   auto& refused = result_.refused;
   refused = check_cached_output(theirs, ours);
   if (!refused)
-    refused = check_leading_calls(candidate_leads_, reference_leads_);
+    refused = calls_are_short_ ? check_leading_calls(candidate_leads_, reference_leads_)
+                               : check_long_calls(candidate_calls_, reference_calls_, calls_);
   if (!refused && site_.device().cuda)
     refused =
       check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));

@@ -25,6 +25,11 @@ constexpr int neighbours = 12; // repeated calls that a never-seen one is held a
 constexpr double least_reach = 3.2; // [standard deviations], as with 5 never-seen and 15 repeated
 constexpr double lead_factor = 1.1;
 constexpr double lead_sigmas = 3;
+constexpr std::size_t fewest_leads = 5;
+constexpr double long_factor = 1.15;
+constexpr double long_slack =
+  100e-6;                           // [seconds] what being first in a block may cost one side alone
+constexpr double long_reach = 0.95; // of what the rank test can show with so few blocks
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
@@ -171,6 +176,26 @@ bool is_cleared_by_pairs(std::span<const timed_call> candidate,
          >= paired_cleared_share * static_cast<double>(found.first.size());
 }
 
+// By how much the first call of a block exceeds the others of it, in those blocks which begin with
+// never-seen inputs.
+struct leads {
+  leads(std::span<const timed_call> calls, std::size_t block) {
+    for (; calls.size() >= block; calls = calls.subspan(block)) {
+      if (!calls.front().first_visit)
+        continue;
+      std::vector<double> others;
+      for (auto& x : calls.subspan(1, block - 1))
+        others.push_back(x.seconds);
+      auto usual = median(std::move(others));
+      ratios.push_back(calls.front().seconds / usual);
+      gaps.push_back(calls.front().seconds - usual);
+    }
+  }
+
+  std::vector<double> ratios;
+  std::vector<double> gaps; // [seconds]
+};
+
 // -- clocks -------------------------------------------------------------------------------
 
 double hidden_part(std::span<const block_clocks> blocks) {
@@ -240,6 +265,28 @@ std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate
                              "reference: {:.2f} times)",
                              theirs.ratio(), milliseconds(median(theirs.first)),
                              milliseconds(median(theirs.repeated)), ours.ratio())};
+}
+
+std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
+                                        std::span<const timed_call> reference, std::size_t block,
+                                        double sigmas) {
+  auto theirs = leads{candidate, block};
+  auto ours = leads{reference, block};
+  if (block < 2 || std::min(theirs.ratios.size(), ours.ratios.size()) < fewest_leads)
+    return std::nullopt;
+  auto ratio = median(theirs.ratios);
+  auto gap = median(theirs.gaps);
+  auto innocent_ratio = std::max(1.0, median(ours.ratios));
+  auto innocent_gap = long_slack + 2 * std::max(0.0, median(ours.gaps));
+  auto reach = most_rank_excess(theirs.ratios.size(), ours.ratios.size());
+  if (ratio <= long_factor * innocent_ratio || gap <= innocent_gap
+      || rank_excess(theirs.ratios, ours.ratios) < std::min(sigmas, long_reach * reach))
+    return std::nullopt;
+  return refusal{
+    "cached-output",
+    fmt::format("the answer for never-seen inputs took {:.2f} times as long as for "
+                "repeated ones right after them, {} more (the reference: {:.2f} times)",
+                ratio, milliseconds(gap), median(ours.ratios))};
 }
 
 std::optional<refusal> check_background(double cpu, double asked, double wall) {

@@ -45,12 +45,23 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 /// ones suffice, or 8 of each.
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);
+
 /// Refuses with `cached-output` a candidate that saves even a little on inputs it has seen.
 /// Compares calls that all come first in their blocks, and so meet the same state of the machine:
 /// never-seen inputs may take a tenth longer than repeated ones, beyond what the reference shows
 /// and what noise explains.
 std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
                                            std::span<const timed_call> reference);
+
+/// The same of calls of some milliseconds, to which their place in a block matters little: those
+/// with never-seen inputs, which come first in their blocks, are compared with the others of their
+/// blocks, which had the same weather. They may take 15 % and 0.1 ms longer beyond what the
+/// reference shows; more is refused when the rank test says that it is not chance.
+/// @param block how many calls each block has; all of them in the order in which they were made
+/// @param sigmas of the rank test; 0 tells who is suspect
+std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
+                                        std::span<const timed_call> reference, std::size_t block,
+                                        double sigmas = 3);
 
 /// One block of calls, by two clocks.
 struct block_clocks {

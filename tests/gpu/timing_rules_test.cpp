@@ -269,6 +269,60 @@ TEST(timing_rules, a_small_saving_on_repeated_inputs_shows_in_the_first_calls_of
     << "when the reference shows the same";
 }
 
+// Blocks of three calls, the first of each with never-seen inputs.
+calls blocks_of_three(double first, double repeated, std::size_t count = 8) {
+  calls result;
+  for (std::size_t i = 0; i < count; ++i)
+    result.insert(result.end(), {{first, true}, {repeated, false}, {repeated, false}});
+  return result;
+}
+
+TEST(timing_rules, a_small_saving_on_repeated_inputs_shows_in_long_calls) {
+  auto check = [](const calls& candidate, const calls& reference) {
+    return check_long_calls(candidate, reference, 3);
+  };
+  auto reference = blocks_of_three(4e-3, 4e-3);
+  auto found = check(blocks_of_three(4e-3, 3e-3), reference);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->rule, "cached-output");
+  EXPECT_EQ(found->evidence,
+            "the answer for never-seen inputs took 1.33 times as long as for "
+            "repeated ones right after them, 1 ms more (the reference: 1.00 times)");
+  EXPECT_TRUE(check(blocks_of_three(4e-3, 3e-3, 6), blocks_of_three(4e-3, 4e-3, 6)))
+    << "large inputs are few";
+  EXPECT_FALSE(check(blocks_of_three(4e-3, 3e-3, 4), blocks_of_three(4e-3, 4e-3, 4)));
+  EXPECT_FALSE(check(blocks_of_three(3.3e-3, 3e-3), reference));
+  EXPECT_FALSE(check(blocks_of_three(4e-3, 3e-3), blocks_of_three(4e-3, 3e-3)))
+    << "when the reference shows the same";
+  EXPECT_FALSE(check(blocks_of_three(0.4e-3, 0.32e-3), reference))
+    << "a call is a little slower behind the other side's, which weighs more on a short one";
+  EXPECT_FALSE(check({}, {}));
+}
+
+// The weather changes from block to block, and each call has noise of its own.
+TEST(timing_rules, noise_hides_no_third_of_a_long_call_that_is_saved_on_repeated_inputs) {
+  std::mt19937 random{1};
+  std::normal_distribution<double> normal;
+  auto measure = [&](double first, double repeated) {
+    auto result = blocks_of_three(first, repeated, 16);
+    auto weather = 1.0;
+    for (auto& x : result) {
+      if (x.first_visit)
+        weather = std::exp(0.3 * normal(random));
+      x.seconds *= weather * std::exp(0.1 * normal(random));
+    }
+    return result;
+  };
+  int caught = 0;
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    caught += check_long_calls(measure(4.5e-3, 3e-3), measure(4.5e-3, 4.5e-3), 3).has_value();
+    refused += check_long_calls(measure(3e-3, 3e-3), measure(4.5e-3, 4.5e-3), 3).has_value();
+  }
+  EXPECT_GE(caught, 990);
+  EXPECT_EQ(refused, 0);
+}
+
 TEST(timing_rules, a_thousand_honest_noisy_candidates_have_honest_first_calls) {
   int refused = 0;
   for (std::uint32_t seed = 1; seed <= 1000; ++seed) {
