@@ -95,6 +95,7 @@ private:
   bool is_steady(const race_result& found);
   void time_baselines();
   stopping_options precision() const;
+  double host_spread() const;
   void allow_for_processes(double host_share);
   void profile();
   bool fold();

@@ -23,6 +23,8 @@ void stopping_rule::add(block reference, block candidate, double elapsed) {
   reference_.push_back(std::move(reference));
   candidate_.push_back(std::move(candidate));
   auto pairs = reference_.size();
+  if (!is_finished() && elapsed < options_.patience)
+    return;
   auto out_of_time = elapsed >= options_.budget && pairs >= fewest_blocks;
   if (pairs < next_look_ && (is_finished() || !out_of_time))
     return;

@@ -20,15 +20,17 @@ struct stopping_options {
   double clear_distance = 0.05;    ///< ... this much
   std::size_t fewest_samples = 20; ///< a side; not asked of a hopeless candidate
   double budget = 2;               ///< [seconds]
+  double patience = 0; ///< [seconds] nothing is decided before: a gust of the host's may
+                       ///< hit one side in all of the first few short pairs
   double hopeless = 0.9;           ///< a speed-up that even the interval's upper end stays under
 };
 
 /// Decides when enough has been measured. Fed pairs of blocks, and asked whether that is it. Who
 /// has reasons of their own may go on afterwards: the result covers those pairs, the reason stays.
 ///
-/// Whatever the budget, it goes on until there are pairs enough for an interval. A look at the
-/// interval costs time and is one more chance to stop by luck, so looks get rarer as pairs gather:
-/// each waits for an eighth more of them.
+/// Whatever the budget, it goes on until there are pairs enough for an interval, and time enough. A
+/// look at the interval costs time and is one more chance to stop by luck, so looks get rarer as
+/// pairs gather: each waits for an eighth more of them.
 class stopping_rule {
 public:
   explicit stopping_rule(stopping_options options = {});

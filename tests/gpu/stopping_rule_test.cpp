@@ -120,6 +120,22 @@ TEST(stopping_rule, a_gust_in_the_first_pairs_makes_nobody_hopeless) {
   EXPECT_NEAR(rule.result()->speedup, 1, 0.01);
 }
 
+TEST(stopping_rule, a_gust_on_one_side_decides_nothing_while_patience_lasts) {
+  for (auto slow : {0.8, 1.3}) { // of the candidate's time in the first 70 ms
+    gpu::stopping_options options;
+    options.budget = 1.2;
+    options.patience = 0.4;
+    stopping_rule rule{options};
+    for (auto pair = 1; !rule.is_finished(); ++pair) {
+      auto factor = pair <= 12 ? slow : 1.0;
+      auto noise = pair % 3 * 2e-7;
+      rule.add({75e-6, 76e-6 + noise}, {factor * (76e-6 - noise), factor * 75e-6}, pair * 0.006);
+    }
+    EXPECT_NEAR(rule.result()->speedup, 1, 0.01);
+    EXPECT_GT(rule.result()->blocks, 60);
+  }
+}
+
 TEST(stopping_rule, a_candidate_that_is_a_little_slower_is_measured_in_full) {
   stopping_rule rule;
   EXPECT_GT(measurement(0.95e-3, 1e-3, 0.02).run(rule, 10, 0.001), 10);
