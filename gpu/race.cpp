@@ -34,7 +34,7 @@ constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not s
 
 // What is enough to tell who caches by. Short calls are compared by block, long ones by call, and
 // need no blocks of the second kind.
-constexpr race_blocks enough_on_host{12, 16};
+constexpr race_blocks enough_on_host{10, 12};
 constexpr race_blocks enough_on_device{10, 10};
 constexpr race_blocks enough_of_long_calls{8, 0};
 constexpr double short_call = 2e-3; // [seconds]
