@@ -37,8 +37,8 @@ constexpr double short_call = 1e-3;
 
 // Shares of the budget before which nothing is decided: gusts of 0.1 s on one side alone were seen
 // where kernels are launched.
-constexpr double host_haste = 1.0 / 20;
-constexpr double launch_haste = 1.0 / 3;
+constexpr double host_hesitation = 1.0 / 20;
+constexpr double launch_hesitation = 1.0 / 3;
 
 // Who needs no more than this beyond a first call, does not wait for it [bytes].
 constexpr std::int64_t little_memory = 256 << 20;
@@ -352,10 +352,10 @@ stopping_options evaluation::precision() const {
   auto host_share = oracle_->host_share();
   result.budget = site_.config().time_budget;
   if (!site_.device().cuda) {
-    result.patience = host_haste * result.budget;
+    result.patience = host_hesitation * result.budget;
   } else if (oracle_->eager() < short_call) {
     result.budget *= 1 + host_share * (host_patience - 1);
-    result.patience = launch_haste * host_share * result.budget;
+    result.patience = launch_hesitation * host_share * result.budget;
   }
   auto spread = host_spread() * host_share;
   result.clear_distance += spread; // what is left of it is still clear

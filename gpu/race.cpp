@@ -325,11 +325,12 @@ race::plan race::next_plan() {
 // Blocks of both kinds lie among each other, as the weather changes: of those that are still needed
 // one is drawn as from an urn, and afterwards either is as likely.
 bool race::draws_fresh() {
+  if (unseen_.empty())
+    return false;
   auto missing = missing_blocks();
   auto fresh = std::min(missing.fresh, unseen_.size());
-  if (unseen_.empty() || fresh + missing.repeated == 0)
-    return !unseen_.empty() && (!calls_are_short_ || random_() % 2 == 0);
-  return random_() % (fresh + missing.repeated) < fresh;
+  auto needed = fresh + missing.repeated;
+  return needed > 0 ? random_() % needed < fresh : !calls_are_short_ || random_() % 2 == 0;
 }
 
 // The last place is for inputs that are new: those which have been there the longest are gone.

@@ -27,9 +27,8 @@ constexpr double lead_factor = 1.1;
 constexpr double lead_sigmas = 3;
 constexpr std::size_t fewest_leads = 5;
 constexpr double long_factor = 1.15;
-constexpr double long_slack =
-  100e-6;                           // [seconds] what being first in a block may cost one side alone
-constexpr double long_reach = 0.95; // of what the rank test can show with so few blocks
+constexpr double long_slack = 100e-6; // [seconds] of being first in a block, for one side alone
+constexpr double long_reach = 0.95;   // of what the rank test can show with so few blocks
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
