@@ -1,30 +1,12 @@
 #include "gpu/claimed_cpus.hpp"
 
+#include "gpu/host_claim.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 namespace lathe::gpu {
-
-namespace {
-
-// A name among the kernel's abstract ones belongs to one process, and is free again when that ends.
-unique_fd claim(int cpu) {
-  auto name = fmt::format("lathe-times-on-cpu-{}", cpu);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  unique_fd result{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (::bind(result.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
-    result.reset();
-  return result;
-}
-
-} // namespace
 
 claimed_cpus::claimed_cpus(std::vector<int> available, std::size_t count) {
   std::vector<int> taken;
@@ -32,8 +14,8 @@ claimed_cpus::claimed_cpus(std::vector<int> available, std::size_t count) {
   for (auto cpu : available) {
     if (numbers_.size() == count)
       return;
-    if (auto mine = claim(cpu); mine.get() >= 0) {
-      claims_.push_back(std::move(mine));
+    if (auto mine = claim_on_host(fmt::format("lathe-times-on-cpu-{}", cpu))) {
+      claims_.push_back(std::move(*mine));
       numbers_.push_back(cpu);
     } else {
       taken.push_back(cpu);

@@ -1,6 +1,7 @@
 #include "gpu/evaluation_site.hpp"
 
 #include "gpu/forbidden_work.hpp"
+#include "gpu/host_claim.hpp"
 #include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
@@ -102,6 +103,8 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
     return make_error(errc::user_error, "forbid: " + unseen);
   std::unique_ptr<evaluation_site> result{new evaluation_site(
     std::move(paths), std::move(config), std::move(where), std::move(shared))};
+  if (auto error = result->claim_device())
+    return error;
   auto warm = warm_process::start({result->paths_.python, result->paths_.processes});
   if (!warm)
     return std::move(warm.error());
@@ -132,6 +135,20 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
   if (config_.time_budget == 0)
     config_.time_budget = device_.cuda ? gpu_time_budget : host_time_budget;
+}
+
+// Leases keep the peace within one Lathe, which freezes its own processes alone.
+caf::error evaluation_site::claim_device() {
+  if (!device_.cuda)
+    return {};
+  auto mine = claim_on_host("lathe-judges-on-" + device_.visible());
+  if (!mine)
+    return make_error(errc::environment_error,
+                      fmt::format("another lathe judges on {}, and each would time the other's "
+                                  "work: wait for its end, or choose another GPU",
+                                  device_.name()));
+  claim_ = std::move(*mine);
+  return {};
 }
 
 // A first worker shows what sandbox and device are like.

@@ -179,6 +179,7 @@ private:
   static caf::expected<std::unique_ptr<evaluation_site>>
   open(site_paths paths, evaluator_config config, gpu::device where, host shared);
 
+  caf::error claim_device();
   caf::error look_around();
 
   caf::expected<warm_process*> warm_for_compiling();
@@ -186,6 +187,7 @@ private:
   site_paths paths_;
   evaluator_config config_;
   gpu::device device_;
+  unique_fd claim_;       // on the GPU, against other Lathes of this host
   std::string hardware_;  // in words
   std::string cuda_arch_; // "9.0a"; empty on the CPU
   std::shared_ptr<gpu::freezer> freezer_;
