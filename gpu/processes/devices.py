@@ -12,7 +12,9 @@ import torch
 
 import values
 
-POISON = 0xA5
+# Each byte of memory that nobody wrote: large numbers of any type (1.5e16 as float32), so that a
+# sum that was not begun at zero, or a zero that was not written, does not pass.
+POISON = 0x5A
 
 # What a process takes of a GPU's memory before it has a tensor there, and for code that it loads.
 CONTEXT = 768 << 20  # [bytes]
@@ -48,7 +50,7 @@ class Cpu:
         wait for them."""
         self.poison(size)
         self.settle()
-        lathe_native.poison_memory(POISON)
+        lathe_native.poison_memory(0xFF ^ POISON)  # glibc fills with the complement
         try:
             return lathe_native.model_call(model, tuple(arguments), self.name == "cuda")
         finally:
