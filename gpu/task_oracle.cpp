@@ -406,6 +406,8 @@ caf::error task_oracle::audit(lease_source& leases) {
   if (!reason)
     return reason.error();
   degenerate_ = std::move(*reason);
+  if (degenerate_.empty() && parameters_ > 0 && !depends_on_weights())
+    degenerate_ = "an answer under other weights passes";
   return {};
 }
 

@@ -149,7 +149,8 @@ public:
   double host_share() const;
 
   /// Returns whether the reference answers the same inputs otherwise under other weights: found out
-  /// when somebody asks first. Its user holds a shared lease, and not `mutex()`.
+  /// when somebody asks first. True where the judge draws weights but once. Its user holds a shared
+  /// lease, and not `mutex()`.
   bool depends_on_weights();
 
   void set_baselines(std::vector<baseline> x) {

@@ -11,6 +11,25 @@ from programs import FASTER, TASK, UNCHANGED
 
 WRONG = FASTER.replace("torch.tanh(x)", "torch.tanh(1.01 * x)")
 BROKEN_TASK = TASK.replace("import torch\n", "import flux_capacitor\n", 1)
+IDLE_WEIGHTS = """import torch
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.unused = torch.nn.Linear(8, 8)
+
+    def forward(self, x):
+        return torch.tanh(x)
+
+
+def get_inputs():
+    return [torch.rand(64, 64)]
+
+
+def get_init_inputs():
+    return []
+"""
 ZEROS = TASK.replace("return torch.tanh(x)", "return 0.0 * torch.tanh(x)")
 QUICK = ["--time-budget", "0.2"]
 
@@ -95,6 +114,13 @@ class OneTask(LatheCase):
         self.assert_code(ended, NOT_BETTER)
         self.assertEqual(ended.json["degenerate"], "an answer of zeros passes")
         self.assertIn({"answer": "zeros", "passes": True}, ended.json["tried"])
+
+    def test_a_task_whose_weights_do_not_matter_is_degenerate(self) -> None:
+        ended = self.lathe("eval", self.write("idle.py", IDLE_WEIGHTS),
+                           self.write("c.py", IDLE_WEIGHTS.replace("Model(", "ModelNew(")),
+                           *QUICK, "--json")
+        self.assert_code(ended, DONE)
+        self.assertEqual(ended.json["degenerate"], "an answer under other weights passes")
 
 
 class LargeInputs(LatheCase):
