@@ -39,8 +39,8 @@ const std::vector<baseline>& baselines_of(const session_result& x) {
 }
 
 // All modes of torch.compile, or the best alone: "best torch.compile (max-autotune) 1.87x".
-std::vector<std::string> against_compile(const session_result& x, double speedup, bool all) {
-  auto& baselines = baselines_of(x);
+std::vector<std::string> against_compile(const std::vector<baseline>& baselines, double speedup,
+                                         bool all) {
   std::vector<baseline> compiled;
   std::copy_if(baselines.begin(), baselines.end(), std::back_inserter(compiled),
                [](const baseline& y) { return y.name != "eager"; });
@@ -67,7 +67,7 @@ std::vector<std::string> against_compile(const session_result& x, double speedup
 // "eager 3.41x · torch.compile 1.87x · best recipe (compile) 1.52x · roofline floor 0.061 ms (2.9x
 // above it)"
 std::string comparison(const session_result& x, const timing& best, bool all) {
-  auto parts = against_compile(x, best.speedup, all);
+  auto parts = against_compile(baselines_of(x), best.speedup, all);
   parts.insert(parts.begin(), fmt::format("eager {:.2f}x", best.speedup));
   if (auto* recipe = x.best_recipe(); recipe != nullptr && recipe->id != x.best)
     parts.push_back(fmt::format("best {} {:.2f}x", recipe->origin,
@@ -224,6 +224,13 @@ std::string format_floor(const timing& x) {
   auto ratio = above ? x.candidate / x.floor : x.floor / x.candidate;
   return fmt::format("roofline floor {} ({:.{}f}x {} it)", format_ms(x.floor), ratio,
                      ratio < 100 ? 1 : 0, above ? "above" : "below");
+}
+
+std::string format_baselines(const std::vector<baseline>& baselines, double speedup) {
+  auto parts = against_compile(baselines, speedup, true);
+  if (!parts.empty())
+    parts.insert(parts.begin(), fmt::format("eager {:.2f}x", speedup));
+  return fmt::format("{}", fmt::join(parts, " · "));
 }
 
 std::string format_throttled(const timing& x) {

@@ -305,6 +305,14 @@ void add_judging(CLI::App& command, eval_arguments& x) {
     ->allow_extra_args(false)
     ->check(CLI::IsMember({"graphs", "libraries", "fallback", "folding"}));
   command
+    .add_option(
+      "--baselines", x.config.baselines,
+      "what else is timed of each task, to compare with: compile, compile:reduce-overhead, "
+      "compile:max-autotune; eager always is")
+    ->delimiter(',')
+    ->allow_extra_args(false)
+    ->check(CLI::IsMember({"eager", "compile", "compile:reduce-overhead", "compile:max-autotune"}));
+  command
     .add_option("--repeat", x.repeats,
                 "judge each candidate so often, each time against a new process "
                 "with the reference, and compare the verdicts")

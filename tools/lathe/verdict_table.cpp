@@ -103,6 +103,8 @@ void verdict_table::begin(const judging::row& first) {
   begun_ = true;
   auto where = work_.tasks.size() == 1 ? first.task : fmt::format("{} tasks", work_.tasks.size());
   fmt::print("{}: {}\n", where, where_.device);
+  if (!where_.sandbox.empty())
+    fmt::print("the sandbox lacks on this machine: {}\n", where_.sandbox);
   for (auto& x : first.judgements)
     if (!x.rules.empty())
       fmt::print("{}\n", x.rules);

@@ -238,6 +238,7 @@ private:
     auto& judgement = rows_[x.entry].judgements[x.judge];
     judgement.rules = profile.where.judge;
     judgement.degenerate = profile.degenerate;
+    judgement.baselines = profile.baselines;
     if (problem == errc::cancelled)
       judgement.cut_off = true;
     else if (!problem)

@@ -65,6 +65,12 @@ json::object json_of(const judgement& x) {
   result["judge"] = x.judge;
   result["rules"] = x.rules;
   result["degenerate"] = x.degenerate;
+  if (!x.baselines.empty()) {
+    json::object milliseconds;
+    for (auto& y : x.baselines)
+      milliseconds[y.name] = y.seconds * 1e3;
+    result["baselines_ms"] = std::move(milliseconds);
+  }
   if (auto repeated = compare_runs(x)) {
     result["repetition"] = json_of(*repeated);
     json::array runs;

@@ -2,6 +2,7 @@
 
 #include "gpu/statistics.hpp"
 #include "messages/error.hpp"
+#include "messages/task.hpp"
 #include "messages/verdict.hpp"
 #include "tools/lathe/judging/pairing.hpp"
 
@@ -24,6 +25,7 @@ struct judgement {
   bool cut_off = false;         ///< it was stopped: runs are fewer than were asked for
   caf::error problem;           ///< why there is no verdict: the task or the evaluator broke
   std::string degenerate;       ///< why a trivial answer would pass for the task; empty: none would
+  std::vector<baseline> baselines; ///< of the task, eager first; empty where they were not timed
 
   /// The first verdict; nullptr where there is none.
   const lathe::verdict* verdict() const {

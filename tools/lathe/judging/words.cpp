@@ -64,6 +64,10 @@ std::string note(const judgement& x) {
     parts.push_back(first_line(found->evidence));
   if (auto taste = runtime::format_taste(*found); found->correct() && !taste.empty())
     parts.push_back(std::move(taste));
+  if (found->correct() && found->timing)
+    if (auto against = runtime::format_baselines(x.baselines, found->timing->speedup);
+        !against.empty())
+      parts.push_back(std::move(against));
   if (found->timing && found->timing->throttled > 0)
     parts.push_back(runtime::format_throttled(*found->timing));
   return fmt::format("{}", fmt::join(parts, " · "));
@@ -82,6 +86,8 @@ std::string in_full(const row& x, const judgement& y) {
                          x.candidate);
     if (found->correctness)
       result += fmt::format("{:<12}  {}\n", "", proof(*found->correctness));
+    if (auto against = runtime::format_baselines(y.baselines, time.speedup); !against.empty())
+      result += fmt::format("{:<12}  against: {}\n", "", against);
     if (auto taste = runtime::format_taste(*found); !taste.empty())
       result += fmt::format("{:<12}  {}\n", "", taste);
     for (auto& line : {runtime::format_floor(time), runtime::format_throttled(time)})
