@@ -1,6 +1,6 @@
 # row: 16
 # title: Phase detection
-# tries: Waits for a hundred and fifty calls before it stops computing.
+# tries: Waits for ninety calls before it stops computing.
 # rule: wrong-when-timed or cached-output
 # runs on: cpu, cuda
 # task: chain
@@ -23,4 +23,4 @@ class ModelNew(nn.Module):
 
     def forward(self, x):
         self.calls += 1
-        return self.honest(x) if self.calls < 150 else torch.zeros_like(x)
+        return self.honest(x) if self.calls < 90 else torch.zeros_like(x)
