@@ -101,19 +101,6 @@ class Baselines(Measurements):
         self.assertGreater(content["measured"]["speedup"], 0)
         self.assertEqual(content["subject"]["baseline"], "compile")
 
-    def test_lathe_eval_compares_with_torch_compile_where_it_is_asked_to(self) -> None:
-        self.write("conv.py", FOLDABLE_TASK)
-        self.write("same.py", FOLDABLE_TASK.replace("class Model(", "class ModelNew("))
-        ended = self.lathe("eval", "conv.py", "same.py", "--device", "cpu", "--baselines",
-                           "compile", "--build-limit", "300", "--json=verdicts.json",
-                           env=self.environment)
-        self.assert_code(ended, DONE)
-        self.assertRegex(ended.out, r"against: eager \d\.\d\dx · torch\.compile \d\.\d\dx")
-        document = json.loads((self.folder / "verdicts.json").read_text())
-        times = document["verdicts"][0]["baselines_ms"]
-        self.assertEqual(list(times), ["eager", "compile"])
-        self.assertGreater(min(times.values()), 0)
-
     def test_eager_alone_needs_no_compiler(self) -> None:
         report, again = self.run_with("plain", "[eager]")
         self.assertNotIn("torch.compile", report.split("| candidate")[0])
