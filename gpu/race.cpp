@@ -32,11 +32,12 @@ constexpr block_size host_blocks{0.01, 6, 6};
 constexpr block_size device_blocks{0.003, 3, 8};
 constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
 
-// What is enough to tell who caches by. Short calls are compared by block, long ones by call, and
-// need no blocks of the second kind.
+// What is enough to tell who caches by. Short calls are compared by block, long ones by call: only
+// suspects need blocks of the second kind.
 constexpr race_blocks enough_on_host{10, 12};
 constexpr race_blocks enough_on_device{10, 10};
 constexpr race_blocks enough_of_long_calls{8, 0};
+constexpr race_blocks enough_of_a_suspect{8, 10};
 constexpr double short_call = 2e-3; // [seconds]
 
 // A decision that is still open after so many time budgets, and so many seconds, stays open.
@@ -432,22 +433,17 @@ bool race::is_finished() const {
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
   auto missing = missing_blocks();
-  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0 && !is_suspect()
+  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0
          && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
-}
-
-// Whether more never-seen inputs may show what looks as if it saved on repeated ones.
-bool race::is_suspect() const {
-  return !calls_are_short_ && !unseen_.empty()
-         && check_long_calls(candidate_calls_, reference_calls_, calls_, 0)
-         && !check_long_calls(candidate_calls_, reference_calls_, calls_);
 }
 
 // Pairs that do not count have not been there.
 race_blocks race::missing_blocks() const {
-  auto enough = !calls_are_short_     ? enough_of_long_calls
-                : site_.device().cuda ? enough_on_device
-                                      : enough_on_host;
+  auto enough = site_.device().cuda ? enough_on_device : enough_on_host;
+  if (!calls_are_short_)
+    enough = is_suspect_of_caching(candidate_calls_, reference_calls_, calls_)
+               ? enough_of_a_suspect
+               : enough_of_long_calls;
   auto fresh =
     static_cast<std::size_t>(std::ranges::count_if(candidate_leads_, &timed_call::first_visit));
   auto repeated = candidate_leads_.size() - fresh;

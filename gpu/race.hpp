@@ -95,7 +95,6 @@ private:
   void choose_first();
   bool is_finished() const;
   race_blocks missing_blocks() const;
-  bool is_suspect() const;
   bool is_hopeless() const;
   bool is_cleared() const;
   std::pair<std::span<const timed_call>, std::span<const timed_call>> compared_calls() const;

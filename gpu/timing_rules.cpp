@@ -26,9 +26,8 @@ constexpr double least_reach = 3.2; // [standard deviations], as with 5 never-se
 constexpr double lead_factor = 1.1;
 constexpr double lead_sigmas = 3;
 constexpr std::size_t fewest_leads = 5;
-constexpr double long_factor = 1.15;
-constexpr double long_slack = 100e-6; // [seconds] of being first in a block, for one side alone
-constexpr double long_reach = 0.95;   // of what the rank test can show with so few blocks
+constexpr double suspect_factor = 1.15;
+constexpr double suspect_gap = 100e-6; // [seconds]
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
@@ -175,24 +174,41 @@ bool is_cleared_by_pairs(std::span<const timed_call> candidate,
          >= paired_cleared_share * static_cast<double>(found.first.size());
 }
 
-// By how much the first call of a block exceeds the others of it, in those blocks which begin with
-// never-seen inputs.
+// What the first calls of blocks take beside the others of their blocks, which had the same
+// weather.
 struct leads {
   leads(std::span<const timed_call> calls, std::size_t block) {
-    for (; calls.size() >= block; calls = calls.subspan(block)) {
-      if (!calls.front().first_visit)
-        continue;
+    for (; block > 1 && calls.size() >= block; calls = calls.subspan(block)) {
       std::vector<double> others;
       for (auto& x : calls.subspan(1, block - 1))
         others.push_back(x.seconds);
       auto usual = median(std::move(others));
-      ratios.push_back(calls.front().seconds / usual);
-      gaps.push_back(calls.front().seconds - usual);
+      auto& kind = calls.front().first_visit ? fresh : repeated;
+      kind.ratios.push_back(calls.front().seconds / usual);
+      kind.gaps.push_back(calls.front().seconds - usual);
     }
   }
 
-  std::vector<double> ratios;
-  std::vector<double> gaps; // [seconds]
+  struct blocks {
+    std::vector<double> ratios;
+    std::vector<double> gaps; // [seconds]
+  };
+
+  bool are_enough() const {
+    return std::min(fresh.ratios.size(), repeated.ratios.size()) >= fewest_leads;
+  }
+
+  // By how much never-seen inputs add to what being first costs.
+  double ratio() const {
+    return median(fresh.ratios) / median(repeated.ratios);
+  }
+
+  double gap() const {
+    return median(fresh.gaps) - median(repeated.gaps);
+  }
+
+  blocks fresh; // begin with never-seen inputs
+  blocks repeated;
 };
 
 // -- clocks -------------------------------------------------------------------------------
@@ -266,26 +282,33 @@ std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate
                              milliseconds(median(theirs.repeated)), ours.ratio())};
 }
 
+bool is_suspect_of_caching(std::span<const timed_call> candidate,
+                           std::span<const timed_call> reference, std::size_t block) {
+  auto theirs = leads{candidate, block}.fresh;
+  auto ours = leads{reference, block}.fresh;
+  if (std::min(theirs.ratios.size(), ours.ratios.size()) < fewest_leads)
+    return false;
+  return median(theirs.ratios) > suspect_factor * std::max(1.0, median(ours.ratios))
+         && median(theirs.gaps) > suspect_gap + 2 * std::max(0.0, median(ours.gaps));
+}
+
 std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
-                                        std::span<const timed_call> reference, std::size_t block,
-                                        double sigmas) {
+                                        std::span<const timed_call> reference, std::size_t block) {
   auto theirs = leads{candidate, block};
   auto ours = leads{reference, block};
-  if (block < 2 || std::min(theirs.ratios.size(), ours.ratios.size()) < fewest_leads)
+  if (!theirs.are_enough() || !ours.are_enough())
     return std::nullopt;
-  auto ratio = median(theirs.ratios);
-  auto gap = median(theirs.gaps);
-  auto innocent_ratio = std::max(1.0, median(ours.ratios));
-  auto innocent_gap = long_slack + 2 * std::max(0.0, median(ours.gaps));
-  auto reach = most_rank_excess(theirs.ratios.size(), ours.ratios.size());
-  if (ratio <= long_factor * innocent_ratio || gap <= innocent_gap
-      || rank_excess(theirs.ratios, ours.ratios) < std::min(sigmas, long_reach * reach))
+  auto& fresh = theirs.fresh.ratios;
+  auto& repeated = theirs.repeated.ratios;
+  if (theirs.ratio() <= lead_factor * std::max(1.0, ours.ratio())
+      || theirs.gap() <= cached_gap + 2 * std::max(0.0, ours.gap())
+      || rank_excess(fresh, repeated) < lead_sigmas)
     return std::nullopt;
-  return refusal{
-    "cached-output",
-    fmt::format("the answer for never-seen inputs took {:.2f} times as long as for "
-                "repeated ones right after them, {} more (the reference: {:.2f} times)",
-                ratio, milliseconds(gap), median(ours.ratios))};
+  return refusal{"cached-output",
+                 fmt::format("at the beginning of a block, beside the rest of it, the answer for "
+                             "never-seen inputs took {:.2f} times as long as for repeated ones, {} "
+                             "more (the reference: {:.2f} times)",
+                             theirs.ratio(), milliseconds(theirs.gap()), ours.ratio())};
 }
 
 std::optional<refusal> check_background(double cpu, double asked, double wall) {

@@ -53,15 +53,19 @@ bool is_cleared_of_caching(std::span<const timed_call> candidate,
 std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
                                            std::span<const timed_call> reference);
 
-/// The same of calls of some milliseconds, to which their place in a block matters little: those
-/// with never-seen inputs, which come first in their blocks, are compared with the others of their
-/// blocks, which had the same weather. They may take 15 % and 0.1 ms longer beyond what the
-/// reference shows; more is refused when the rank test says that it is not chance.
+/// Tells whether a candidate may save on inputs it has seen in calls of some milliseconds, all of
+/// whose blocks begin with never-seen inputs: those calls take 15 % and 0.1 ms longer than the
+/// others of their blocks, beyond what the reference shows. Being first in a block may be why, on
+/// the side of a candidate that is much faster: blocks that begin with repeated inputs tell.
 /// @param block how many calls each block has; all of them in the order in which they were made
-/// @param sigmas of the rank test; 0 tells who is suspect
+bool is_suspect_of_caching(std::span<const timed_call> candidate,
+                           std::span<const timed_call> reference, std::size_t block);
+
+/// `check_leading_calls` for suspects: each first call is taken beside the others of its block, so
+/// that the weather does not matter. Refuses nobody with less than five blocks of either kind, and
+/// is sharp from ten on.
 std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
-                                        std::span<const timed_call> reference, std::size_t block,
-                                        double sigmas = 3);
+                                        std::span<const timed_call> reference, std::size_t block);
 
 /// One block of calls, by two clocks.
 struct block_clocks {
