@@ -323,15 +323,17 @@ race::plan race::next_plan() {
   return result;
 }
 
-// Blocks of both kinds lie among each other, as the weather changes: of those that are still needed
-// one is drawn as from an urn, and afterwards either is as likely.
+// Of short calls blocks of both kinds lie among each other, as the weather changes: of those that
+// are still needed one is drawn as from an urn, and afterwards either is as likely.
 bool race::draws_fresh() {
   if (unseen_.empty())
     return false;
   auto missing = missing_blocks();
+  if (!calls_are_short_)
+    return missing.fresh > 0 || missing.repeated == 0;
   auto fresh = std::min(missing.fresh, unseen_.size());
   auto needed = fresh + missing.repeated;
-  return needed > 0 ? random_() % needed < fresh : !calls_are_short_ || random_() % 2 == 0;
+  return needed > 0 ? random_() % needed < fresh : random_() % 2 == 0;
 }
 
 // The last place is for inputs that are new: those which have been there the longest are gone.
@@ -433,8 +435,12 @@ bool race::is_finished() const {
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
   auto missing = missing_blocks();
-  return (missing.fresh == 0 || unseen_.empty()) && missing.repeated == 0
-         && (is_cleared() || check_cached_output(compared_calls().first, compared_calls().second));
+  if (missing.fresh > 0 && !unseen_.empty())
+    return false;
+  auto caches = check_cached_output(compared_calls().first, compared_calls().second).has_value();
+  if (missing.repeated > 0)
+    return caches && !calls_are_short_; // long calls show that much without
+  return caches || is_cleared();
 }
 
 // Pairs that do not count have not been there.
