@@ -437,10 +437,10 @@ bool race::is_finished() const {
   auto missing = missing_blocks();
   if (missing.fresh > 0 && !unseen_.empty())
     return false;
-  auto caches = check_cached_output(compared_calls().first, compared_calls().second).has_value();
-  if (missing.repeated > 0)
-    return caches && !calls_are_short_; // long calls show that much without
-  return caches || is_cleared();
+  if (missing.repeated > 0 && calls_are_short_)
+    return false; // long calls may show without who caches
+  auto [theirs, ours] = compared_calls();
+  return (missing.repeated == 0 && is_cleared()) || check_cached_output(theirs, ours);
 }
 
 // Pairs that do not count have not been there.

@@ -177,39 +177,24 @@ bool is_cleared_by_pairs(std::span<const timed_call> candidate,
 // What the first calls of blocks take beside the others of their blocks, which had the same
 // weather.
 struct leads {
-  leads(std::span<const timed_call> calls, std::size_t block) {
-    for (; block > 1 && calls.size() >= block; calls = calls.subspan(block)) {
-      std::vector<double> others;
-      for (auto& x : calls.subspan(1, block - 1))
-        others.push_back(x.seconds);
-      auto usual = median(std::move(others));
-      auto& kind = calls.front().first_visit ? fresh : repeated;
-      kind.ratios.push_back(calls.front().seconds / usual);
-      kind.gaps.push_back(calls.front().seconds - usual);
-    }
-  }
-
-  struct blocks {
-    std::vector<double> ratios;
-    std::vector<double> gaps; // [seconds]
-  };
-
-  bool are_enough() const {
-    return std::min(fresh.ratios.size(), repeated.ratios.size()) >= fewest_leads;
-  }
-
-  // By how much never-seen inputs add to what being first costs.
-  double ratio() const {
-    return median(fresh.ratios) / median(repeated.ratios);
-  }
-
-  double gap() const {
-    return median(fresh.gaps) - median(repeated.gaps);
-  }
-
-  blocks fresh; // begin with never-seen inputs
-  blocks repeated;
+  visits ratios;
+  visits gaps; // [seconds]
 };
+
+leads leads_of(std::span<const timed_call> calls, std::size_t block) {
+  std::vector<timed_call> ratios;
+  std::vector<timed_call> gaps;
+  for (; block > 1 && calls.size() >= block; calls = calls.subspan(block)) {
+    std::vector<double> others;
+    for (auto& x : calls.subspan(1, block - 1))
+      others.push_back(x.seconds);
+    auto usual = median(std::move(others));
+    auto& lead = calls.front();
+    ratios.push_back({lead.seconds / usual, lead.first_visit});
+    gaps.push_back({lead.seconds - usual, lead.first_visit});
+  }
+  return {visits{ratios}, visits{gaps}};
+}
 
 // -- clocks -------------------------------------------------------------------------------
 
@@ -284,31 +269,32 @@ std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate
 
 bool is_suspect_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference, std::size_t block) {
-  auto theirs = leads{candidate, block}.fresh;
-  auto ours = leads{reference, block}.fresh;
-  if (std::min(theirs.ratios.size(), ours.ratios.size()) < fewest_leads)
+  auto theirs = leads_of(candidate, block);
+  auto ours = leads_of(reference, block);
+  if (std::min(theirs.ratios.first.size(), ours.ratios.first.size()) < fewest_leads)
     return false;
-  return median(theirs.ratios) > suspect_factor * std::max(1.0, median(ours.ratios))
-         && median(theirs.gaps) > suspect_gap + 2 * std::max(0.0, median(ours.gaps));
+  return median(theirs.ratios.first) > suspect_factor * std::max(1.0, median(ours.ratios.first))
+         && median(theirs.gaps.first) > suspect_gap + 2 * std::max(0.0, median(ours.gaps.first));
 }
 
 std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
                                         std::span<const timed_call> reference, std::size_t block) {
-  auto theirs = leads{candidate, block};
-  auto ours = leads{reference, block};
-  if (!theirs.are_enough() || !ours.are_enough())
-    return std::nullopt;
-  auto& fresh = theirs.fresh.ratios;
-  auto& repeated = theirs.repeated.ratios;
-  if (theirs.ratio() <= lead_factor * std::max(1.0, ours.ratio())
-      || theirs.gap() <= cached_gap + 2 * std::max(0.0, ours.gap())
-      || rank_excess(fresh, repeated) < lead_sigmas)
+  auto theirs = leads_of(candidate, block);
+  auto ours = leads_of(reference, block);
+  for (auto* x : {&theirs.ratios, &ours.ratios})
+    if (std::min(x->first.size(), x->repeated.size()) < fewest_leads)
+      return std::nullopt;
+  auto ratio = theirs.ratios.ratio();
+  auto gap = theirs.gaps.gap();
+  if (ratio <= lead_factor * std::max(1.0, ours.ratios.ratio())
+      || gap <= cached_gap + 2 * std::max(0.0, ours.gaps.gap())
+      || rank_excess(theirs.ratios.first, theirs.ratios.repeated) < lead_sigmas)
     return std::nullopt;
   return refusal{"cached-output",
                  fmt::format("at the beginning of a block, beside the rest of it, the answer for "
                              "never-seen inputs took {:.2f} times as long as for repeated ones, {} "
                              "more (the reference: {:.2f} times)",
-                             theirs.ratio(), milliseconds(theirs.gap()), ours.ratio())};
+                             ratio, milliseconds(gap), ours.ratios.ratio())};
 }
 
 std::optional<refusal> check_background(double cpu, double asked, double wall) {
