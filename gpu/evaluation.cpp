@@ -261,10 +261,13 @@ bool evaluation::check() {
 }
 
 bool evaluation::time() {
-  if (!revive_oracle())
-    return false;
   race_result found;
   {
+    std::unique_lock renewal{oracle_->renewal(), std::defer_lock};
+    if (renews_reference_)
+      renewal.lock();
+    if (!revive_oracle())
+      return false;
     auto quiet = quiet_hold::take(site_, leases_, *oracle_, request_.priority,
                                   worker_.process.get(), tag_);
     if (!quiet)

@@ -482,8 +482,9 @@ void race::trace_leads() const {
                        1e6 * median(seconds_of(calls)));
   };
   spdlog::trace(
-    "race of worker {}: calls that are first in their blocks take {}, the reference's {}",
-    candidate_.group(), told(candidate_leads_, candidate_calls_),
+    "race of worker {} against worker {}: calls that are first in their blocks take {}, the "
+    "reference's {}",
+    candidate_.group(), oracle_.process().group(), told(candidate_leads_, candidate_calls_),
     told(reference_leads_, reference_calls_));
 }
 

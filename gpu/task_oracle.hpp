@@ -115,6 +115,12 @@ public:
     return mutex_;
   }
 
+  /// Who wants a process of its own to be timed against holds this from its revival until it has
+  /// been timed: no other process comes in between. Taken before a lease and before `mutex()`.
+  std::mutex& renewal() {
+    return renewal_;
+  }
+
   /// What a candidate is likely to take of the device's memory [bytes]: as much as the reference
   /// did, with what a race takes beside. 0 on the CPU.
   std::int64_t needed_memory() const {
@@ -243,6 +249,7 @@ private:
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
   mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
+  std::mutex renewal_;
 };
 
 } // namespace lathe::gpu

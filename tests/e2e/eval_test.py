@@ -103,8 +103,8 @@ class OneTask(LatheCase):
         task, right = self.write("t.py", TASK), self.write("c.py", FASTER)
         ended = self.lathe("--log-level", "trace", "eval", task, right, "--repeat", "3", *QUICK)
         self.assert_code(ended, DONE)
-        oracles = re.findall(r"worker (\d+): is oracle ", ended.err)
-        self.assertEqual(len(set(oracles)), 3, ended.err)
+        references = re.findall(r"race of worker \d+ against worker (\d+)", ended.err)
+        self.assertEqual((len(references), len(set(references))), (3, 3), ended.err)
 
     def test_an_audit_says_what_was_tried(self) -> None:
         ended = self.lathe("eval", "--audit", self.write("t.py", TASK))

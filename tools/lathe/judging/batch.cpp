@@ -224,7 +224,7 @@ private:
                                false};
     gpu::evaluation evaluation{request, oracle.rules(), [&] { return oracle.get(); }, site_,
                                leases_};
-    if (x.repeat > 0)
+    if (work_.repeats > 1)
       evaluation.renew_reference();
     auto result = evaluation.run();
     if (!result)
