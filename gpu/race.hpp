@@ -67,8 +67,8 @@ private:
   /// One side's answer to a block.
   struct lap {
     reply answer;
-    std::vector<double> seconds;
-    std::vector<double> host_seconds;
+    std::vector<double> seconds; ///< of each call, until the device was idle
+    std::vector<double> after;   ///< of these after its last mark
     block_clocks clocks;
   };
 
@@ -118,7 +118,7 @@ private:
   std::deque<place> places_;            // of those that were new; the first gets the next ones
   std::vector<timed_call> candidate_calls_;
   std::vector<timed_call> reference_calls_;
-  std::vector<double> candidate_after_; // device: what the host saw beyond the marks, by call
+  std::vector<double> candidate_after_; // [seconds] of calls after their last marks
   std::vector<double> reference_after_;
   std::vector<timed_call> candidate_leads_; // the first call of each block
   std::vector<timed_call> reference_leads_;

@@ -88,9 +88,10 @@ std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
 
 /// Refuses with `unjoined-work` a candidate whose device work goes on after its last mark: on a
 /// stream that nothing waits for, or launched by another thread. The marks are on the stream that
-/// all ordinary streams wait for; the host's clock runs until the whole device is idle. What it
-/// sees beyond the marks may exceed what it sees with the reference by 20 us or a tenth of a call.
-/// @param candidate what the host saw beyond the marks, by call; so `reference`
+/// all ordinary streams wait for; the host's clock runs until the whole device is idle. Less than
+/// 20 us or a tenth of a call, beyond what the reference shows, counts as time of the call and is
+/// no offence.
+/// @param candidate [seconds] from the last mark until the device was idle, by call; so `reference`
 /// @param call the candidate's median time
 std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<double> reference,
                                     double call);

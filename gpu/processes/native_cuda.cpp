@@ -105,7 +105,6 @@ struct instruments {
   CUdeviceptr memory = 0;
   std::size_t size = 0;
   unsigned pattern = 0;
-  std::int64_t began = 0;
 };
 
 instruments& tools() {
@@ -144,18 +143,22 @@ void begin_device_call(std::size_t flush_bytes) {
   // Devices without such lines refuse; they have nothing to reset.
   static_cast<void>(cuda().reset_persisting_l2());
   check(cuda().synchronize());
-  x.began = now();
   check(cuda().record_event(x.first, x.legacy_stream));
 }
 
 device_times end_device_call() {
   auto& x = tools();
   check(cuda().record_event(x.second, x.legacy_stream));
+  check(cuda().wait_for_event(x.second));
+  auto marked = now();
   check(cuda().synchronize());
-  device_times result;
-  result.host = now() - x.began;
+  auto idle = now();
+  check(cuda().synchronize());
+  auto asked = now() - idle; // what it takes where there is nothing to wait for
   float milliseconds = 0;
   check(cuda().elapsed_time(&milliseconds, x.first, x.second));
+  device_times result;
+  result.after = std::max<std::int64_t>(0, idle - marked - asked);
   result.device = static_cast<std::int64_t>(static_cast<double>(milliseconds) * 1e6);
   return result;
 }

@@ -14,17 +14,18 @@ void load_driver();
 
 // -- clocks ---------------------------------------------------------------------------
 
-/// One call by two clocks.
+/// What one call took.
 struct device_times {
   std::int64_t device = 0; ///< [ns] between the two marks on the device
-  std::int64_t host = 0;   ///< [ns] from before the first mark until the whole device is idle
+  std::int64_t after = 0; ///< [ns] from the second mark until the whole device is idle, by the host
 };
 
 /// Evicts what earlier calls left in the L2 cache by writing `flush_bytes`, resets lines that were
 /// set to persist, waits until the device is idle and puts down the first mark.
 void begin_device_call(std::size_t flush_bytes);
 
-/// Puts down the second mark and waits until the whole device is idle, all streams included.
+/// Puts down the second mark and waits until the whole device is idle, all streams included. What
+/// it takes to ask a device that is idle does not count.
 device_times end_device_call();
 
 /// Memory that is made equal to other memory before a call, and should still be so after it.

@@ -56,8 +56,7 @@ struct host {
   }
 
   device_times end() {
-    auto taken = now() - began;
-    return {taken, taken};
+    return {now() - began, 0};
   }
 
   void compare(const refill& x) {
@@ -123,14 +122,14 @@ std::optional<device_times> time_call(Place& place, PyObject* callable, const pr
 
 PyObject* to_python(const std::vector<device_times>& times, bool changed) {
   auto size = static_cast<Py_ssize_t>(times.size());
-  auto* by_device = PyList_New(size);
-  auto* by_host = PyList_New(size);
-  for (Py_ssize_t i = 0; by_device != nullptr && by_host != nullptr && i < size; ++i) {
+  auto* device = PyList_New(size);
+  auto* after = PyList_New(size);
+  for (Py_ssize_t i = 0; device != nullptr && after != nullptr && i < size; ++i) {
     auto& x = times[static_cast<std::size_t>(i)];
-    PyList_SET_ITEM(by_device, i, PyLong_FromLongLong(x.device));
-    PyList_SET_ITEM(by_host, i, PyLong_FromLongLong(x.host));
+    PyList_SET_ITEM(device, i, PyLong_FromLongLong(x.device));
+    PyList_SET_ITEM(after, i, PyLong_FromLongLong(x.after));
   }
-  return Py_BuildValue("(NNO)", by_device, by_host, changed ? Py_True : Py_False);
+  return Py_BuildValue("(NNO)", device, after, changed ? Py_True : Py_False);
 }
 
 template <class Place>

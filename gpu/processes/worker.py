@@ -288,12 +288,12 @@ class Worker:
         calls = laid_out(sequence)
         lathe_native.enter_phase("timed")
         with torch.no_grad():
-            nanoseconds, host_nanoseconds, changed = lathe_native.timed_calls(
+            nanoseconds, after, changed = lathe_native.timed_calls(
                 self.timed, calls, request.get("flush", 0), self.device.name == "cuda")
         lathe_native.enter_phase("check")
         integrity.look_at_flags()
         del shifted
-        return {"ns": nanoseconds, "host_ns": host_nanoseconds, "inputs_changed": changed,
+        return {"ns": nanoseconds, "after_ns": after, "inputs_changed": changed,
                 "kept": lathe_native.captured_call(), "compiled": lathe_native.compiled()}
 
     def keep(self, request: dict[str, Any], fds: list[int]) -> Reply:

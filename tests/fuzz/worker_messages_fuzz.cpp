@@ -24,7 +24,7 @@ constexpr std::uint64_t id = 7; // of the request that is under way
 
 // Every key that Lathe looks up in an answer of a worker.
 constexpr const char* keys[] = {"id",   "ok",   "kind",           "message",    "summary",
-                                "line", "rule", "inputs_changed", "ns",         "host_ns",
+                                "line", "rule", "inputs_changed", "ns",         "after_ns",
                                 "kept", "text", "seeds",          "parameters", "kernels",
                                 "pid",  "cuda", "missing",        "busy_ns",    "late_ns"};
 
@@ -119,7 +119,7 @@ void lathe::register_messages() {
 
 std::vector<std::string> lathe::fuzz::seeds() {
   return {
-    R"(0{"id": 7, "ok": true, "ns": [1200, 1300], "host_ns": [1, 2], "inputs_changed": false, "kept": 1})",
+    R"(0{"id": 7, "ok": true, "ns": [1200, 1300], "after_ns": [1, 2], "inputs_changed": false, "kept": 1})",
     R"(0{"id": 7, "ok": false, "kind": "build_failed", "message": "no", "summary": "c.py:3: no", "line": 3})",
     R"(1{"id": 7, "ok": false, "kind": "refused", "rule": "global-state", "message": "it changed"})",
     R"(2{"id": 7, "ok": true, "kernels": 3, "busy_ns": 9223372036854775807, "late_ns": -1})",
