@@ -99,6 +99,15 @@ bool has_compiled(const reply& answer) {
   return answer.flag("compiled").value_or(false);
 }
 
+// The draws of the check under the weights that are timed.
+std::vector<const input_draw*> known_to_both(const task_oracle& oracle) {
+  std::vector<const input_draw*> result;
+  for (auto& draw : oracle.checked())
+    if (draw.weights + 1 == oracle.weights().size())
+      result.push_back(&draw);
+  return result;
+}
+
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1e3)};
 }
@@ -109,13 +118,9 @@ race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate
            const stopping_options& options)
   : site_(site), oracle_(oracle), candidate_(candidate), memory_(oracle.memory_of_race()),
     rule_(options), budget_(options.budget),
-    random_(static_cast<std::uint64_t>(site.secret_seed())) {
-  for (auto& draw : oracle.timed())
-    unseen_.push_back(&draw);
-  auto last = oracle.weights().size() - 1;
-  for (auto& draw : oracle.checked())
-    if (draw.weights == last)
-      seen_.push_back(&draw);
+    random_(static_cast<std::uint64_t>(site.secret_seed())),
+    inputs_(known_to_both(oracle), oracle.timed(), memory_.inputs_held(), random_) {
+  // nop
 }
 
 race_result race::run() {
@@ -179,18 +184,15 @@ bool race::ask_reference(const boost::json::object& request, std::span<const int
 // Room for the inputs to come. Without it, whoever gets some has other memory for its next call,
 // which may take half as long again because of that.
 bool race::reserve() {
-  boost::json::array names;
-  while (places_.size() < memory_.inputs_held()) {
-    places_.push_back({fmt::format("timed{}", places_.size())});
-    names.emplace_back(places_.back().name);
-  }
-  return ask({{"op", "reserve"}, {"inputs", seen_.front()->name}, {"names", std::move(names)}}, {});
+  return ask({{"op", "reserve"},
+              {"inputs", inputs_.familiar().name},
+              {"names", boost::json::value_from(inputs_.places())}},
+             {});
 }
 
 // A random number of calls, so that a candidate cannot count its way to the clock.
 bool race::warm_up() {
-  plan x;
-  x.sequence.assign(2 + random_() % 5, seen_.front());
+  auto x = inputs_.repeat(2 + random_() % 5);
   std::optional<lap> reference;
   std::optional<lap> candidate;
   do {
@@ -208,8 +210,8 @@ bool race::warm_up() {
 bool race::pair_of_blocks() {
   if (!reading_)
     reading_ = read_clock();
-  auto x = next_plan();
-  if (x.fresh && !give(*x.sequence.front()))
+  auto x = inputs_.next(calls_, missing_blocks(), calls_are_short_);
+  if (x.fresh && !give(*x.calls.front()))
     return false;
   std::optional<lap> reference;
   if (reference_first_)
@@ -223,7 +225,7 @@ bool race::pair_of_blocks() {
     return run_up();
   auto before = std::exchange(reading_, read_clock());
   spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
-                candidate_.group(), pairs_, x.sequence.size(), x.fresh ? ", fresh" : "",
+                candidate_.group(), pairs_, x.calls.size(), x.fresh ? ", fresh" : "",
                 1e6 * median(reference->seconds), 1e6 * median(candidate.seconds),
                 reading_ ? reading_->clock : 0);
   if (!throttle_.counts(before, reading_))
@@ -252,8 +254,7 @@ bool race::rest() {
 
 // A GPU that has rested needs to be busy for a while again.
 bool race::run_up() {
-  plan x;
-  x.sequence.assign(calls_, seen_.front());
+  auto x = inputs_.repeat(calls_);
   auto going = true;
   for (auto begin = clock::now(); going && since(begin) < ramp_up;) {
     auto reference = run_block(oracle_.process(), x);
@@ -276,7 +277,7 @@ bool race::give(const input_draw& draw) {
   auto asked = asked_;
   auto asked_reference = asked_reference_;
   int fds[] = {draw.inputs.fd()};
-  auto done = ask({{"op", "inputs"}, {"name", name_of(draw)}}, fds);
+  auto done = ask({{"op", "inputs"}, {"name", inputs_.name_of(draw)}}, fds);
   // As long as the reference takes: the candidate could take as long as it likes.
   copying_ +=
     static_cast<double>(threads - 1) * std::min(asked_ - asked, asked_reference_ - asked_reference);
@@ -286,14 +287,14 @@ bool race::give(const input_draw& draw) {
 
 // Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
 // worker keeps them: to hand them over takes time in which nobody else may use the device.
-bool race::keep(const plan& x, const lap& candidate) {
+bool race::keep(const block_plan& x, const lap& candidate) {
   auto& kept = result_.kept;
   auto most = memory_.outputs_kept();
   auto place = kept.size() < most ? kept.size() : random_() % pairs_;
   if (place >= most)
     return true;
   auto call = candidate.answer.integer("kept").value_or(-1);
-  if (call < 0 || call >= static_cast<std::int64_t>(x.sequence.size())) {
+  if (call < 0 || call >= static_cast<std::int64_t>(x.calls.size())) {
     result_.refused =
       refusal{"forged-reply", "a block came back without the output that was drawn"};
     return false;
@@ -303,55 +304,14 @@ bool race::keep(const plan& x, const lap& candidate) {
   if (!(memory_.is_large() ? ask_candidate(request, {}) : ask(request, {})))
     return false;
   kept.resize(std::max(kept.size(), place + 1));
-  kept[place] = x.sequence[static_cast<std::size_t>(call)];
+  kept[place] = x.calls[static_cast<std::size_t>(call)];
   return true;
 }
 
-race::plan race::next_plan() {
-  plan result;
-  result.fresh = draws_fresh();
-  if (result.fresh)
-    make_way();
-  for (std::size_t i = 0; i < calls_; ++i)
-    result.sequence.push_back(seen_[random_() % seen_.size()]);
-  // First in its block, for the same reason that it is handed over only then.
-  if (result.fresh) {
-    result.sequence.front() = places_.back().draw = unseen_.back();
-    seen_.push_back(unseen_.back());
-    unseen_.pop_back();
-  }
-  return result;
-}
-
-// Of short calls blocks of both kinds lie among each other, as the weather changes: of those that
-// are still needed one is drawn as from an urn, and afterwards either is as likely.
-bool race::draws_fresh() {
-  if (unseen_.empty())
-    return false;
-  auto missing = missing_blocks();
-  if (!calls_are_short_)
-    return missing.fresh > 0 || missing.repeated == 0;
-  auto fresh = std::min(missing.fresh, unseen_.size());
-  auto needed = fresh + missing.repeated;
-  return needed > 0 ? random_() % needed < fresh : random_() % 2 == 0;
-}
-
-// The last place is for inputs that are new: those which have been there the longest are gone.
-void race::make_way() {
-  places_.push_back(std::move(places_.front()));
-  places_.pop_front();
-  std::erase(seen_, std::exchange(places_.back().draw, nullptr));
-}
-
-const std::string& race::name_of(const input_draw& draw) const {
-  auto place = std::ranges::find(places_, &draw, &place::draw);
-  return place != places_.end() ? place->name : draw.name;
-}
-
-race::lap race::run_block(worker_process& runner, const plan& x) const {
+race::lap race::run_block(worker_process& runner, const block_plan& x) const {
   boost::json::array names;
-  for (auto* draw : x.sequence)
-    names.emplace_back(name_of(*draw));
+  for (auto* draw : x.calls)
+    names.emplace_back(inputs_.name_of(*draw));
   boost::json::object request{
     {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
   still other{&runner == &candidate_ ? oracle_.process() : candidate_};
@@ -368,9 +328,9 @@ race::lap race::run_block(worker_process& runner, const plan& x) const {
   return result;
 }
 
-bool race::accept(const plan& x, const lap& reference, const lap& candidate) {
+bool race::accept(const block_plan& x, const lap& reference, const lap& candidate) {
   asked_ += candidate.answer.wall;
-  auto calls = x.sequence.size();
+  auto calls = x.calls.size();
   auto complete = [&](const lap& side) {
     return side.seconds.size() == calls && side.after.size() == calls;
   };
@@ -405,11 +365,11 @@ void race::choose_first() {
   reference_first_ = pairs_ % 2 == 0 ? !reference_first_ : random_() % 2 == 0;
 }
 
-void race::record(const plan& x, const lap& reference, const lap& candidate) {
+void race::record(const block_plan& x, const lap& reference, const lap& candidate) {
   choose_first();
   ++pairs_;
   auto skipped = site_.device().cuda ? calls_to_settle : 0;
-  for (std::size_t i = 0; i < x.sequence.size(); ++i) {
+  for (std::size_t i = 0; i < x.calls.size(); ++i) {
     candidate_calls_.push_back({candidate.seconds[i], x.fresh && i == 0});
     reference_calls_.push_back({reference.seconds[i], x.fresh && i == 0});
     if (i < skipped)
@@ -438,7 +398,7 @@ bool race::is_finished() const {
   // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
   // noise hides may show after more calls.
   auto missing = missing_blocks();
-  if (missing.fresh > 0 && !unseen_.empty())
+  if (missing.fresh > 0 && !inputs_.all_seen())
     return false;
   if (missing.repeated > 0 && calls_are_short_)
     return false; // long calls may show without who caches

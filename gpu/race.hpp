@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/race_inputs.hpp"
 #include "gpu/stopping_rule.hpp"
 #include "gpu/task_oracle.hpp"
 #include "gpu/throttle_watch.hpp"
@@ -10,7 +11,6 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
-#include <deque>
 #include <optional>
 #include <random>
 #include <span>
@@ -32,12 +32,6 @@ struct race_result {
   double wall = 0;                     ///< [seconds] of the exclusive lease
 };
 
-/// So many pairs of blocks.
-struct race_blocks {
-  std::size_t fresh = 0;    ///< that begin with inputs which are new to the candidate
-  std::size_t repeated = 0; ///< that do not
-};
-
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
 /// one exclusive lease. The order of the inputs is drawn at random and the same for both; some of
 /// them the candidate has never seen. Both sides' reports are held against the clock of this
@@ -52,17 +46,7 @@ public:
   race_result run();
 
 private:
-  /// The calls of one block.
-  struct plan {
-    std::vector<const input_draw*> sequence;
-    bool fresh = false; ///< the first one's inputs are new to the candidate
-  };
-
-  /// Where inputs that are new lie in both processes, and whose they are.
-  struct place {
-    std::string name;
-    const input_draw* draw = nullptr; ///< none: nobody's yet
-  };
+  using block_plan = race_inputs::block;
 
   /// One side's answer to a block.
   struct lap {
@@ -83,15 +67,11 @@ private:
   std::optional<clock_reading> read_clock() const;
   bool rest();
   bool run_up();
-  plan next_plan();
-  bool draws_fresh();
-  void make_way();
-  const std::string& name_of(const input_draw& draw) const;
-  lap run_block(worker_process& runner, const plan& x) const;
+  lap run_block(worker_process& runner, const block_plan& x) const;
   bool give(const input_draw& draw);
-  bool keep(const plan& x, const lap& candidate);
-  bool accept(const plan& x, const lap& reference, const lap& candidate);
-  void record(const plan& x, const lap& reference, const lap& candidate);
+  bool keep(const block_plan& x, const lap& candidate);
+  bool accept(const block_plan& x, const lap& reference, const lap& candidate);
+  void record(const block_plan& x, const lap& reference, const lap& candidate);
   void choose_first();
   bool is_finished() const;
   race_blocks missing_blocks() const;
@@ -111,11 +91,9 @@ private:
   double aside_ = 0; // [seconds] that are none of the budget's: rests, inputs handed over
   double budget_;    // [seconds]
   std::mt19937_64 random_;
+  race_inputs inputs_;
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;
-  std::vector<const input_draw*> unseen_;
-  std::vector<const input_draw*> seen_; // what calls are made with
-  std::deque<place> places_;            // of those that were new; the first gets the next ones
   std::vector<timed_call> candidate_calls_;
   std::vector<timed_call> reference_calls_;
   std::vector<double> candidate_after_; // [seconds] of calls after their last marks

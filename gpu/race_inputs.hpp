@@ -1,0 +1,78 @@
+#pragma once
+
+#include "gpu/task_oracle.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lathe::gpu {
+
+/// So many pairs of blocks.
+struct race_blocks {
+  std::size_t fresh = 0;    ///< that begin with inputs which are new to the candidate
+  std::size_t repeated = 0; ///< that do not
+};
+
+/// What the blocks of a race are called with, drawn at random: inputs that were seen before, and in
+/// some blocks first of all ones that are new. These lie in a few places of both processes, where
+/// the newest take the place of those that were new the longest ago.
+class race_inputs {
+public:
+  /// The calls of one block.
+  struct block {
+    std::vector<const input_draw*> calls;
+    bool fresh = false; ///< the first one's inputs are new: they are handed over just before
+  };
+
+  /// @param known draws that both processes have; at least one
+  /// @param unseen draws that the candidate has never seen
+  /// @param places how many of these a process holds at once; at least one where there are any
+  race_inputs(std::vector<const input_draw*> known, std::span<const input_draw> unseen,
+              std::size_t places, std::mt19937_64& random);
+
+  /// The names of the places, to be reserved before the race.
+  std::vector<std::string> places() const;
+
+  /// One of the known draws.
+  const input_draw& familiar() const {
+    return *familiar_;
+  }
+
+  /// As many calls with the familiar draw.
+  block repeat(std::size_t calls) const;
+
+  /// Draws the next block. Of short calls blocks of both kinds lie among each other, as the weather
+  /// changes: of those that are still needed one is drawn as from an urn, and afterwards either is
+  /// as likely. Of others, those with new inputs come first.
+  /// @param calls at least one
+  block next(std::size_t calls, race_blocks missing, bool calls_are_short);
+
+  /// Whether nothing is left that would be new.
+  bool all_seen() const {
+    return unseen_.empty();
+  }
+
+  /// How both processes call the inputs of a draw.
+  const std::string& name_of(const input_draw& draw) const;
+
+private:
+  struct place {
+    std::string name;
+    const input_draw* draw = nullptr; // none: nobody's yet
+  };
+
+  bool draws_fresh(race_blocks missing, bool calls_are_short);
+  const input_draw* take_unseen();
+
+  std::mt19937_64& random_;
+  const input_draw* familiar_;
+  std::vector<const input_draw*> seen_;
+  std::vector<const input_draw*> unseen_;
+  std::deque<place> places_; // the first one gets the next new inputs
+};
+
+} // namespace lathe::gpu
