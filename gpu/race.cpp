@@ -403,7 +403,8 @@ bool race::is_finished() const {
   if (missing.repeated > 0 && calls_are_short_)
     return false; // long calls may show without who caches
   auto [theirs, ours] = compared_calls();
-  return (missing.repeated == 0 && is_cleared()) || check_cached_output(theirs, ours);
+  return (missing.repeated == 0 && is_cleared()) || check_cached_output(theirs, ours)
+         || (!calls_are_short_ && check_long_calls(candidate_calls_, reference_calls_, calls_));
 }
 
 // Pairs that do not count have not been there.
@@ -435,7 +436,8 @@ std::pair<std::span<const timed_call>, std::span<const timed_call>> race::compar
 
 bool race::is_cleared() const {
   auto [theirs, ours] = compared_calls();
-  return is_cleared_of_caching(theirs, ours);
+  return is_cleared_of_caching(theirs, ours)
+         && (calls_are_short_ || is_cleared_of_saving(candidate_calls_, reference_calls_, calls_));
 }
 
 // What the place in its block costs a call, what new inputs do, and what goes on beside the mark:

@@ -196,6 +196,10 @@ leads leads_of(std::span<const timed_call> calls, std::size_t block) {
   return {visits{ratios}, visits{gaps}};
 }
 
+bool can_be_compared(const leads& x) {
+  return std::min(x.ratios.first.size(), x.ratios.repeated.size()) >= fewest_leads;
+}
+
 // -- clocks -------------------------------------------------------------------------------
 
 double hidden_part(std::span<const block_clocks> blocks) {
@@ -273,17 +277,19 @@ bool is_suspect_of_caching(std::span<const timed_call> candidate,
   auto ours = leads_of(reference, block);
   if (std::min(theirs.ratios.first.size(), ours.ratios.first.size()) < fewest_leads)
     return false;
-  return median(theirs.ratios.first) > suspect_factor * std::max(1.0, median(ours.ratios.first))
-         && median(theirs.gaps.first) > suspect_gap + 2 * std::max(0.0, median(ours.gaps.first));
+  // What their place costs the reference's, at least: noise should excuse nobody.
+  auto factor = std::max(1.0, quantile(ours.ratios.first, 0.25));
+  auto extra = std::max(0.0, quantile(ours.gaps.first, 0.25));
+  return median(theirs.ratios.first) > suspect_factor * factor
+         && median(theirs.gaps.first) > suspect_gap + 2 * extra;
 }
 
 std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
                                         std::span<const timed_call> reference, std::size_t block) {
   auto theirs = leads_of(candidate, block);
   auto ours = leads_of(reference, block);
-  for (auto* x : {&theirs.ratios, &ours.ratios})
-    if (std::min(x->first.size(), x->repeated.size()) < fewest_leads)
-      return std::nullopt;
+  if (!can_be_compared(theirs) || !can_be_compared(ours))
+    return std::nullopt;
   auto ratio = theirs.ratios.ratio();
   auto gap = theirs.gaps.gap();
   if (ratio <= lead_factor * std::max(1.0, ours.ratios.ratio())
@@ -295,6 +301,19 @@ std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
                              "never-seen inputs took {:.2f} times as long as for repeated ones, {} "
                              "more (the reference: {:.2f} times)",
                              ratio, milliseconds(gap), ours.ratios.ratio())};
+}
+
+bool is_cleared_of_saving(std::span<const timed_call> candidate,
+                          std::span<const timed_call> reference, std::size_t block) {
+  auto theirs = leads_of(candidate, block);
+  auto ours = leads_of(reference, block);
+  if (!can_be_compared(theirs) || !can_be_compared(ours))
+    return true;
+  // What fresh inputs cost the reference, at least.
+  auto factor = std::max(1.0, std::exp(ours.ratios.log_ratio_bounds(cleared_sigmas).low));
+  auto extra = std::max(0.0, ours.gaps.gap_bounds(cleared_sigmas).low);
+  return theirs.ratios.ratio() <= lead_factor * factor
+         || theirs.gaps.gap() <= cached_gap + 2 * extra;
 }
 
 std::optional<refusal> check_background(double cpu, double asked, double wall) {

@@ -67,6 +67,13 @@ bool is_suspect_of_caching(std::span<const timed_call> candidate,
 std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
                                         std::span<const timed_call> reference, std::size_t block);
 
+/// Tells whether first calls, so compared, show no more of a saving than the reference's do at
+/// least. Who is neither refused nor cleared is hidden by noise: more blocks tell, and without them
+/// nothing may be believed of its times. Who has less than five blocks of either kind, and so is no
+/// suspect, is cleared.
+bool is_cleared_of_saving(std::span<const timed_call> candidate,
+                          std::span<const timed_call> reference, std::size_t block);
+
 /// One block of calls, by two clocks.
 struct block_clocks {
   double reported = 0; ///< the sum of the times that the evaluated process reports

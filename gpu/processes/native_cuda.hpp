@@ -25,7 +25,7 @@ struct device_times {
 void begin_device_call(std::size_t flush_bytes);
 
 /// Puts down the second mark and waits until the whole device is idle, all streams included. What
-/// it takes to ask a device that is idle does not count.
+/// it takes at least to ask a device that is idle does not count.
 device_times end_device_call();
 
 /// Memory that is made equal to other memory before a call, and should still be so after it.

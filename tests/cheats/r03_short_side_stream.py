@@ -1,7 +1,7 @@
 # row: 3
 # title: Side-stream work
 # tries: Leaves work of a few microseconds to a stream of its own, as much as noise could be.
-# rule: harmless or unjoined-work or late-work
+# rule: harmless or unjoined-work or late-work or incorrect
 # runs on: cuda
 # task: product
 import torch

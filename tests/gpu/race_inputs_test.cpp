@@ -37,8 +37,6 @@ protected:
   std::mt19937_64 random_{7};
 };
 
-using block = race_inputs::block;
-
 } // namespace
 
 TEST_F(race_inputs_test, what_is_missing_is_drawn_as_from_an_urn) {

@@ -322,14 +322,56 @@ TEST(timing_rules, noise_hides_no_third_of_a_long_call_that_is_saved_on_repeated
     return result;
   };
   int caught = 0;
+  int passed = 0;
   int refused = 0;
+  int cleared = 0;
   for (int i = 0; i < 1000; ++i) {
     auto reference = measure(4.5e-3, 4.5e-3, 0);
-    caught += check_long_calls(measure(4.5e-3, 3e-3, 0), reference, 3).has_value();
-    refused += check_long_calls(measure(3e-3, 3e-3, 0.9e-3), reference, 3).has_value();
+    auto saves = measure(4.5e-3, 3e-3, 0);
+    caught += check_long_calls(saves, reference, 3).has_value();
+    passed += is_cleared_of_saving(saves, reference, 3);
+    auto honest = measure(3e-3, 3e-3, 0.9e-3);
+    refused += check_long_calls(honest, reference, 3).has_value();
+    cleared += is_cleared_of_saving(honest, reference, 3);
   }
   EXPECT_GE(caught, 980);
+  EXPECT_EQ(passed, 0);
   EXPECT_LE(refused, 1);
+  EXPECT_GE(cleared, 950);
+}
+
+// With noise of each call's own: the reference's, too, which must not excuse the candidate.
+TEST(timing_rules, who_saves_a_third_of_long_calls_is_not_cleared_by_noise) {
+  std::mt19937 random{1};
+  std::normal_distribution<double> normal;
+  auto measure = [&](double never_seen, double repeated) {
+    auto result = blocks_of_three(never_seen, repeated, 0, 8, 10);
+    for (auto& x : result)
+      x.seconds *= std::exp(0.2 * normal(random));
+    return result;
+  };
+  int passed = 0;
+  int refused = 0;
+  int cleared = 0;
+  for (int i = 0; i < 1000; ++i) {
+    auto reference = measure(4.5e-3, 4.5e-3);
+    auto saves = measure(4.5e-3, 3e-3);
+    passed += !check_long_calls(saves, reference, 3) && is_cleared_of_saving(saves, reference, 3);
+    auto honest = measure(3e-3, 3e-3);
+    refused += check_long_calls(honest, reference, 3).has_value();
+    cleared += is_cleared_of_saving(honest, reference, 3);
+  }
+  EXPECT_LE(passed, 20);
+  EXPECT_LE(refused, 2);
+  EXPECT_GE(cleared, 700);
+}
+
+TEST(timing_rules, who_is_no_suspect_is_cleared_of_saving) {
+  auto alone = blocks_of_three(4e-3, 3e-3, 0, 8, 0);
+  EXPECT_TRUE(is_cleared_of_saving(alone, alone, 3));
+  EXPECT_TRUE(is_cleared_of_saving({}, {}, 3));
+  auto both = blocks_of_three(4e-3, 3e-3, 0, 8, 10);
+  EXPECT_TRUE(is_cleared_of_saving(both, both, 3)) << "when the reference shows the same";
 }
 
 TEST(timing_rules, a_thousand_honest_noisy_candidates_have_honest_first_calls) {
