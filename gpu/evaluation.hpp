@@ -36,6 +36,12 @@ public:
   /// Returns the verdict. An error says that the evaluator broke, not the candidate.
   caf::expected<verdict> run();
 
+  /// Whether somebody else killed a process that `run` needed, and again in the second try: then
+  /// its verdict may say nothing about the candidate.
+  bool interrupted() const {
+    return interrupted_;
+  }
+
   /// The timed calls of the candidate [seconds]; empty where `run` made none.
   const std::vector<double>& seconds() const {
     return seconds_;

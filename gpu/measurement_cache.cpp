@@ -44,9 +44,9 @@ std::optional<json::object> measurement_cache::find(const json::object& subject)
   return std::move(entry->at("measured").as_object());
 }
 
-void measurement_cache::keep(const json::object& subject, json::object measured) const {
+bool measurement_cache::keep(const json::object& subject, json::object measured) const {
   if (folder_.empty())
-    return;
+    return true;
   std::error_code ignored;
   fs::create_directories(folder_, ignored);
   auto file = file_for(subject);
@@ -56,10 +56,13 @@ void measurement_cache::keep(const json::object& subject, json::object measured)
   out << json::serialize(json::object{{"subject", subject}, {"measured", std::move(measured)}})
       << '\n';
   out.close();
+  std::error_code problem;
   if (out)
-    fs::rename(draft, file, ignored);
-  else
-    fs::remove(draft, ignored);
+    fs::rename(draft, file, problem);
+  if (out && !problem)
+    return true;
+  fs::remove(draft, ignored);
+  return false;
 }
 
 std::vector<json::object> measurement_cache::subjects() const {

@@ -20,7 +20,8 @@ public:
   /// @param subject all that the measurement depends on
   std::optional<boost::json::object> find(const boost::json::object& subject) const;
 
-  void keep(const boost::json::object& subject, boost::json::object measured) const;
+  /// Returns false when it could not be written. Where nothing is kept, that is no failure.
+  bool keep(const boost::json::object& subject, boost::json::object measured) const;
 
   /// Returns what was measured so far.
   std::vector<boost::json::object> subjects() const;

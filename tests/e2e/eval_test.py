@@ -4,9 +4,10 @@ import json
 import re
 import subprocess
 import unittest
+from html.parser import HTMLParser
 
 from candidates_test import REMEMBERS
-from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, LatheCase, descendants, interrupt, is_gone
+from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, Ended, LatheCase, descendants, interrupt, is_gone
 from programs import FASTER, TASK, UNCHANGED
 
 WRONG = FASTER.replace("torch.tanh(x)", "torch.tanh(1.01 * x)")
@@ -34,6 +35,28 @@ ZEROS = TASK.replace("return torch.tanh(x)", "return 0.0 * torch.tanh(x)")
 QUICK = ["--time-budget", "0.2"]
 
 
+class Page(HTMLParser):
+    """Reads a page whose every element is closed."""
+
+    ALONE = {"meta", "path", "circle"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, _: object) -> None:
+        self.seen.append(tag)
+        if tag not in self.ALONE:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.ALONE:
+            return
+        assert self.open and self.open[-1] == tag, f"</{tag}> within {self.open}"
+        self.open.pop()
+
+
 class ManyTasks(LatheCase):
     def test_candidates_find_their_tasks_and_come_out_in_every_form(self) -> None:
         for name, text in {"level1/1_sums.py": TASK, "level1/2_broken.py": BROKEN_TASK,
@@ -44,11 +67,19 @@ class ManyTasks(LatheCase):
                            "run/level_2_problem_1_sample_0_kernel.py": FASTER}.items():
             self.write(name, text)
         ended = self.lathe("eval", "--tasks", "level1", "--candidates", "run", "--json=out.json",
-                           "--kernelbench", "eval_results.json", *QUICK)
+                           "--kernelbench", "eval_results.json", "--html", "out.html", *QUICK)
         self.assert_sentence(ended, USER_MISTAKE, "no task fits", "level_2_problem_1")
         self.check_table(ended.out)
         self.check_json(json.loads((self.folder / "out.json").read_text()))
         self.check_results(json.loads((self.folder / "eval_results.json").read_text()))
+        self.check_page((self.folder / "out.html").read_text())
+
+    def check_page(self, text: str) -> None:
+        page = Page()
+        page.feed(text)
+        self.assertEqual(page.open, [], "not closed")
+        self.assertEqual(page.seen.count("tr"), 5)
+        self.assertEqual(page.seen.count("svg"), 3, "fast_p, and who was timed")
 
     def check_table(self, text: str) -> None:
         lines = text.splitlines()
@@ -104,7 +135,8 @@ class OneTask(LatheCase):
         ended = self.lathe("--log-level", "trace", "eval", task, right, "--repeat", "3", *QUICK)
         self.assert_code(ended, DONE)
         references = re.findall(r"race of worker \d+ against worker (\d+)", ended.err)
-        self.assertEqual((len(references), len(set(references))), (3, 3), ended.err)
+        self.assertGreaterEqual(len(references), 3, ended.err)
+        self.assertEqual(len(references), len(set(references)), ended.err)
 
     def test_an_audit_says_what_was_tried(self) -> None:
         ended = self.lathe("eval", "--audit", self.write("t.py", TASK))
@@ -204,6 +236,62 @@ class Interrupted(LatheCase):
         interrupt(process)
         self.finish(process, timeout=30)
         self.wait_until("its processes end", lambda: all(is_gone(pid) for pid in family))
+
+
+class Kept(LatheCase):
+    def eval(self, *arguments: str) -> Ended:
+        return self.lathe("--log-level", "trace", "eval", *arguments, "--keep", "kept", "--json",
+                          *QUICK)
+
+    def test_who_was_killed_goes_on(self) -> None:
+        task, quick = self.write("t.py", TASK), self.write("quick.py", FASTER)
+        slow = self.write("slow.py", "import time\ntime.sleep(1000)\n" + FASTER)
+        process = self.start("eval", task, quick, slow, "--jobs", "1", "--keep", "kept", *QUICK)
+        assert process.stdout is not None
+        self.assertTrue(any(line.startswith("quick.py") for line in process.stdout))
+        process.kill()
+        self.finish(process)
+        self.write("slow.py", WRONG)
+        ended = self.eval(task, quick, slow)
+        self.assert_code(ended, NOT_BETTER)
+        self.assertIn("1 of 2 verdicts are kept in kept and not judged again", ended.err)
+        self.assertEqual(re.findall(r"is candidate \S*/(\w+)\.py", ended.err), ["slow"])
+        self.assertEqual([x["outcome"] for x in ended.json["verdicts"]], ["correct", "incorrect"])
+
+    def test_what_is_known_is_said_again_in_the_same_words(self) -> None:
+        names = [self.write("t.py", TASK), self.write("right.py", FASTER),
+                 self.write("wrong.py", WRONG)]
+        judges = ["--judge", "strict,kernelbench", "--repeat", "2"]
+        first = self.eval(*names, *judges)
+        if "unstable" in first.out:
+            self.skipTest("the host is too busy")
+        again = self.eval(*names, *judges)
+        self.assertEqual(again.json, first.json)
+        self.assertIn("8 of 8 verdicts are kept", again.err)
+        self.assertNotRegex(again.err, "is (oracle|candidate)")
+
+    def test_what_is_not_the_same_is_judged_again(self) -> None:
+        task, right = self.write("t.py", TASK), self.write("right.py", FASTER)
+        self.eval(task, right)
+        for changed in (["--tolerance", "half"], ["--threads", "2"], ["--judge", "pike"]):
+            self.assertIn("is candidate", self.eval(task, right, *changed).err, changed)
+        self.write("right.py", FASTER + "# other words\n")
+        self.assertIn("is candidate", self.eval(task, right).err)
+        self.write("t.py", TASK + "# other words\n")
+        self.assertIn("is candidate", self.eval(task, right).err)
+
+    def test_a_spoilt_file_is_judged_again(self) -> None:
+        task, right = self.write("t.py", TASK), self.write("right.py", FASTER)
+        self.eval(task, right)
+        for file in (self.folder / "kept").iterdir():
+            file.write_text(file.read_text().replace("correct", "perfect"))
+        ended = self.eval(task, right)
+        self.assert_code(ended, DONE)
+        self.assertIn("is candidate", ended.err)
+
+    def test_a_folder_that_is_none_is_told_before_anything_is_judged(self) -> None:
+        names = self.write("t.py", TASK), self.write("right.py", FASTER), "--keep", "t.py"
+        self.assert_sentence(self.lathe("eval", *names), USER_MISTAKE, "t.py", "cannot be kept")
 
 
 class Judges(LatheCase):

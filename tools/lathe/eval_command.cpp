@@ -6,6 +6,7 @@
 #include "tools/lathe/installation.hpp"
 #include "tools/lathe/interrupts.hpp"
 #include "tools/lathe/judging/batch.hpp"
+#include "tools/lathe/judging/html_page.hpp"
 #include "tools/lathe/judging/json_document.hpp"
 #include "tools/lathe/judging/kernelbench_results.hpp"
 #include "tools/lathe/judging/words.hpp"
@@ -24,6 +25,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <set>
 #include <thread>
 
 namespace lathe::cli {
@@ -33,7 +35,7 @@ namespace {
 constexpr auto footer = R"(examples:
   lathe eval my_model.py my_kernel.py
   lathe eval my_model.py 'attempts/*.py' --repeat 5
-  lathe eval --tasks KernelBench/level1 --candidates runs/my_run --kernelbench eval_results.json
+  lathe eval --tasks KernelBench/level1 --candidates runs/my_run --keep judged --html judged.html
   lathe eval my_model.py my_kernel.py --judge strict,kernelbench,pike
   lathe eval --audit my_model.py
 
@@ -43,8 +45,9 @@ level_1_problem_3_sample_0_kernel.py, 1_3.py (level, problem), 3.py or 3_anythin
 The folder of a file (level1) says its level where its name does not.
 
 A candidate runs in a sandbox, sees only inputs, and is timed against the reference in alternating
-blocks. Ctrl-C keeps what was judged. Exit code 0 when every candidate is correct, 1 when one is not
-or was interrupted, 2 for a mistake in what was given, 3 when something is missing on this machine.)";
+blocks. Ctrl-C tells what was judged; with --keep the same command goes on from there. Exit code 0
+when every candidate is correct, 1 when one is not or was interrupted, 2 for a mistake in what was
+given, 3 when something is missing on this machine.)";
 
 struct eval_arguments {
   std::string task;
@@ -58,6 +61,8 @@ struct eval_arguments {
   std::size_t jobs = 0; // 0: as many as cores
   std::string json;     // a file, or "-"
   std::string kernelbench;
+  std::string html;
+  std::string keep; // a folder
 
   bool prints_json() const {
     return json == "-";
@@ -124,6 +129,9 @@ caf::error write_results(const eval_arguments& x, const std::vector<judging::row
     else if (auto error = write_file(x.json, text))
       return error;
   }
+  if (!x.html.empty())
+    if (auto error = write_file(x.html, judging::html_page(rows, where, others)))
+      return error;
   if (x.kernelbench.empty())
     return {};
   auto device = where.device.substr(0, where.device.find(','));
@@ -154,6 +162,29 @@ environment described(const site_list& sites) {
     if (site != sites.front())
       result.device += "; " + site->describe().device;
   return result;
+}
+
+// The kinds of devices, each once: which of two alike has judged something does not matter.
+environment kinds_of(const site_list& sites) {
+  auto result = sites.front()->describe();
+  std::set<std::string> kinds;
+  for (auto& site : sites)
+    kinds.insert(judging::kind_of(site->describe().device));
+  result.device = fmt::format("{}", fmt::join(kinds, "; "));
+  return result;
+}
+
+caf::error look_for_kept(const eval_arguments& x, const site_list& sites, judging::batch& work) {
+  auto kept = judging::kept_verdicts::open(x.keep, kinds_of(sites), x.config);
+  if (!kept)
+    return std::move(kept.error());
+  work.kept = std::make_shared<judging::kept_verdicts>(std::move(*kept));
+  auto found = judging::count_kept(work);
+  auto all = work.entries.size() * work.judges.size() * work.repeats;
+  if (found > 0)
+    fmt::print(stderr, "{} of {} verdicts are kept in {} and not judged again\n", found, all,
+               x.keep);
+  return {};
 }
 
 // Without a single verdict of one of the judges.
@@ -208,7 +239,7 @@ int evaluate(const eval_arguments& x) {
   if (!x.kernelbench.empty())
     if (auto error = number_samples(given->work))
       return fail(error);
-  for (auto* file : {&x.json, &x.kernelbench})
+  for (auto* file : {&x.json, &x.html, &x.kernelbench})
     if (auto error = check_writable(*file))
       return fail(error);
   say_what_is_left_out(*given);
@@ -220,6 +251,9 @@ int evaluate(const eval_arguments& x) {
   given->work.jobs = x.jobs > 0 ? x.jobs : usual_workers(*sites);
   given->work.warn = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   auto where = described(*sites);
+  if (!x.keep.empty())
+    if (auto error = look_for_kept(x, *sites, given->work))
+      return fail(error);
   verdict_table table{given->work, where};
   std::atomic<std::size_t> judged = 0;
   auto tell = [&](const judging::row& row) {
@@ -356,6 +390,16 @@ void add_outputs(CLI::App& command, eval_arguments& x) {
                 "write results as KernelBench's "
                 "eval_results.json")
     ->type_name("FILE");
+  command
+    .add_option("--html", x.html,
+                "write a page with a table that sorts, intervals and fast_p as pictures")
+    ->type_name("FILE");
+  command
+    .add_option(
+      "--keep", x.keep,
+      "keep each verdict in this folder as soon as it is there, and do not judge again what "
+      "it has of the same files under the same rules: who was interrupted goes on")
+    ->type_name("FOLDER");
 }
 
 } // namespace

@@ -71,6 +71,12 @@ public:
     return true;
   }
 
+  // Nobody needs it, and nobody will.
+  bool is_idle() {
+    std::lock_guard guard{mutex_};
+    return uses_ == 0;
+  }
+
   const task& subject() const {
     return subject_;
   }
@@ -123,6 +129,12 @@ struct job {
   std::size_t repeat = 0;
 };
 
+kept_subject subject_of(const batch& work, const job& x) {
+  auto& entry = work.entries[x.entry];
+  return {work.tasks[entry.task], entry.candidate, entry.source,
+          work.judges[x.judge],   x.repeat,        work.repeats > 1};
+}
+
 class workshop {
 public:
   workshop(const batch& work, gpu::evaluation_site& site,
@@ -136,6 +148,8 @@ public:
     missing_.assign(rows_.size(), work.judges.size() * work.repeats);
     for (auto& task : work.tasks)
       plan(task);
+    std::lock_guard guard{mutex_};
+    tell_complete();
   }
 
   std::vector<row> run() {
@@ -165,18 +179,45 @@ private:
       task named = subject;
       named.name = fmt::format("{}-{}-{}", subject.name, work_.first_number + number,
                                work_.judges[judge].name);
-      oracles_.push_back(std::make_unique<shared_oracle>(std::move(named), work_.judges[judge],
-                                                         entries.size() * work_.repeats));
+      auto before = jobs_.size();
       for (std::size_t repeat = 0; repeat < work_.repeats; ++repeat)
         for (auto entry : entries)
-          jobs_.push_back({entry, judge, repeat});
+          if (job x{entry, judge, repeat}; !take_kept(x))
+            jobs_.push_back(x);
+      oracles_.push_back(std::make_unique<shared_oracle>(std::move(named), work_.judges[judge],
+                                                         jobs_.size() - before));
     }
+  }
+
+  // What was judged before is not judged again.
+  bool take_kept(const job& x) {
+    auto kept = work_.kept ? work_.kept->find(subject_of(work_, x)) : std::nullopt;
+    if (!kept)
+      return false;
+    auto& judgement = rows_[x.entry].judgements[x.judge];
+    judgement.rules = std::move(kept->rules);
+    judgement.degenerate = std::move(kept->degenerate);
+    judgement.baselines = std::move(kept->baselines);
+    found_[{x.entry, x.judge}].emplace(x.repeat, std::move(kept->run));
+    --missing_[x.entry];
+    return true;
+  }
+
+  void keep_for_later(const job& x, const task_profile& profile, const judged_run& found) {
+    if (work_.kept == nullptr || found.interrupted
+        || work_.kept->keep(subject_of(work_, x),
+                            {found, profile.where.judge, profile.degenerate, profile.baselines}))
+      return;
+    if (work_.warn && !told_of_loss_.exchange(true))
+      work_.warn("verdicts cannot be kept any more: their folder cannot be written to");
   }
 
   // Oracles are made in the order in which they are needed, a few ahead of the judges: each keeps a
   // process and its data.
   void prepare() {
     for (std::size_t i; (i = next_oracle_++) < oracles_.size();) {
+      if (oracles_[i]->is_idle())
+        continue;
       {
         std::unique_lock guard{mutex_};
         auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
@@ -206,6 +247,8 @@ private:
       problem = std::move(made.error());
     if (site_.closed()) // whatever it says: its processes were killed
       problem = make_error(errc::cancelled, "it was not judged to the end");
+    if (!problem)
+      keep_for_later(x, oracle.profile(), found);
     keep(x, oracle.profile(), std::move(found), std::move(problem));
     if (!oracle.done())
       return;
@@ -229,16 +272,18 @@ private:
     auto result = evaluation.run();
     if (!result)
       return std::move(result.error());
-    found = {std::move(*result), evaluation.seconds()};
+    found = {std::move(*result), evaluation.seconds(), evaluation.interrupted()};
     return {};
   }
 
   void keep(const job& x, const task_profile& profile, judged_run found, caf::error problem) {
     std::lock_guard guard{mutex_};
     auto& judgement = rows_[x.entry].judgements[x.judge];
-    judgement.rules = profile.where.judge;
-    judgement.degenerate = profile.degenerate;
-    judgement.baselines = profile.baselines;
+    if (!profile.where.judge.empty()) { // else its oracle was never made
+      judgement.rules = profile.where.judge;
+      judgement.degenerate = profile.degenerate;
+      judgement.baselines = profile.baselines;
+    }
     if (problem == errc::cancelled)
       judgement.cut_off = true;
     else if (!problem)
@@ -246,6 +291,11 @@ private:
     else if (!judgement.problem)
       judgement.problem = std::move(problem);
     --missing_[x.entry];
+    tell_complete();
+  }
+
+  // The caller holds `mutex_`.
+  void tell_complete() {
     for (; told_ < rows_.size() && missing_[told_] == 0; ++told_) {
       for (std::size_t i = 0; i < work_.judges.size(); ++i)
         finish(rows_[told_].judgements[i], found_[{told_, i}]);
@@ -279,9 +329,19 @@ private:
     found_;                          // by row and judge, then by repetition
   std::vector<std::size_t> missing_; // verdicts, by row
   std::size_t told_ = 0;
+  std::atomic<bool> told_of_loss_ = false;
 };
 
 } // namespace
+
+std::size_t count_kept(const batch& work) {
+  std::size_t result = 0;
+  for (std::size_t i = 0; work.kept && i < work.entries.size(); ++i)
+    for (std::size_t judge = 0; judge < work.judges.size(); ++judge)
+      for (std::size_t repeat = 0; repeat < work.repeats; ++repeat)
+        result += work.kept->find(subject_of(work, {i, judge, repeat})) ? 1 : 0;
+  return result;
+}
 
 std::vector<row> judge_all(const batch& work,
                            const std::vector<std::shared_ptr<gpu::evaluation_site>>& sites,

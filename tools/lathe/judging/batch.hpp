@@ -3,6 +3,7 @@
 #include "gpu/evaluation_site.hpp"
 #include "gpu/judge_rules.hpp"
 #include "messages/task.hpp"
+#include "tools/lathe/judging/kept_verdicts.hpp"
 #include "tools/lathe/judging/row.hpp"
 
 #include <functional>
@@ -26,10 +27,15 @@ struct batch {
   std::vector<entry> entries;           ///< by task
   std::vector<gpu::judge_rules> judges; ///< at least one
   std::size_t repeats = 1;              ///< verdicts of each judge on each candidate
+  /// Where verdicts are looked up before, and kept afterwards; nullptr: nowhere.
+  std::shared_ptr<const kept_verdicts> kept = nullptr;
   std::size_t jobs = 1; ///< candidates that are judged at once, on all devices; timed is one on each
   /// Called with what people have to hear of the device: it is in quarantine, say. From any thread.
   std::function<void(const std::string& line)> warn = {};
 };
+
+/// Returns how many of its verdicts `batch::kept` has.
+std::size_t count_kept(const batch& work);
 
 /// Judges them all, with one oracle a task and judge, which is gone when its candidates are done.
 /// Of several sites each gets its share of the tasks, so that all candidates of a task are judged

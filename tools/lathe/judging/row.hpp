@@ -15,6 +15,7 @@ namespace lathe::judging {
 struct judged_run {
   lathe::verdict verdict;
   std::vector<double> seconds; ///< the candidate's timed calls; empty where none were made
+  bool interrupted = false;    ///< somebody else killed a process that it needed
 };
 
 /// All that one judge said about one candidate.
