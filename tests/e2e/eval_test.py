@@ -38,7 +38,7 @@ QUICK = ["--time-budget", "0.2"]
 class Page(HTMLParser):
     """Reads a page whose every element is closed."""
 
-    ALONE = {"meta", "path", "circle"}
+    ALONE = {"meta", "path", "circle", "wbr"}
 
     def __init__(self) -> None:
         super().__init__()

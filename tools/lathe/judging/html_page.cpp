@@ -31,14 +31,14 @@ th { white-space: nowrap } th button { all: unset; cursor: pointer; font-weight:
 th button:focus-visible { outline: 2px solid currentColor }
 th[aria-sort=ascending] button::after { content: " \2191" }
 th[aria-sort=descending] button::after { content: " \2193" }
-td.number { text-align: right; white-space: nowrap } td.name { overflow-wrap: anywhere }
+.number { text-align: right; white-space: nowrap } td.name { overflow-wrap: break-word }
 .win { color: var(--win) } .loss { color: var(--loss) } .tie { color: var(--tie) }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; margin: .3rem 0 }
 summary { cursor: pointer }
 svg { display: block } svg text { fill: var(--soft); font-size: 12px }
 svg .grid { stroke: var(--line) } svg .band { fill: var(--band) }
 svg .sure { stroke: var(--win); fill: none; stroke-width: 2 }
-svg .win, svg .loss, svg .tie { stroke: currentColor; fill: currentColor }
+svg .win, svg .loss, svg .tie { stroke: currentColor; fill: currentColor; stroke-width: 2 }
 svg .tie circle { fill: var(--paper) } svg .one { stroke: var(--soft); stroke-dasharray: 2 3 }
 )";
 
@@ -254,6 +254,14 @@ std::string speedup_cells(const judgement& x, const speedup_axis& axis) {
          + number_cell(t.candidate, milliseconds(t.candidate));
 }
 
+// Lines break behind folders.
+std::string path(const std::string& file) {
+  std::string result;
+  for (auto c : escaped(file))
+    result += c == '/' ? "/<wbr>" : std::string{c};
+  return result;
+}
+
 std::string outcome_of(const judgement& x) {
   auto* found = x.verdict();
   if (found == nullptr)
@@ -270,27 +278,31 @@ std::string details(const row& x, const judgement& y) {
 }
 
 std::string table(const std::vector<row>& rows, const speedup_axis& axis) {
-  std::vector<std::string> heads{"task", "candidate", "verdict",         "speed-up",
-                                 "",     "reference", "candidate's time"};
+  std::string result = R"(<div class="scroll"><table><thead><tr>)";
+  auto add = [&](std::string_view head, std::string_view kind = "name") {
+    result +=
+      fmt::format(R"(<th class="{}"><button type="button">{}</button></th>)", kind, escaped(head));
+  };
+  for (auto* head : {"task", "candidate", "verdict"})
+    add(head);
+  add("speed-up", "number");
+  result += "<th></th>";
+  for (auto* head : {"reference", "takes"})
+    add(head, "number");
   auto& judgements = rows.front().judgements;
   for (std::size_t i = 1; i < judgements.size(); ++i)
-    heads.push_back(judgements[i].judge);
-  heads.emplace_back("evidence");
-  std::string result = R"(<div class="scroll"><table><thead><tr>)";
-  for (auto& head : heads)
-    result += head.empty()
-                ? "<th></th>"
-                : fmt::format(R"(<th><button type="button">{}</button></th>)", escaped(head));
+    add(judgements[i].judge, "number");
+  add("evidence");
   result += "</tr></thead><tbody>\n";
   for (auto& row : rows) {
     auto& first = row.judgements.front();
-    result += "<tr>" + cell(row.task, escaped(row.task), "name")
-              + cell(row.candidate, escaped(row.candidate), "name")
+    result += "<tr>" + cell(row.task, path(row.task), "name")
+              + cell(row.candidate, path(row.candidate), "name")
               + cell(outcome_of(first), escaped(outcome_of(first))) + speedup_cells(first, axis);
     for (std::size_t i = 1; i < row.judgements.size(); ++i) {
       auto* other = row.judgements[i].verdict();
       result += number_cell(other != nullptr && other->timing ? other->timing->speedup : -1,
-                            escaped(briefest(row.judgements[i])), "");
+                            escaped(briefest(row.judgements[i])));
     }
     result += cell(note(first), details(row, first)) + "</tr>\n";
   }
