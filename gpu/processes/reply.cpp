@@ -52,8 +52,12 @@ outcome outcome_of(std::string_view kind) {
 failure read_failure(const element& root) {
   failure result;
   result.how = outcome_of(look_up<std::string_view>(root, "kind").value_or(""));
-  result.message = look_up<std::string_view>(root, "message").value_or("it failed without a word");
-  result.summary = look_up<std::string_view>(root, "summary").value_or(result.message);
+  result.message = look_up<std::string_view>(root, "message").value_or("");
+  if (result.message.empty())
+    result.message = "it failed without a word";
+  result.summary = look_up<std::string_view>(root, "summary").value_or("");
+  if (result.summary.empty())
+    result.summary = result.message;
   result.line = look_up<std::int64_t>(root, "line");
   result.rule = look_up<std::string_view>(root, "rule").value_or("");
   return result;

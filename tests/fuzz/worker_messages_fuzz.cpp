@@ -44,7 +44,7 @@ void look_up_everything(const reply& answer) {
   if (!answer.ok()) {
     auto& problem = answer.problem();
     require(problem.how != lathe::outcome::correct);
-    require(!problem.summary.empty() || problem.message.empty());
+    require(!problem.summary.empty() && !problem.message.empty());
   }
 }
 

@@ -40,6 +40,17 @@ TEST(reply, kinds_of_failure_become_outcomes) {
   EXPECT_EQ(how("correct"), outcome::crashed) << "a kind that it made up";
 }
 
+TEST(reply, a_failure_has_a_sentence_whatever_was_sent) {
+  for (std::string_view rest : {R"()", R"(, "message": "")", R"(, "message": 3, "summary": "")",
+                                R"(, "message": "", "summary": null)"}) {
+    auto x = parse(R"({"id": 7, "ok": false)" + std::string{rest} + "}");
+    EXPECT_EQ(x.problem().message, "it failed without a word") << rest;
+    EXPECT_EQ(x.problem().summary, "it failed without a word") << rest;
+  }
+  auto x = parse(R"({"id": 7, "ok": false, "message": "line 1\nline 2", "summary": ""})");
+  EXPECT_EQ(x.problem().summary, x.problem().message);
+}
+
 TEST(reply, nothing_that_foreign_code_sends_passes_for_success) {
   for (std::string_view text :
        {"", "[]", "{", "null", "\xff\xfe", R"({"ok": true})", R"({"id": 6, "ok": true})",

@@ -99,7 +99,7 @@ public:
 
   // From 0 to 1.
   double at(double speedup) const {
-    auto x = std::clamp(std::log2(speedup), first_, last_);
+    auto x = speedup > 0 ? std::clamp(std::log2(speedup), first_, last_) : first_;
     return (x - first_) / (last_ - first_);
   }
 
