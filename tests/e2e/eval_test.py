@@ -234,11 +234,13 @@ class Interrupted(LatheCase):
         self.wait_until("its processes end", lambda: all(is_gone(pid) for pid in family))
 
 
-class Kept(LatheCase):
+class Keeping(LatheCase):
     def eval(self, *arguments: str) -> Ended:
         return self.lathe("--log-level", "trace", "eval", *arguments, "--keep", "kept", "--json",
                           *QUICK)
 
+
+class Kept(Keeping):
     def test_who_was_killed_goes_on(self) -> None:
         task, quick = self.write("t.py", TASK), self.write("quick.py", FASTER)
         slow = self.write("slow.py", "import time\ntime.sleep(1000)\n" + FASTER)
@@ -254,6 +256,12 @@ class Kept(LatheCase):
         self.assertEqual(re.findall(r"is candidate \S*/(\w+)\.py", ended.err), ["slow"])
         self.assertEqual([x["outcome"] for x in ended.json["verdicts"]], ["correct", "incorrect"])
 
+    def test_a_folder_that_is_none_is_told_before_anything_is_judged(self) -> None:
+        names = self.write("t.py", TASK), self.write("right.py", FASTER), "--keep", "t.py"
+        self.assert_sentence(self.lathe("eval", *names), USER_MISTAKE, "t.py", "cannot be kept")
+
+
+class KeptAndFound(Keeping):
     def test_what_is_known_is_said_again_in_the_same_words(self) -> None:
         names = [self.write("t.py", TASK), self.write("right.py", FASTER),
                  self.write("wrong.py", WRONG), "--judge", "strict,kernelbench"]
@@ -275,10 +283,6 @@ class Kept(LatheCase):
         self.assertIn("is candidate", ended.err)
         self.write("right.py", FASTER + "# other words\n")
         self.assertIn("is candidate", self.eval(task, right).err)
-
-    def test_a_folder_that_is_none_is_told_before_anything_is_judged(self) -> None:
-        names = self.write("t.py", TASK), self.write("right.py", FASTER), "--keep", "t.py"
-        self.assert_sentence(self.lathe("eval", *names), USER_MISTAKE, "t.py", "cannot be kept")
 
 
 class Judges(LatheCase):
