@@ -1,14 +1,13 @@
 #include "tools/lathe/judging/kept_verdicts.hpp"
 
 #include "messages/error.hpp"
+#include "tests/runtime/journal/temporary_folder.hpp"
 #include "tests/tools/judging_rows.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
-
-#include <unistd.h>
 
 using namespace lathe;
 using namespace lathe::judging;
@@ -17,18 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class kept_verdicts_test : public testing::Test {
+class kept_verdicts_test : public lathe::test::temporary_folder {
 protected:
-  void SetUp() override {
-    auto pattern = (fs::temp_directory_path() / "lathe-kept-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-
-  void TearDown() override {
-    fs::remove_all(folder);
-  }
-
   kept_verdicts open() const {
     auto result = kept_verdicts::open(folder / "kept", where, config);
     EXPECT_TRUE(result);
@@ -40,13 +29,12 @@ protected:
   }
 
   static kept_verdict timed() {
-    return {{test::timed(1.5, 1.0 / 0.7, 1.6), {1e-3, 1.1234567891e-3}},
+    return {{judging::test::timed(1.5, 1.0 / 0.7, 1.6), {1e-3, 1.1234567891e-3}},
             "5 input draws",
             "an answer of zeros passes",
             {{"eager", 2e-3}, {"compile", 1e-3}}};
   }
 
-  fs::path folder;
   environment where{"cpu, 1 thread of 2 cores", "torch 2.11", "", ""};
   evaluator_config config;
   lathe::task task{"t", "tasks/t.py", "class Model: ..."};

@@ -1,5 +1,6 @@
 #include "tools/lathe/judging/html_page.hpp"
 
+#include "runtime/report.hpp"
 #include "tools/lathe/judging/summary.hpp"
 #include "tools/lathe/judging/words.hpp"
 
@@ -228,10 +229,6 @@ std::string fast_picture(const fast_curve& x, const speedup_axis& axis) {
 
 // -- the table ------------------------------------------------------------------------------------
 
-std::string milliseconds(double seconds) {
-  return fmt::format("{:.3g} ms", seconds * 1e3);
-}
-
 std::string cell(std::string_view by, std::string_view content, std::string_view kind = {}) {
   return fmt::format(R"(<td data-by="{}"{}>{}</td>)", escaped(by),
                      kind.empty() ? "" : fmt::format(R"( class="{}")", kind), content);
@@ -250,8 +247,8 @@ std::string speedup_cells(const judgement& x, const speedup_axis& axis) {
                      fmt::format(R"(<span class="{}">{:.2f}x</span> [{:.2f}, {:.2f}]{})",
                                  class_of(t), t.speedup, t.low, t.high, t.tie() ? " tie" : ""))
          + number_cell(t.speedup, interval_picture(t, axis), "")
-         + number_cell(t.reference, milliseconds(t.reference))
-         + number_cell(t.candidate, milliseconds(t.candidate));
+         + number_cell(t.reference, runtime::format_ms(t.reference))
+         + number_cell(t.candidate, runtime::format_ms(t.candidate));
 }
 
 // Lines break behind folders.

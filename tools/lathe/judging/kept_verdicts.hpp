@@ -40,7 +40,7 @@ class kept_verdicts {
 public:
   /// Makes the folder where there is none. Fails with `user_error` when nothing can be written
   /// there.
-  /// @param where the devices, as `kinds_of` names them, and the software
+  /// @param where the devices, as `kind_of` names them, and the software
   static caf::expected<kept_verdicts> open(const std::filesystem::path& folder,
                                            const environment& where,
                                            const evaluator_config& config);
