@@ -133,37 +133,10 @@ std::string interval_picture(const timing& x, const speedup_axis& axis) {
 
 // -- fast_p ---------------------------------------------------------------------------------------
 
-// Of how many candidates the interval is above p: with its low end surely, with its high end
-// perhaps.
-struct fast_curve {
-  std::vector<double> lows;
-  std::vector<double> highs;
-  std::size_t of = 0; // candidates, and tasks that have none
-};
-
-fast_curve curve_of(const std::vector<row>& rows, std::size_t judge, std::size_t idle_tasks) {
-  fast_curve result;
-  result.of = idle_tasks;
-  for (auto& row : rows) {
-    auto& judgement = row.judgements[judge];
-    auto* x = judgement.verdict();
-    if (x == nullptr || !judgement.degenerate.empty())
-      continue;
-    ++result.of;
-    if (!x->correct() || !x->timing)
-      continue;
-    result.lows.push_back(x->timing->low);
-    result.highs.push_back(x->timing->high);
-  }
-  std::ranges::sort(result.lows);
-  std::ranges::sort(result.highs);
-  return result;
-}
-
 // Where a share falls, step by step, from the left edge to the right one.
 class staircase {
 public:
-  staircase(const std::vector<double>& values, std::size_t of, const speedup_axis& axis,
+  staircase(const std::vector<double>& values, std::int32_t of, const speedup_axis& axis,
             double left, double width, double top, double height) {
     auto y = [&](std::size_t above) {
       return top + height * (1 - static_cast<double>(above) / static_cast<double>(of));
@@ -357,10 +330,10 @@ std::string html_page(const std::vector<row>& rows, const environment& where,
   if (!rows.empty()) {
     speedup_axis axis{rows};
     for (std::size_t i = 0; i < rows.front().judgements.size(); ++i) {
+      auto found = summarise(rows, i, others.idle_tasks.size());
       result += fmt::format("<h2>{}</h2>\n<p class=\"soft\">{}</p>\n{}{}",
                             escaped(rows.front().judgements[i].judge), escaped(rules_of(rows, i)),
-                            lines_of(format_summary(summarise(rows, i, others.idle_tasks.size()))),
-                            fast_picture(curve_of(rows, i, others.idle_tasks.size()), axis));
+                            lines_of(format_summary(found)), fast_picture(found.curve, axis));
     }
     result += "<h2>candidates</h2>\n" + table(rows, axis);
   }

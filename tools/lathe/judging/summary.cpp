@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace lathe::judging {
@@ -37,16 +38,6 @@ private:
   double variances_ = 0;
 };
 
-void count(fast_share& share, const verdict& x) {
-  ++share.of;
-  if (!x.correct() || !x.timing)
-    return;
-  if (x.timing->low > share.p)
-    ++share.sure;
-  else if (x.timing->high > share.p)
-    ++share.ties;
-}
-
 // "fast_1 0.40 to 0.60 (4 of 10, and 2 ties)"
 std::string describe(const fast_share& x) {
   auto share = [&](std::int32_t count) { return static_cast<double>(count) / x.of; };
@@ -61,10 +52,18 @@ std::string describe(const fast_share& x) {
 
 } // namespace
 
+fast_share fast_curve::at(double p) const {
+  auto above = [p](const std::vector<double>& ends) {
+    return static_cast<std::int32_t>(ends.end() - std::ranges::upper_bound(ends, p));
+  };
+  auto sure = above(lows);
+  return {p, sure, above(highs) - sure, of};
+}
+
 summary summarise(const std::vector<row>& rows, std::size_t judge, std::size_t idle_tasks) {
   summary result;
   result.idle_tasks = static_cast<std::int32_t>(idle_tasks);
-  result.fast = {{1, 0, 0, result.idle_tasks}, {2, 0, 0, result.idle_tasks}};
+  result.curve.of = result.idle_tasks;
   speedup_mean speedups;
   for (auto& row : rows) {
     auto& judgement = row.judgements[judge];
@@ -78,11 +77,16 @@ summary summarise(const std::vector<row>& rows, std::size_t judge, std::size_t i
       continue;
     }
     ++result.outcomes[found->outcome];
-    for (auto& share : result.fast)
-      count(share, *found);
-    if (found->correct() && found->timing)
-      speedups.add(*found->timing);
+    ++result.curve.of;
+    if (!found->correct() || !found->timing)
+      continue;
+    speedups.add(*found->timing);
+    result.curve.lows.push_back(found->timing->low);
+    result.curve.highs.push_back(found->timing->high);
   }
+  std::ranges::sort(result.curve.lows);
+  std::ranges::sort(result.curve.highs);
+  result.fast = {result.curve.at(1), result.curve.at(2)};
   result.speedup = speedups.result();
   return result;
 }

@@ -17,6 +17,16 @@ struct fast_share {
   std::int32_t of = 0; ///< candidates, and tasks that have none
 };
 
+/// fast_p for every p: the ends of the intervals of correct candidates, in order. Those whose low
+/// end is above p count surely, those whose high end is, perhaps.
+struct fast_curve {
+  std::vector<double> lows;
+  std::vector<double> highs;
+  std::int32_t of = 0; ///< candidates, and tasks that have none
+
+  fast_share at(double p) const;
+};
+
 /// The geometric mean of speed-ups, with the 95 % interval that follows from theirs.
 struct mean_speedup {
   double value = 0;
@@ -33,7 +43,8 @@ struct summary {
   std::int32_t unjudged = 0;   ///< the task or the evaluator broke
   std::int32_t idle_tasks = 0;
   std::optional<mean_speedup> speedup; ///< over the correct ones; nothing when there are none
-  std::vector<fast_share> fast;        ///< fast_1 and fast_2
+  fast_curve curve;
+  std::vector<fast_share> fast; ///< fast_1 and fast_2
 };
 
 /// @param judge which of each row's judgements
