@@ -63,17 +63,28 @@ std::string standalone_text(yaml_node tree, const topology& x) {
         model.remove(key);
     }
   for (auto& [name, at, agent] : tree.find("agents")->value.entries) {
-    if (!agent.find("prompt"))
-      continue;
-    agent.set("prompt_text", x.agent(name)->prompt);
-    agent.remove("prompt");
+    if (agent.find("prompt")) {
+      agent.set("prompt_text", x.agent(name)->prompt);
+      agent.remove("prompt");
+    }
+    if (agent.find("folder")) {
+      agent.set("pass_texts", x.agent(name)->own_passes);
+      agent.remove("folder");
+    }
   }
   return render_yaml(tree);
 }
 
-reading read_tree(const std::optional<yaml_node>& tree, const block_context& context) {
+reading read_tree(std::optional<yaml_node> tree, const block_context& context) {
   reading result;
   if (tree) {
+    const auto& given = context.options.evaluator;
+    auto block = tree->find("evaluator");
+    if (!given.empty() && (block == nullptr || block->value.type == yaml_node::kind::null))
+      tree->set("evaluator", given);
+    else
+      for (auto& [key, value] : given)
+        block->value.set(key, value);
     auto raw = read_blocks(*tree, context);
     connect_models(*tree, raw.value, context);
     check(raw, *tree, context.mistakes);

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct read_options {
   /// The recipe passes that exist: `all` means these. Empty: names are not checked, and `all`
   /// stays.
   std::vector<std::string> passes;
+
+  /// Keys of `evaluator` that were given elsewhere, which count more than the file.
+  std::map<std::string, std::string> evaluator;
 };
 
 /// A topology, or what is wrong with it.

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <random>
 #include <thread>
@@ -36,6 +37,8 @@ namespace {
 constexpr auto footer = R"(examples:
   lathe run my_model.py
       recipes only: torch.compile modes, folding, memory formats; needs no key and costs nothing
+  lathe run my_model.py --tolerance half
+      the same, in half precision, too
   lathe run configs/topologies/pike-b.yaml --task configs/tasks/*.py
       a team of agents on several tasks at once; --llm scripted tries it without a key
 
@@ -50,9 +53,20 @@ struct run_arguments {
   std::string runs = "runs";
   std::string resume;
   std::string llm;
+  std::string device;
+  std::string tolerance;
   bool json = false;
   bool quiet = false;
 };
+
+/// Keys of the topology's evaluator that were given as options.
+std::map<std::string, std::string> evaluator_keys(const run_arguments& x) {
+  std::map<std::string, std::string> result;
+  for (auto& [key, value] : {std::pair{"device", x.device}, std::pair{"tolerance", x.tolerance}})
+    if (!value.empty())
+      result[key] = value;
+  return result;
+}
 
 bool is_yaml(const std::string& file) {
   auto extension = fs::path{file}.extension();
@@ -106,7 +120,7 @@ void log_to(const fs::path& file) {
 
 /// Answers what `lathe apply` and `lathe stop` ask.
 std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
-                           const installation& home, const std::string& llm,
+                           const installation& home, const run_arguments& x,
                            const std::string& request) {
   auto space = request.find(' ');
   auto verb = request.substr(0, space);
@@ -119,7 +133,8 @@ std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
   runtime::read_options options;
   options.configs = home.configs;
   options.passes = recipe_passes(home);
-  options.llm_override = llm;
+  options.llm_override = x.llm;
+  options.evaluator = evaluator_keys(x);
   auto reading = runtime::read_topology(request.substr(space + 1), options);
   auto flat = [](std::string text) {
     while (text.ends_with('\n'))
@@ -209,8 +224,10 @@ int run_tasks(run_arguments x) {
   if (auto error = sort_files(x))
     return fail(error);
   if (!x.resume.empty()) {
-    if (!x.tasks.empty() || !x.topology.empty())
-      return fail(user_mistake, "--resume takes tasks and topology from the run's folder; name no others");
+    if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty())
+      return fail(user_mistake,
+                  "--resume takes tasks, topology, device and tolerance from the run's "
+                  "folder; name no others");
     auto reopened = runtime::run_directory::reopen(x.resume);
     if (!reopened)
       return fail(reopened.error());
@@ -225,7 +242,7 @@ int run_tasks(run_arguments x) {
     if (x.tasks.empty())
       return fail(user_mistake, "name a task: lathe run my_model.py (see lathe run --help)");
     auto file = x.topology.empty() ? home.configs / "topologies/recipes.yaml" : fs::path{x.topology};
-    auto reading = read_topology_or_explain(file, home, x.llm);
+    auto reading = read_topology_or_explain(file, home, x.llm, evaluator_keys(x));
     auto tasks = runtime::read_tasks({x.tasks.begin(), x.tasks.end()});
     if (!tasks)
       return fail(tasks.error());
@@ -254,7 +271,7 @@ int run_tasks(run_arguments x) {
   if (!work)
     return fail(work.error());
   auto control = runtime::control_server::open(paths.root, [&](const std::string& request) {
-    return answer_control(**work, paths, home, x.llm, request);
+    return answer_control(**work, paths, home, x, request);
   });
   if (!control)
     return fail(control.error());
@@ -277,6 +294,14 @@ void add_run(CLI::App& app, int& exit_code) {
     ->type_name("FILE");
   command->add_option("--topology", x->topology, "agents, models, routes, search and budget; without one: recipes alone")
     ->type_name("FILE");
+  command->add_option(
+    "--device", x->device,
+    "auto, cpu, cuda, cuda:N, cuda:N,M,... or cuda:all; counts more than the topology's");
+  command
+    ->add_option("--tolerance", x->tolerance,
+                 "how wrong an answer may be, and so which recipes are tried; counts more than the "
+                 "topology's")
+    ->check(CLI::IsMember({"fp32", "tf32", "half", "kernelbench", "pike"}));
   command->add_option("--name", x->name, "the run's folder within --runs; made up when left out");
   command->add_option("--runs", x->runs, "where runs are kept")->capture_default_str();
   command->add_option("--resume", x->resume, "go on with a run that was stopped or killed")

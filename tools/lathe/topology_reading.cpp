@@ -6,11 +6,13 @@ namespace lathe::cli {
 
 namespace {
 
-runtime::read_options options_for(const installation& home, const std::string& llm_override) {
+runtime::read_options options_for(const installation& home, const std::string& llm_override,
+                                  const std::map<std::string, std::string>& evaluator) {
   runtime::read_options result;
   result.llm_override = llm_override;
   result.configs = home.configs;
   result.passes = recipe_passes(home);
+  result.evaluator = evaluator;
   return result;
 }
 
@@ -23,10 +25,11 @@ std::optional<runtime::reading> explain(runtime::reading x) {
 
 } // namespace
 
-std::optional<runtime::reading> read_topology_or_explain(const std::filesystem::path& file,
-                                                         const installation& home,
-                                                         const std::string& llm_override) {
-  return explain(runtime::read_topology(file, options_for(home, llm_override)));
+std::optional<runtime::reading>
+read_topology_or_explain(const std::filesystem::path& file, const installation& home,
+                         const std::string& llm_override,
+                         const std::map<std::string, std::string>& evaluator) {
+  return explain(runtime::read_topology(file, options_for(home, llm_override, evaluator)));
 }
 
 } // namespace lathe::cli
