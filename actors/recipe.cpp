@@ -11,6 +11,7 @@ recipe_actor spawn_recipe(caf::actor_system& sys, const agent_config& config,
     return {
       [self, config, evaluator](recipe_request& x) {
         x.passes = config.passes;
+        x.own_passes = config.own_passes;
         return self->delegate(evaluator, std::move(x));
       },
     };

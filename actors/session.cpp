@@ -185,17 +185,16 @@ struct session_actor_state {
   }
 
   void send(const request_issued& request, recipe_request&& message) {
-    ask(agent<recipe_actor>(request), request, std::move(message),
-        [this, request](recipe_book& x) {
-          drafts_received event{request.id, {}, std::move(x.declined), {}};
-          for (auto& recipe : x.drafts)
-            add_draft(event, request, recipe);
-          happened(std::move(event));
-        });
+    ask(agent<recipe_actor>(request), request, std::move(message), [this, request](recipe_book& x) {
+      drafts_received event{request.id, {}, std::move(x.declined), {}, std::move(x.usable)};
+      for (auto& recipe : x.drafts)
+        add_draft(event, request, recipe);
+      happened(std::move(event));
+    });
   }
 
   void received(const request_issued& request, draft& x) {
-    drafts_received event{request.id, {}, {}, x.cost};
+    drafts_received event{request.id, {}, {}, x.cost, {}};
     add_draft(event, request, x);
     happened(std::move(event));
   }

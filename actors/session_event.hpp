@@ -89,12 +89,14 @@ struct drafts_received {
   std::vector<received_draft> drafts;
   std::vector<std::string> declined; ///< recipe: passes that do not apply, and why
   spend cost;
+  std::vector<std::string> usable; ///< recipe: passes that apply
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, drafts_received& x) {
   return f.object(x).fields(f.field("id", x.id), f.field("drafts", x.drafts),
-                            f.field("declined", x.declined), f.field("cost", x.cost));
+                            f.field("declined", x.declined), f.field("cost", x.cost),
+                            f.field("usable", x.usable).fallback(std::vector<std::string>{}));
 }
 
 /// The evaluator answered.

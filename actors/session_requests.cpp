@@ -34,7 +34,7 @@ outgoing session_state::message_for(const request_issued& request) const {
     case role::planner:
       return plan_request{subject_.name, request.id, subject_, profile};
     case role::recipe:
-      return recipe_request{subject_.name, request.id, subject_, {}};
+      return recipes_wanted(request, *agent);
     case role::profiler:
       return profile_request{subject_.name, request.id, subject_, profile,
                              candidate{entry->id, text(entry->hash), entry->origin},
@@ -58,6 +58,22 @@ outgoing session_state::message_for(const request_issued& request) const {
       result.parents.push_back({id, text(parent_entry->hash),
                                 parent_entry->verdict->timing->candidate, parent_entry->speedup(),
                                 parent_entry->insight});
+  return result;
+}
+
+recipe_request session_state::recipes_wanted(const request_issued& request,
+                                             const agent_config& agent) const {
+  recipe_request result{subject_.name, request.id, subject_, {}, {}, agent.drafts, {}, {}, {}};
+  if (auto* given = find(request.subject); given != nullptr) {
+    result.around = text(given->hash);
+    return result;
+  }
+  if (auto i = recipes_.find(request.target); i != recipes_.end())
+    result.usable = i->second.usable;
+  for (auto& x : candidates_)
+    if (x.maker == request.target && x.around.empty())
+      result.tried.push_back({x.label, x.speedup()});
+  result.drafts -= static_cast<std::int32_t>(result.tried.size());
   return result;
 }
 

@@ -15,8 +15,10 @@ constexpr int max_confirmations = 3;
 
 std::string origin_of(const request_issued& request, const agent_config& agent,
                       const candidate_id& id, const received_draft& draft) {
-  if (agent.role == role::recipe)
+  if (agent.role == role::recipe && request.subject.empty())
     return fmt::format("recipe: {}", draft.label);
+  if (agent.role == role::recipe)
+    return fmt::format("recipe: {} around {}", draft.label, request.subject);
   if (agent.role == role::fixer)
     return fmt::format("{} <- {}", id, request.subject);
   if (!request.parents.empty())
@@ -85,7 +87,11 @@ void session_state::on(const drafts_received& x) {
   if (!request)
     return;
   cost_ += x.cost;
-  declined_.insert(declined_.end(), x.declined.begin(), x.declined.end());
+  for (auto& line : x.declined)
+    declined_.push_back(
+      request->subject.empty() ? line : fmt::format("around {}: {}", request->subject, line));
+  if (is_recipe(request->target) && request->subject.empty())
+    recipes_[request->target] = {x.usable, x.drafts.empty() || x.usable.empty()};
   for (auto& draft : x.drafts)
     add_candidate(*request, draft);
 }
@@ -128,6 +134,8 @@ void session_state::on(const request_failed& x) {
     ++failures_;
     last_failure_ = x.reason;
   }
+  if (is_recipe(request->target) && request->subject.empty())
+    recipes_[request->target].over = true;
   if (request->confirm)
     candidates_[index_.at(request->subject)].confirmed = true; // as good as it gets
   else
@@ -167,6 +175,8 @@ void session_state::add_candidate(const request_issued& request, const received_
   entry.hash = draft.hash;
   entry.label = draft.label;
   entry.maker = request.target;
+  if (agent->role == role::recipe)
+    entry.around = request.subject;
   entry.origin = origin_of(request, *agent, draft.id, draft);
   entry.line = request.line;
   ++made_[request.target];
@@ -212,9 +222,12 @@ void session_state::conclude(std::int64_t line) {
 
 void session_state::deliver(const std::string& source, const std::string& port,
                             const candidate_id& subject, std::int64_t line) {
-  for (auto& target : targets(source, port))
-    if (target != search_node) // the policy was told when the event came in
+  for (auto& target : targets(source, port)) {
+    auto* entry = find(subject);
+    auto is_recipe_again = entry != nullptr && is_recipe(entry->maker) && is_recipe(target);
+    if (target != search_node && !is_recipe_again) // the policy was told when the event came in
       waiting_.push_back({target, subject, line});
+  }
 }
 
 // -- decisions ------------------------------------------------------------------------------
@@ -233,6 +246,8 @@ std::optional<session_event> session_state::next(double elapsed, bool stopping) 
   if (!stopping) {
     if (auto x = next_delivery(elapsed))
       return x;
+    if (auto x = next_recipes(elapsed))
+      return x;
     if (auto x = next_line(elapsed))
       return x;
   }
@@ -247,6 +262,13 @@ std::optional<session_event> session_state::next_delivery(double elapsed) const 
   for (auto& x : waiting_)
     if (!asks_llm(x.target) || affordable(elapsed))
       return issue(x.target, x.subject, x.line, elapsed);
+  return std::nullopt;
+}
+
+std::optional<session_event> session_state::next_recipes(double elapsed) const {
+  for (auto& agent : plan_.agents)
+    if (wants_more(agent, elapsed))
+      return issue(agent.name, {}, -1, elapsed);
   return std::nullopt;
 }
 
@@ -318,6 +340,11 @@ bool session_state::asks_llm(const std::string& target) const {
   return agent != nullptr && !agent->model.empty();
 }
 
+bool session_state::is_recipe(const std::string& target) const {
+  auto* agent = plan_.agent(target);
+  return agent != nullptr && agent->role == role::recipe;
+}
+
 bool session_state::affordable(double elapsed) const {
   auto& budget = plan_.budget;
   return !out_of_money_ && (budget.queries == 0 || queries_ < budget.queries)
@@ -335,6 +362,26 @@ bool session_state::ideas_settled(double elapsed) const {
          && (!affordable(elapsed)
              || std::none_of(waiting_.begin(), waiting_.end(),
                              [&](const delivery& x) { return plans(x.target); }));
+}
+
+bool session_state::wants_more(const agent_config& agent, double elapsed) const {
+  auto i = recipes_.find(agent.name);
+  if (!is_recipe(agent.name) || i == recipes_.end() || i->second.over)
+    return false;
+  auto of_task = [&](const candidate_entry& x) {
+    return x.maker == agent.name && x.around.empty();
+  };
+  if (std::count_if(candidates_.begin(), candidates_.end(), of_task) >= agent.drafts
+      || (plan_.budget.wall > 0 && elapsed >= plan_.budget.wall))
+    return false;
+  auto is_its_own = [&](const std::string& target, const candidate_id& subject) {
+    auto* entry = target == evaluator_node ? find(subject) : nullptr;
+    return (target == agent.name && subject.empty()) || (entry != nullptr && of_task(*entry));
+  };
+  return std::none_of(in_flight_.begin(), in_flight_.end(),
+                      [&](const auto& x) { return is_its_own(x.second.target, x.second.subject); })
+         && std::none_of(waiting_.begin(), waiting_.end(),
+                         [&](const delivery& x) { return is_its_own(x.target, x.subject); });
 }
 
 bool session_state::can_fix(const candidate_entry& entry) const {

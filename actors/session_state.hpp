@@ -19,6 +19,7 @@ struct candidate_entry {
   candidate_id id;
   std::string hash;             ///< of its source
   std::string label;            ///< recipe: which passes
+  candidate_id around;          ///< recipe: the candidate that they work on; empty: the task
   std::string maker;            ///< the agent that made it
   std::string origin;           ///< in words: "coder#2 <- planner idea 1"
   std::int64_t line = -1;       ///< its line of work; -1 for recipes
@@ -39,6 +40,12 @@ struct line_of_work {
   std::int32_t fixes = 0;            ///< asked for so far
   bool concluded = false;
   std::vector<attempt_note> history; ///< rejected candidates, oldest first
+};
+
+/// What is known of the recipes that an agent makes of the task.
+struct recipe_search {
+  std::vector<std::string> usable; ///< passes that apply
+  bool over = false;               ///< there is nothing left to try
 };
 
 /// The message that an issued request goes out as.
@@ -158,6 +165,7 @@ private:
   // -- decisions --------------------------------------------------------------------------------
 
   std::optional<session_event> next_delivery(double elapsed) const;
+  std::optional<session_event> next_recipes(double elapsed) const;
   std::optional<session_event> next_line(double elapsed) const;
   std::optional<session_event> next_confirmation(double elapsed) const;
   session_ended end(double elapsed) const;
@@ -169,15 +177,20 @@ private:
   // -- predicates -----------------------------------------------------------------------------------
 
   bool asks_llm(const std::string& target) const;
+  bool is_recipe(const std::string& target) const;
   bool affordable(double elapsed) const;
   bool ideas_settled(double elapsed) const;
   bool can_fix(const candidate_entry& entry) const;
+
+  /// Whether all that a recipe agent made of the task is judged, and more may be asked of it.
+  bool wants_more(const agent_config& agent, double elapsed) const;
 
   /// Targets of a route; of several agents with the same role the one with the least to do.
   std::vector<std::string> targets(const std::string& source, const std::string& port) const;
 
   std::size_t outstanding(const std::string& target) const;
 
+  recipe_request recipes_wanted(const request_issued& request, const agent_config& agent) const;
   std::vector<attempt_note> lessons() const;
   bool profiles_winners() const;
 
@@ -192,6 +205,7 @@ private:
   std::vector<candidate_entry> candidates_;
   std::map<candidate_id, std::size_t> index_;      // into candidates_
   std::map<std::string, std::int32_t> made_;       // candidates by agent
+  std::map<std::string, recipe_search> recipes_;   // by agent, of those that have answered
   std::vector<line_of_work> lines_;
   std::deque<delivery> waiting_;
   std::map<request_id, request_issued> in_flight_;

@@ -2,13 +2,16 @@
 
 #include "gpu/processes/shared_memory.hpp"
 #include "gpu/processes/text_file.hpp"
+#include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <simdjson.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace lathe::gpu {
 
@@ -30,8 +33,15 @@ std::map<std::string, std::string> read_passes(const std::filesystem::path& fold
   return result;
 }
 
+boost::json::object speedups_of(const std::vector<tried_recipe>& tried) {
+  boost::json::object result;
+  for (auto& x : tried)
+    result[x.label] = x.speedup;
+  return result;
+}
+
 /// Reads the composer's file. It comes from a process that ran foreign code.
-caf::expected<recipe_book> parse_book(std::string_view text) {
+caf::expected<recipe_book> parse_book(std::string_view text, const session_id& session) {
   auto broken = [] {
     return make_error(errc::evaluator_failed, "the recipe passes gave nothing that can be read");
   };
@@ -39,9 +49,11 @@ caf::expected<recipe_book> parse_book(std::string_view text) {
   simdjson::dom::element root;
   simdjson::dom::array drafts;
   simdjson::dom::array declined;
+  simdjson::dom::array usable;
   if (parser.parse(simdjson::padded_string{text}).get(root) != simdjson::SUCCESS
       || root["drafts"].get(drafts) != simdjson::SUCCESS
-      || root["declined"].get(declined) != simdjson::SUCCESS)
+      || root["declined"].get(declined) != simdjson::SUCCESS
+      || root["usable"].get(usable) != simdjson::SUCCESS)
     return broken();
   recipe_book result;
   for (auto item : drafts) {
@@ -55,14 +67,21 @@ caf::expected<recipe_book> parse_book(std::string_view text) {
   for (auto item : declined)
     if (std::string_view line; item.get(line) == simdjson::SUCCESS)
       result.declined.emplace_back(line);
+  if (simdjson::dom::element took; root["took"].get(took) == simdjson::SUCCESS)
+    spdlog::trace("recipes of {}: seconds until each answered: {}", session,
+                  simdjson::minify(took));
+  for (auto item : usable)
+    if (std::string_view name; item.get(name) == simdjson::SUCCESS)
+      result.usable.emplace_back(name);
   return result;
 }
 
 } // namespace
 
 caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation_site& site) {
-  auto passes = read_passes(site.paths().recipes);
-  auto wanted = request.passes;
+  auto passes = request.own_passes;
+  passes.merge(read_passes(site.paths().recipes));
+  auto wanted = request.tried.empty() ? request.passes : request.usable;
   if (wanted.empty() || wanted.front() == "all") {
     wanted.clear();
     for (auto& [name, ignored] : passes)
@@ -76,6 +95,10 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
                                                       site.paths().recipes.string()));
     sources[name] = i->second;
   }
+  // Passes run the model on the device, with copies of what it has there.
+  std::optional<room::share> memory;
+  if (auto oracle = site.oracle(request.session); oracle && request.tried.empty())
+    memory.emplace(site.memory().take(oracle->needed_memory(), turn::later));
   auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
   auto source = shared_memory::holding(request.subject.source);
   auto files = shared_memory::holding(boost::json::serialize(sources));
@@ -87,7 +110,10 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   auto answer = worker->process->call({{"op", "recipes"},
                                        {"passes", boost::json::value_from(wanted)},
                                        {"mode", site.config().mode},
-                                       {"tolerance", site.config().tolerance}},
+                                       {"tolerance", site.config().tolerance},
+                                       {"drafts", request.drafts},
+                                       {"tried", speedups_of(request.tried)},
+                                       {"around", request.around}},
                                       fds, compose_limit);
   if (!answer.ok() || answer.fds.size() != 1)
     return make_error(errc::evaluator_failed,
@@ -100,7 +126,7 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   if (!view)
     return std::move(view.error());
   auto bytes = view->bytes();
-  return parse_book({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return parse_book({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, request.session);
 }
 
 } // namespace lathe::gpu

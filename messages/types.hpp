@@ -80,6 +80,7 @@ struct task;
 struct task_profile;
 struct timing;
 struct topology;
+struct tried_recipe;
 struct verdict;
 
 } // namespace lathe
@@ -155,6 +156,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (lathe::device_work))
   CAF_ADD_TYPE_ID(lathe, (lathe::lease_span))
   CAF_ADD_TYPE_ID(lathe, (lathe::roofline))
+  CAF_ADD_TYPE_ID(lathe, (lathe::tried_recipe))
 
 CAF_END_TYPE_ID_BLOCK(lathe)
 // clang-format on

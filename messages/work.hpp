@@ -6,6 +6,7 @@
 #include "messages/verdict.hpp"
 
 #include <array>
+#include <map>
 
 // What a session asks of its agents, and what they answer. A request carries all that the answer
 // needs: agents keep no state between requests.
@@ -39,6 +40,8 @@ struct agent_config {
   std::int32_t ideas = 10;         ///< planner: how many to ask for
   std::int32_t attempts = 5;       ///< fixer: how often one line of work is mended
   std::vector<std::string> passes; ///< recipe: names of pass files
+  std::map<std::string, std::string> own_passes; ///< recipe: the user's, each with its text
+  std::int32_t drafts = 10;                      ///< recipe: how many to make of one task at most
   double timeout = 900;            ///< [seconds] for one request
 
   friend bool operator==(const agent_config&, const agent_config&) = default;
@@ -46,11 +49,12 @@ struct agent_config {
 
 template <class Inspector>
 bool inspect(Inspector& f, agent_config& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("role", x.role),
-                            f.field("model", x.model), f.field("prompt", x.prompt),
-                            f.field("instances", x.instances), f.field("ideas", x.ideas),
-                            f.field("attempts", x.attempts), f.field("passes", x.passes),
-                            f.field("timeout", x.timeout));
+  return f.object(x).fields(
+    f.field("name", x.name), f.field("role", x.role), f.field("model", x.model),
+    f.field("prompt", x.prompt), f.field("instances", x.instances), f.field("ideas", x.ideas),
+    f.field("attempts", x.attempts), f.field("passes", x.passes),
+    f.field("own_passes", x.own_passes).fallback(std::map<std::string, std::string>{}),
+    f.field("drafts", x.drafts).fallback(std::int32_t{10}), f.field("timeout", x.timeout));
 }
 
 // -- candidates ----------------------------------------------------------------------
@@ -208,27 +212,47 @@ bool inspect(Inspector& f, insight& x) {
 
 // -- recipe ----------------------------------------------------------------------------
 
+/// How a combination of passes did.
+struct tried_recipe {
+  std::string label;  ///< "fold+compile"
+  double speedup = 0; ///< over the reference; 0: not correct
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, tried_recipe& x) {
+  return f.object(x).fields(f.field("label", x.label), f.field("speedup", x.speedup));
+}
+
 struct recipe_request {
   session_id session;
   request_id id = 0;
   task subject;
   std::vector<std::string> passes; ///< names; filled in by the agent
+  std::map<std::string, std::string> own_passes; ///< likewise; they take the place of Lathe's
+  std::int32_t drafts = 0;                       ///< how many to make at most
+  std::vector<std::string> usable;               ///< passes that apply, as an earlier book said
+  std::vector<tried_recipe> tried;               ///< empty: the first drafts are wanted
+  std::string around; ///< source of a candidate to work on; empty: work on the task
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, recipe_request& x) {
-  return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
-                            f.field("subject", x.subject), f.field("passes", x.passes));
+  return f.object(x).fields(
+    f.field("session", x.session), f.field("id", x.id), f.field("subject", x.subject),
+    f.field("passes", x.passes), f.field("own_passes", x.own_passes), f.field("drafts", x.drafts),
+    f.field("usable", x.usable), f.field("tried", x.tried), f.field("around", x.around));
 }
 
 struct recipe_book {
-  std::vector<draft> drafts;
+  std::vector<draft> drafts;         ///< none: there is nothing left to try
   std::vector<std::string> declined; ///< "fold: the model has no batch norm"
+  std::vector<std::string> usable;   ///< names of passes that apply to the task
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, recipe_book& x) {
-  return f.object(x).fields(f.field("drafts", x.drafts), f.field("declined", x.declined));
+  return f.object(x).fields(f.field("drafts", x.drafts), f.field("declined", x.declined),
+                            f.field("usable", x.usable));
 }
 
 // -- evaluator --------------------------------------------------------------------------

@@ -19,9 +19,12 @@ void describe_agent(const agent_config& before, const agent_config& after,
   changed("model", before.model, after.model);
   changed("ideas", before.ideas, after.ideas);
   changed("attempts", before.attempts, after.attempts);
+  changed("drafts", before.drafts, after.drafts);
   changed("timeout", before.timeout, after.timeout);
   if (before.prompt != after.prompt)
     lines.push_back(fmt::format("{} gets another prompt", after.name));
+  if (before.own_passes != after.own_passes)
+    lines.push_back(fmt::format("{} gets other passes of your own", after.name));
   if (before.passes != after.passes)
     lines.push_back(fmt::format("{} passes -> {}", after.name, fmt::join(after.passes, ", ")));
 }

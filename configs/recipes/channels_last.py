@@ -8,6 +8,7 @@ from recipes import operators
 from torch.utils._pytree import tree_map_only
 
 PRECISION = "fp32"
+SLOT = "layout"
 AFTER = [["fold"]]
 
 

@@ -7,7 +7,9 @@ import torch
 from recipes import compiler_missing
 
 PRECISION = "fp32"
+SLOT = "run"
 AFTER = [["fold"], ["channels_last"]]
+FIRST_ON = ["cpu"]  # on a GPU with `graph` around it
 
 
 def applies(model, inputs, mode):

@@ -7,6 +7,8 @@ import torch
 from recipes import compiler_missing, multiplies
 
 PRECISION = "fp32"
+SLOT = "run"
+FIRST_ON = ["cpu"]  # on a GPU it takes minutes: after all that is quicker
 
 
 def applies(model, inputs, mode):

@@ -8,7 +8,9 @@ import torch
 from recipes import compiler_missing
 
 PRECISION = "fp32"
+SLOT = "run"
 AFTER = [["bfloat16"], ["autocast"], ["channels_last"]]
+FIRST_ON = ["cpu"]  # on a GPU with `graph` around it
 
 
 def applies(model, inputs, mode):

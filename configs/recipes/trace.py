@@ -1,19 +1,23 @@
 """Runs the model as a frozen TorchScript graph: no Python between operators, weights packed.
 
-Declined in training; for inputs that are not tensors; for control flow or shapes that depend on
-data; for a model that changes itself from call to call; and for outputs that a trace cannot return.
+Declined on a GPU, where `graph` does more; in training; for inputs that are not tensors; for
+control flow or shapes that depend on data; for a model that changes itself from call to call; and
+for outputs that a trace cannot return.
 """
 
 import torch
-from recipes import operators
+from recipes import on_gpu, operators, outputs_differ
 
 PRECISION = "fp32"
+SLOT = "run"
 AFTER = [["fold"], ["bfloat16"]]
 DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
 RANDOM = {"bernoulli", "bernoulli_", "native_dropout", "rand", "randn", "rand_like", "randn_like"}
 
 
 def applies(model, inputs, mode):
+    if on_gpu(inputs):
+        return "graph does more on a GPU"
     if mode == "train":
         return "weights change in training"
     if not all(isinstance(x, torch.Tensor) for x in inputs):
@@ -24,25 +28,19 @@ def applies(model, inputs, mode):
     if found := sorted(called & RANDOM):
         return f"draws random numbers ({', '.join(found)})"
     expected = model(*inputs)
-    if not same(model(*inputs), expected):
+    if outputs_differ(model(*inputs), expected):
         return "the same inputs give other outputs the second time"
     traced = rewrite(model)
     try:
         traced(*inputs)
         # The same values elsewhere in the tensors: still valid, but they take other branches.
         other = [x.flatten().flip(0).view(x.shape) for x in inputs]
-        agrees = same(traced(*inputs), expected) and same(traced(*other), model(*other))
+        pairs = [(traced(*inputs), expected), (traced(*other), model(*other))]
+        if any(outputs_differ(*pair) for pair in pairs):
+            return "a trace gives other outputs than the model"
     except Exception as problem:
         return f"cannot be traced: {problem}"
-    return "" if agrees else "a trace gives other outputs than the model"
-
-
-def same(got, expected):
-    try:
-        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
-    except AssertionError:
-        return False
-    return type(got) is type(expected)
+    return ""
 
 
 class Traced(torch.nn.Module):

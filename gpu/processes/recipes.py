@@ -6,6 +6,7 @@ holds the task's own source and the passes' own functions, and needs nothing of 
 
 import ast
 import dataclasses
+import io
 import json
 import os
 import re
@@ -14,15 +15,21 @@ import shutil
 import signal
 import symtable
 import sys
+import time
+import tokenize
 import types
 
 import torch
 import torch._dynamo  # dispatch modes need it: loaded once, not in every fork
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
-MOST_DRAFTS = 10
+import recipe_chains
+
 PRECISIONS = ["fp32", "tf32", "half"]  # strictest first
+DEVICES = ["cpu", "cuda"]
+CANNOT_GO_ON = b"null"  # what a process says whose GPU is broken
 ALLOWED = {"fp32": "fp32", "kernelbench": "fp32", "tf32": "tf32", "half": "half", "pike": "half"}
 
 sys.modules.setdefault("recipes", sys.modules[__name__])  # `applies` may import from here
@@ -32,51 +39,97 @@ class Refused(Exception):
     """Why a pass, or a combination of passes, gives no draft."""
 
 
-def compose(task_source, passes, wanted, mode, tolerance="fp32", seconds=60.0):
-    """Returns (drafts, declined) for the task under `mode` ("eval" or "train").
+def compose(task_source, passes, wanted, mode, tolerance="fp32", device="cpu", most=10,
+            seconds=60.0, around=""):
+    """Returns a book: the first drafts for the task under `mode` ("eval" or "train").
 
     `passes` maps a pass's name to its source text, `wanted` says which to try and in which order.
-    A draft is {"label": "fold+compile", "source": ...}; `declined` has a line for each pass or
-    combination that was left out. `seconds` is what one pass may take to answer. Raises only what
-    the task itself raises when it is loaded and built.
+    The book is {"drafts": [{"label": "fold+compile", "source": ...}], "declined": [a line for each
+    pass or combination that was left out], "usable": [names of passes that apply], "took": {pass:
+    seconds until it answered}}, with at most so many drafts. Passes are asked on `device`; `seconds` is what one of them may take to answer.
+    `around` is the source of a candidate that they are to work on in place of the task's model:
+    only those are asked that say they can. Raises only what the task itself raises when it is
+    loaded and built.
     """
-    model, inputs = build(task_source, mode)
-    usable, declined = {}, []
+    sources = Sources.of(task_source, around)
+    began = time.monotonic()
+    model, inputs = build(sources, mode)
+    took = {"build": time.monotonic() - began}
+    if around:
+        seconds *= 5  # it may compile kernels, which is not done yet
+    admitted, declined = {}, []
     for name in dict.fromkeys(wanted):
         try:
-            candidate = parse(name, passes)
-            admit(candidate, tolerance)
-            reason = ask(candidate, model, inputs, mode, seconds)
-            if reason:
-                raise Refused(reason)
-            usable[name] = candidate
+            one = parse(name, passes)
+            if one.around or not around:
+                admit(one, tolerance)
+                admitted[name] = one
         except Refused as refusal:
             declined.append(f"{name}: {refusal}")
+    usable = {}
+    answers = ask(list(admitted.values()), (sources, model, inputs), mode, device, seconds)
+    for one, (reason, took[one.name]) in zip(admitted.values(), answers, strict=True):
+        if reason:
+            declined.append(f"{one.name}: {reason}")
+        else:
+            usable[one.name] = one
+    chains = recipe_chains.first(usable, device)
+    for chain in chains[most:]:
+        declined.append(f"{'+'.join(chain)}: left out, {most} drafts are enough")
+    return {**book(sources, chains[:most], usable, declined, mode), "took": took}
+
+
+def go_on(task_source, passes, usable, tried, mode, most=10):
+    """Returns a book with drafts next to the fastest that was `tried`, as `compose` does.
+
+    `usable` are names of passes that apply; `tried` maps labels to speed-ups over the unchanged
+    model, 0 for drafts that were not correct. No draft means that there is nothing left to try.
+    """
+    known = {name: parse(name, passes) for name in usable}
+    speeds = {tuple(label.split("+")): speed for label, speed in tried.items()}
+    chains = recipe_chains.following(known, speeds)[:most]
+    return book(Sources.of(task_source), chains, known, [], mode)
+
+
+def book(sources, chains, usable, declined, mode):
     drafts = []
-    for chain in chains(usable):
-        label = "+".join(x.name for x in chain)
-        if len(drafts) == MOST_DRAFTS:
-            declined.append(f"{label}: left out, {MOST_DRAFTS} drafts are enough")
-            continue
+    for chain in chains:
+        label = "+".join(chain)
         try:
-            drafts.append({"label": label, "source": write(task_source, chain, mode)})
+            source = write(sources, [usable[name] for name in chain], mode)
+            drafts.append({"label": label, "source": source})
         except Refused as refusal:
             declined.append(f"{label}: {refusal}")
-    return drafts, declined
+    return {"drafts": drafts, "declined": declined, "usable": list(usable)}
 
 
 # -- the task ------------------------------------------------------------------------------------
 
 
-def build(task_source, mode):
-    """Returns the task's model and one draw of its inputs."""
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    task: str
+    candidate: str = ""  # what passes work on; empty: the task's model
+
+    @staticmethod
+    def of(*texts):
+        return Sources(*[x.removeprefix("\ufeff") for x in texts])  # a byte order mark
+
+
+def build(sources, mode):
+    """Returns the model and one draw of its inputs. Of a candidate there is no model yet: it may
+    take the GPU when it is imported, which the process that it is asked in has to do by itself."""
     # One thread: the processes forked by `ask` would wait for ever for an OpenMP team of this one.
     torch.set_num_threads(1)
-    module = load("task", task_source)
+    model = None if sources.candidate else build_model(sources, mode)
+    return model, load("task", sources.task).get_inputs()
+
+
+def build_model(sources, mode):
+    task = load("task", sources.task)
+    kind = load("candidate", sources.candidate).ModelNew if sources.candidate else task.Model
     torch.manual_seed(0)
-    model = module.Model(*module.get_init_inputs())
-    model.train(mode == "train")
-    return model, module.get_inputs()
+    return kind(*task.get_init_inputs()).train(mode == "train")
 
 
 def load(name, source):
@@ -97,7 +150,10 @@ class Pass:
     tree: ast.Module
     summary: str  # the docstring's first line
     precision: str
-    after: list  # lists of names: what this pass is worth applying after
+    slots: list  # what it changes, of recipe_chains.SLOTS
+    after: list  # lists of names: what it is worth applying after; "name?" where that applies
+    first_on: list  # kinds of devices on which it is among the first to be tried
+    around: bool  # whether it may work on a candidate, too
 
 
 def parse(name, passes):
@@ -113,7 +169,7 @@ def parse(name, passes):
             name: ast.literal_eval(node.value)
             for node in tree.body
             if isinstance(node, ast.Assign)
-            for name in defined(node) & {"PRECISION", "AFTER"}
+            for name in defined(node) & {"PRECISION", "SLOT", "AFTER", "FIRST_ON", "AROUND"}
         }
     except (SyntaxError, ValueError) as problem:
         raise Refused(f"cannot be read: {problem}") from None
@@ -127,8 +183,16 @@ def parse(name, passes):
     after = constants.get("AFTER", [])
     if not isinstance(after, list) or not all(is_chain(x) for x in after):
         raise Refused("AFTER has to be a list of lists of names")
+    slots = constants.get("SLOT", "model")
+    slots = slots if isinstance(slots, list) else [slots]
+    if not slots or not all(x in recipe_chains.SLOTS for x in slots):
+        raise Refused(f"SLOT has to be of {', '.join(recipe_chains.SLOTS)}")
+    first_on = constants.get("FIRST_ON", DEVICES)
+    if not isinstance(first_on, list) or not set(map(str, first_on)) <= set(DEVICES):
+        raise Refused(f"FIRST_ON has to be a list of {' and '.join(DEVICES)}")
     summary = (ast.get_docstring(tree) or name).splitlines()[0]
-    return Pass(name, source, tree, summary, precision, after)
+    around = constants.get("AROUND", False) is True
+    return Pass(name, source, tree, summary, precision, slots, after, first_on, around)
 
 
 def is_chain(value):
@@ -141,52 +205,85 @@ def admit(candidate, tolerance):
         raise Refused(f"{candidate.precision} precision; tolerance '{tolerance}' wants {allowed}")
 
 
-def ask(candidate, model, inputs, mode, seconds):
-    """Returns why the pass does not apply, or "".
+def ask(candidates, task, mode, device, seconds):
+    """Returns for each pass why it does not apply, or "", and how long that took [seconds].
 
-    The question is put in a forked process, so a pass may change its model, crash or hang.
+    They are asked one after the other in a forked process, and in a new one after a pass that
+    crashed, hung or broke its GPU: a pass may do what it likes to the model that it is given.
     """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
+    answers = []
+    while len(answers) < len(candidates):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(reader)
+                answer(candidates[len(answers) :], task, mode, device, writer)
+            finally:
+                os._exit(0)
+        os.close(writer)
         try:
-            os.write(writer, json.dumps(answer(candidate, model, inputs, mode)).encode())
+            answers += heard(reader, len(candidates) - len(answers), seconds)
         finally:
-            os._exit(0)
-    os.close(writer)
+            os.close(reader)
+            os.kill(child, signal.SIGKILL)  # not reaped yet, so the number is still this child's
+            os.waitpid(child, 0)
+    return answers
+
+
+def heard(reader, most, seconds):
+    """Returns the answers that come, and for whoever has none what became of it."""
+    answers, text, last = [], b"", time.monotonic()
+    while len(answers) < most:
+        came = select.select([reader], [], [], seconds)[0]
+        more = os.read(reader, 1 << 16) if came else b""
+        now = time.monotonic()
+        if not more:
+            why = "its process died" if came else f"gave no answer in {seconds:g} s"
+            return [*answers, (why, now - last)]
+        *lines, text = (text + more).split(b"\n")
+        for line in lines:
+            if line == CANNOT_GO_ON:
+                return answers
+            answers.append((json.loads(line), now - last))
+            last = now
+    return answers
+
+
+def answer(candidates, task, mode, device, writer):
+    """Writes a line for each pass, which gets a model and inputs of its own on the device."""
+    sources, model, inputs = task
+    for candidate in candidates:
+        try:
+            if model is None:
+                model = build_model(sources, mode)
+            own = tree_map_only(torch.Tensor, lambda x: x.to(device, copy=True), inputs)
+            reason = question(candidate, model.to(device), own, mode)
+        except BaseException as problem:
+            reason = f"raised {type(problem).__name__}: {problem}"
+        model = own = None
+        line = json.dumps(reason.strip().split("\n")[0][:500]) + "\n"
+        if device == "cuda" and is_broken_gpu():
+            os.write(writer, line.encode() + CANNOT_GO_ON + b"\n")
+            return
+        os.write(writer, line.encode())
+
+
+def is_broken_gpu():
+    """Says whether this process has lost its context; if not, gives back what memory is free."""
     try:
-        if not select.select([reader], [], [], seconds)[0]:
-            return f"gave no answer in {seconds:g} s"
-        reply = os.read(reader, select.PIPE_BUF)
-        return json.loads(reply) if reply else "its process died"
-    finally:
-        os.close(reader)
-        os.kill(child, signal.SIGKILL)  # not reaped yet, so the number is still this child's
-        os.waitpid(child, 0)
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+    except Exception:
+        return True
+    return False
 
 
-def answer(candidate, model, inputs, mode):
-    try:
-        module = load(candidate.name + "_pass", candidate.source)
-        with torch.no_grad():
-            reason = module.applies(model, inputs, mode)
-        if not isinstance(reason, str):
-            reason = f"applies() returned {reason!r}, not a reason"
-    except BaseException as problem:
-        reason = f"raised {type(problem).__name__}: {problem}"
-    return reason.strip().split("\n")[0][:500]
-
-
-def chains(usable):
-    """Returns each pass alone, then the combinations that passes ask for: everyone's first, ..."""
-    result = [[x] for x in usable.values()]
-    rounds = max((len(x.after) for x in usable.values()), default=0)
-    for i in range(rounds):
-        for last in usable.values():
-            before = last.after[i] if i < len(last.after) else [None]
-            if all(name in usable for name in before):
-                result.append([usable[name] for name in before] + [last])
-    return result
+def question(candidate, model, inputs, mode):
+    module = load(candidate.name + "_pass", candidate.source)
+    with torch.no_grad():
+        reason = module.applies(model, inputs, mode)
+    return reason if isinstance(reason, str) else f"applies() returned {reason!r}, not a reason"
 
 
 # -- questions that passes may ask in `applies` ----------------------------------------------------
@@ -220,27 +317,47 @@ def multiplies(model, inputs):
     return bool(operators(model, inputs) & {"addmm", "mm", "bmm", "baddbmm", "convolution"})
 
 
+def on_gpu(inputs):
+    """Says whether the model runs on a GPU: whether its first tensor is there."""
+    tensors = [x for x in tree_leaves(inputs) if isinstance(x, torch.Tensor)]
+    return bool(tensors) and tensors[0].is_cuda
+
+
 def compiler_missing():
-    """Returns why Inductor cannot compile for the CPU, or ""."""
+    """Returns why Inductor cannot compile, or ""."""
     compiler = os.environ.get("CXX", "g++")
     return "" if shutil.which(compiler) else f"no C++ compiler ({compiler})"
+
+
+def outputs_differ(got, expected):
+    """Says whether outputs differ by more than another order of float32 operations explains."""
+    try:
+        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4, equal_nan=True)
+    except AssertionError:
+        return True
+    return type(got) is not type(expected)
 
 
 # -- writing -------------------------------------------------------------------------------------
 
 
-def write(task_source, chain, mode):
+def write(sources, chain, mode):
     """Returns the text of a candidate that applies the passes of `chain` in order."""
-    task = strip_inputs(task_source.removeprefix("\ufeff"))
+    if sources.candidate:
+        base = "ModelGiven"
+        task = renamed(sources.candidate, "ModelNew", base)
+    else:
+        base = "Model"
+        task = strip_inputs(sources.task)
     imports, definitions = collect(task, chain)
     precision = max((x.precision for x in chain), key=PRECISIONS.index)
-    header = ["# ModelNew is Model after these passes, in this order:"]
+    header = [f"# ModelNew is {base} after these passes, in this order:"]
     header += [f"#   {x.name}: {x.summary}" for x in chain]
     header += [f"# Made for {mode} mode; precision class {precision}."]
     marker = "# -- passes ----------------------------------------------------------------"
     parts = [marker + "\n\n" + "\n".join(imports)] if imports else [marker]
     parts = ["\n".join(header) + "\n\n" + task.strip(), *parts, *definitions]
-    source = "\n\n\n".join(parts + [model_new(chain, mode)]) + "\n"
+    source = "\n\n\n".join(parts + [model_new(chain, mode, base)]) + "\n"
     try:
         compile(source, "candidate.py", "exec")
     except SyntaxError as problem:
@@ -248,18 +365,31 @@ def write(task_source, chain, mode):
     return source
 
 
-def model_new(chain, mode):
+def model_new(chain, mode, base):
     steps = "\n".join(f"        model = apply_{x.name}(model)" for x in chain)
     prepare = "" if mode == "train" else ".eval()"
     return f'''class ModelNew(torch.nn.Module):
     def __init__(self, *args, **kwargs):
         super().__init__()
-        model = Model(*args, **kwargs){prepare}
+        model = {base}(*args, **kwargs){prepare}
 {steps}
         self.model = model
 
     def forward(self, *inputs):
         return self.model(*inputs)'''
+
+
+def renamed(source, name, new):
+    """Gives a name in a program another one, wherever it stands outside of texts and comments."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    if any(x.string == new for x in tokens):
+        raise Refused(f"the candidate has a {new} of its own")
+    lines = source.split("\n")
+    for x in reversed(tokens):
+        if x.type == tokenize.NAME and x.string == name:
+            row, column = x.start[0] - 1, x.start[1]
+            lines[row] = lines[row][:column] + new + lines[row][column + len(name) :]
+    return "\n".join(lines)
 
 
 def strip_inputs(task_source):

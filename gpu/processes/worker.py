@@ -389,9 +389,14 @@ class Worker:
         self.source, self.shown = "task.py", request.get("path", "task.py")
         task = read_bytes(fds[0]).decode()
         passes = json.loads(read_bytes(fds[1]))
-        drafts, declined = recipes.compose(task, passes, request["passes"], request["mode"],
-                                           request.get("tolerance", "fp32"))
-        book = json.dumps({"drafts": drafts, "declined": declined}).encode()
+        if request["tried"]:
+            made = recipes.go_on(task, passes, request["passes"], request["tried"],
+                                 request["mode"], request["drafts"])
+        else:
+            made = recipes.compose(task, passes, request["passes"], request["mode"],
+                                   request["tolerance"], self.device_name, request["drafts"],
+                                   around=request["around"])
+        book = json.dumps(made).encode()
         self.made.append(values.sealed_file(book))
         return {"bytes": len(book)}
 

@@ -11,6 +11,8 @@ namespace lathe::runtime {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr auto needs_model = std::array{role::planner, role::coder, role::fixer};
 
 // Keys that only one role has.
@@ -21,7 +23,8 @@ struct own_key {
 
 constexpr auto own_keys =
   std::array{own_key{"ideas", role::planner}, own_key{"attempts", role::fixer},
-             own_key{"passes", role::recipe}};
+             own_key{"passes", role::recipe}, own_key{"drafts", role::recipe},
+             own_key{"folder", role::recipe}, own_key{"pass_texts", role::recipe}};
 
 std::vector<std::string> role_names() {
   const auto& names = enum_names<role>::value;
@@ -80,17 +83,54 @@ void read_prompt(map_reader& reader, agent_config& x, const block_context& conte
   }
 }
 
-void read_passes(map_reader& reader, agent_config& x, const block_context& context) {
-  auto node = reader.find("passes");
-  if (!node || (node->type == yaml_node::kind::scalar && node->text == "all")) {
-    const auto& known = context.options.passes;
-    x.passes = known.empty() ? std::vector<std::string>{"all"} : known;
+// Texts of passes: those in the user's folder, or as a run's own topology has them.
+void read_own_passes(map_reader& reader, agent_config& x, const block_context& context) {
+  if (auto texts = reader.find("pass_texts")) {
+    if (texts->type != yaml_node::kind::map)
+      reader.refuse("pass_texts", "must be a map of texts");
+    for (auto& [name, at, text] : texts->entries)
+      x.own_passes[name] = text.text;
+  }
+  std::string name;
+  if (!reader.read("folder", name))
+    return;
+  auto at = reader.find("folder")->at;
+  auto folder = context.find_path(at, name);
+  std::error_code not_a_folder;
+  if (!folder || !fs::is_directory(*folder, not_a_folder)) {
+    reader.refuse("folder", fmt::format("names no folder: '{}' in {}", name, context.searched(at)));
     return;
   }
-  if (context.options.passes.empty())
+  auto is_empty = true;
+  for (auto& entry : fs::directory_iterator{*folder, not_a_folder}) {
+    if (entry.path().extension() != ".py")
+      continue;
+    is_empty = false;
+    auto content = read_text_file(entry.path());
+    if (auto why = std::get_if<unreadable>(&content))
+      reader.refuse("folder", fmt::format("holds '{}', which cannot be read: {}",
+                                          entry.path().filename().string(), why->why));
+    else
+      x.own_passes[entry.path().stem().string()] = std::move(std::get<std::string>(content));
+  }
+  if (is_empty)
+    reader.refuse("folder",
+                  fmt::format("holds no pass, which is a Python file: '{}'", folder->string()));
+}
+
+void read_passes(map_reader& reader, agent_config& x, const block_context& context) {
+  read_own_passes(reader, x, context);
+  auto known = context.options.passes;
+  for (auto& [name, ignored] : x.own_passes)
+    if (!known.empty() && std::find(known.begin(), known.end(), name) == known.end())
+      known.push_back(name);
+  auto node = reader.find("passes");
+  if (!node || (node->type == yaml_node::kind::scalar && node->text == "all"))
+    x.passes = known.empty() ? std::vector<std::string>{"all"} : known;
+  else if (known.empty())
     reader.read("passes", x.passes);
   else
-    reader.read_words("passes", x.passes, context.options.passes);
+    reader.read_words("passes", x.passes, known);
 }
 
 void read_own_keys(map_reader& reader, agent_config& x, const block_context& context) {
@@ -101,8 +141,10 @@ void read_own_keys(map_reader& reader, agent_config& x, const block_context& con
     reader.read("ideas", x.ideas, {1, 100});
   if (x.role == role::fixer)
     reader.read("attempts", x.attempts, {1, 100});
-  if (x.role == role::recipe)
+  if (x.role == role::recipe) {
     read_passes(reader, x, context);
+    reader.read("drafts", x.drafts, {1, 1000});
+  }
 }
 
 void read_asking(map_reader& reader, agent_config& x, const block_context& context) {
@@ -131,7 +173,8 @@ bool read_agent(map_reader reader, agent_config& x, const block_context& context
     read_own_keys(reader, x, context);
     read_asking(reader, x, context);
   } else {
-    for (auto key : {"model", "prompt", "prompt_text", "ideas", "attempts", "passes"})
+    for (auto key : {"model", "prompt", "prompt_text", "ideas", "attempts", "passes", "drafts",
+                     "folder", "pass_texts"})
       reader.find(key); // known words, whatever the role
   }
   reader.finish();

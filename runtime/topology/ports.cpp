@@ -25,7 +25,7 @@ const std::array<node_ports, 5> role_ports = {{
   {{goods::assignment}, {{goods::candidate}}},
   {{goods::rejected}, {{goods::candidate}, {goods::exhausted, duty::to_search}}},
   {{goods::correct}, {{goods::insight}}},
-  {{goods::task}, {{goods::candidate}}},
+  {{goods::task, goods::correct}, {{goods::candidate}}},
 }};
 
 struct words {

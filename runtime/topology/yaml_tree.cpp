@@ -210,10 +210,23 @@ void yaml_node::set(std::string_view key, std::string value) {
   node.type = kind::scalar;
   node.at = at;
   node.text = std::move(value);
+  set(key, std::move(node));
+}
+
+void yaml_node::set(std::string_view key, const std::map<std::string, std::string>& values) {
+  yaml_node node;
+  node.type = kind::map;
+  node.at = at;
+  for (auto& [name, text] : values)
+    node.set(name, text);
+  set(key, std::move(node));
+}
+
+void yaml_node::set(std::string_view key, yaml_node value) {
   if (auto entry = find(key))
-    entry->value = std::move(node);
+    entry->value = std::move(value);
   else
-    entries.push_back({std::string{key}, at, std::move(node)});
+    entries.push_back({std::string{key}, at, std::move(value)});
 }
 
 void yaml_node::remove(std::string_view key) {

@@ -3,6 +3,7 @@
 #include "runtime/topology/diagnostic.hpp"
 
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,8 +30,14 @@ struct yaml_node {
   /// Sets a key of a map to a text.
   void set(std::string_view key, std::string value);
 
+  /// Sets a key of a map to a map of texts.
+  void set(std::string_view key, const std::map<std::string, std::string>& values);
+
   /// Removes a key of a map, if it is there.
   void remove(std::string_view key);
+
+private:
+  void set(std::string_view key, yaml_node value);
 };
 
 struct yaml_entry {

@@ -217,6 +217,92 @@ TEST(session_state, a_wrong_recipe_is_nobodys_to_mend) {
   EXPECT_EQ(x.count("fixer"), 0u);
 }
 
+TEST(session_state, recipes_are_asked_for_more_when_those_before_are_judged) {
+  auto plan = test::recipes_topology();
+  plan.agents.front().drafts = 5;
+  session_driver x{plan};
+  auto asked = [&] {
+    auto& request = x.state.in_flight().at(x.waiting("recipes"));
+    return std::get<recipe_request>(x.state.message_for(request));
+  };
+  EXPECT_EQ(asked().drafts, 5);
+  EXPECT_TRUE(asked().tried.empty());
+  x.answer("", "",
+           drafts_received{x.waiting("recipes"),
+                           {{"recipes#1", "h1", "a", ""}, {"recipes#2", "h2", "b", ""}},
+                           {"c: declined"},
+                           {},
+                           {"a", "b", "d"}});
+  x.judge("recipes#1", 2.0);
+  EXPECT_EQ(x.count("recipes"), 0u) << "the other one is not judged yet";
+  x.judge("recipes#2", 0);
+  auto second = asked();
+  EXPECT_EQ(second.drafts, 3);
+  EXPECT_THAT(second.usable, ElementsAre("a", "b", "d"));
+  ASSERT_EQ(second.tried.size(), 2u);
+  EXPECT_EQ(second.tried[0].label, "a");
+  EXPECT_DOUBLE_EQ(second.tried[0].speedup, 2.0);
+  EXPECT_DOUBLE_EQ(second.tried[1].speedup, 0);
+  x.answer("", "",
+           drafts_received{
+             x.waiting("recipes"), {{"recipes#3", "h3", "a+d", ""}}, {}, {}, {"a", "b", "d"}});
+  x.fail("evaluator", errc::evaluator_failed, "recipes#3");
+  EXPECT_EQ(asked().tried.size(), 3u) << "who has no verdict counts as wrong";
+  x.answer("", "", drafts_received{x.waiting("recipes"), {}, {}, {}, {"a", "b", "d"}});
+  EXPECT_EQ(x.count("recipes"), 0u) << "there was nothing left to try";
+  EXPECT_TRUE(x.state.in_flight().at(x.waiting("evaluator", "recipes#1")).confirm);
+}
+
+TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes) {
+  auto plan = test::small_topology();
+  for (auto& route : plan.routes)
+    if (route.port == "correct")
+      route.targets.push_back("recipes");
+  session_driver x{plan};
+  x.answer("", "",
+           drafts_received{x.waiting("recipes"), {{"recipes#1", "h", "fold", ""}}, {}, {}, {}});
+  x.judge("recipes#1", 1.5);
+  EXPECT_EQ(x.count("recipes"), 0u);
+  x.ideas({"fuse"});
+  auto id = x.code("coder");
+  x.judge(id, 2.0);
+  auto request = x.state.in_flight().at(x.waiting("recipes", id));
+  auto message = std::get<recipe_request>(x.state.message_for(request));
+  EXPECT_EQ(message.around, "source of " + id);
+  EXPECT_TRUE(message.tried.empty());
+  x.answer("", "",
+           drafts_received{
+             request.id, {{"recipes#2", "h2", "graph", ""}}, {"other: no GPU"}, {}, {"graph"}});
+  EXPECT_EQ(x.state.find("recipes#2")->origin, "recipe: graph around " + id);
+  EXPECT_THAT(x.state.declined(), ElementsAre("around " + id + ": other: no GPU"));
+  x.judge("recipes#2", 3.0);
+  EXPECT_EQ(x.count("recipes"), 0u) << "neither around itself nor for more of the task";
+  EXPECT_EQ(x.state.best()->id, "recipes#2");
+}
+
+TEST(session_state, recipes_are_no_more_than_the_topology_allows) {
+  auto plan = test::recipes_topology();
+  plan.agents.front().drafts = 1;
+  session_driver x{plan};
+  x.answer(
+    "", "",
+    drafts_received{x.waiting("recipes"), {{"recipes#1", "h1", "a", ""}}, {}, {}, {"a", "b"}});
+  x.judge("recipes#1", 2.0);
+  EXPECT_EQ(x.count("recipes"), 0u);
+}
+
+TEST(session_state, a_recipe_search_that_fails_goes_no_further) {
+  session_driver x{test::recipes_topology()};
+  x.answer(
+    "", "",
+    drafts_received{x.waiting("recipes"), {{"recipes#1", "h1", "a", ""}}, {}, {}, {"a", "b"}});
+  x.judge("recipes#1", 2.0);
+  x.fail("recipes", errc::evaluator_failed);
+  EXPECT_EQ(x.count("recipes"), 0u);
+  x.judge("recipes#1", 2.0);
+  EXPECT_THAT(end_of(x), HasSubstr("it broke"));
+}
+
 TEST(session_state, the_query_budget_is_used_up_and_never_overshot) {
   std::mt19937 random{7};
   for (int run = 0; run < 50; ++run) {

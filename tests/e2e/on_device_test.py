@@ -25,7 +25,7 @@ class Commands(LatheCase):
         self.write("faster.py", FASTER)
 
     def test_a_run_of_recipes_writes_a_winner_and_its_report(self) -> None:
-        self.write("t.yaml", f"{recipes('trace')}  device: {DEVICE}\n")
+        self.write("t.yaml", f"{recipes('trace', 'graph')}  device: {DEVICE}\n")
         ended = self.lathe("run", "t.yaml", "--task", "task.py", "--name", "r")
         self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
         run = self.folder / "runs" / "r"

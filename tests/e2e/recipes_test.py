@@ -30,6 +30,19 @@ COMPARE = textwrap.dedent("""
 """)
 
 
+# A pass that leaves the model as it is.
+UNTOUCHED = '''"""Changes nothing."""
+PRECISION = "fp32"
+SLOT = "run"
+
+def applies(model, inputs, mode):
+    return ""
+
+def rewrite(model):
+    return model
+'''
+
+
 class Recipes(LatheCase):
     def test_a_run_finds_a_faster_model_and_writes_it_out(self) -> None:
         task = self.write("conv.py", FOLDABLE_TASK)
@@ -112,6 +125,39 @@ class Recipes(LatheCase):
         shown = self.lathe("status", "runs/r")
         self.assert_code(shown, DONE)
         self.assertIn("cpu is lost: no context", shown.out)
+
+    def test_options_count_more_than_the_topology(self) -> None:
+        task = self.write("plain.py", TASK)
+        topology = self.write("t.yaml", recipes("autocast"))
+        options = ["run", topology, "--task", task, "--tolerance", "half", "--device", "cpu:2"]
+        ended = self.lathe(*options, "--name", "r")
+        self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
+        report = (self.folder / "runs/r/report.md").read_text()
+        for part in ("tolerance half", "| recipe: autocast |"):
+            self.assertIn(part, report)
+        kept = (self.folder / "runs/r/topology.yaml").read_text()
+        for part in ("tolerance: half", "device: cpu:2"):
+            self.assertIn(part, kept)
+        again = self.lathe("run", "--resume", "runs/r", "--tolerance", "fp32")
+        self.assert_sentence(again, USER_MISTAKE, "--resume", "tolerance")
+        wrong = self.lathe("run", task, "--device", "tpu")
+        self.assert_sentence(wrong, USER_MISTAKE, "evaluator.device", "tpu")
+
+    def test_a_pass_of_the_users_own_is_tried_and_combined_with_lathes(self) -> None:
+        task = self.write("conv.py", FOLDABLE_TASK)
+        self.write("passes/mine.py", UNTOUCHED)
+        plan = recipes("fold", "mine").replace("mine]", "mine], folder: passes")
+        ended = self.lathe("run", self.write("t.yaml", plan), "--task", task, "--name", "r")
+        self.assert_code(ended, DONE)
+        report = (self.folder / "runs/r/report.md").read_text()
+        for label in ("fold", "mine", "fold+mine"):
+            self.assertIn(f"| recipe: {label} |", report)
+        (self.folder / "passes/mine.py").unlink()  # the run has what it needs
+        self.assert_code(self.lathe("run", "--resume", "runs/r"), DONE)
+        self.write("passes/mine.py", "def applies(:")
+        ended = self.lathe("run", "t.yaml", "--task", task, "--name", "s")
+        self.assertIn("recipe not applied: mine: cannot be read",
+                      (self.folder / "runs/s/report.md").read_text())
 
     def test_a_run_without_a_win_ends_with_1(self) -> None:
         task = self.write("plain.py", TASK)

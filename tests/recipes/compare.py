@@ -1,4 +1,4 @@
-"""compare.py FOLDER...: prints, as JSON, how far each draft in a folder is from its task.py.
+"""compare.py DEVICE FOLDER...: prints, as JSON, how far each draft in a folder is from its task.py.
 
 Runs in an interpreter of its own that knows nothing of Lathe, as a user's would. The figure is the
 worst error over two draws of weights and inputs, in units of the expected output's spread; a
@@ -41,16 +41,20 @@ def error(got, expected):
     return worst
 
 
+def on_device(inputs):
+    return [x.to(DEVICE) if torch.is_tensor(x) else x for x in inputs]
+
+
 def differ(task, draft):
     worst = 0.0
     for seed in (1, 2):
         torch.manual_seed(seed)
         arguments = task.get_init_inputs()
         torch.manual_seed(seed)
-        reference = task.Model(*arguments).eval()
+        reference = task.Model(*arguments).eval().to(DEVICE)
         torch.manual_seed(seed)
-        model = draft.ModelNew(*arguments).eval()
-        first, second = task.get_inputs(), task.get_inputs()
+        model = draft.ModelNew(*arguments).eval().to(DEVICE)
+        first, second = (on_device(task.get_inputs()) for _ in range(2))
         early = model(*first)
         later = model(*second)
         for inputs, got in ((first, early), (second, later)):
@@ -67,6 +71,7 @@ def compare(folder):
     return {x.stem: differ(task, load(x, f"{folder.name}_{x.stem}")) for x in drafts}
 
 
+DEVICE, *FOLDERS = sys.argv[1:]
 torch.set_num_threads(1)
 with torch.no_grad():
-    print(json.dumps({x: compare(pathlib.Path(x)) for x in sys.argv[1:]}))
+    print(json.dumps({x: compare(pathlib.Path(x)) for x in FOLDERS}))

@@ -24,12 +24,24 @@ def rewrite(model):
 '''
 
 
+CANDIDATE = '''\ufeffimport torch
+class ModelNew(torch.nn.Module):
+    """ModelNew, made by a coder."""
+    def __init__(self):
+        super(ModelNew, self).__init__()
+        self.name = "ModelNew"  # ModelNew
+    def forward(self, x):
+        return (x - x.amax(-1, True)).softmax(-1)
+'''
+
+
 def answering(body):
     return PASS.replace('return ""', body)
 
 
 def compose(passes, task=models.SOFTMAX, wanted=None, **options):
-    return recipes.compose(task, passes, wanted or list(passes), "eval", **options)
+    book = recipes.compose(task, passes, wanted or list(passes), "eval", **options)
+    return book["drafts"], book["declined"]
 
 
 class composer_test(unittest.TestCase):
@@ -67,6 +79,9 @@ class composer_test(unittest.TestCase):
         self.assert_declined("cannot be read: .*line 1", "def applies(:")
         self.assert_declined("has no function rewrite", PASS.replace("rewrite", "write"))
         self.assert_declined("PRECISION has to be one of", PASS.replace('"fp32"', '"exact"'))
+        self.assert_declined("SLOT has to be of model, ", f"{PASS}SLOT = 'cache'\n")
+        for kinds in ('["tpu"]', '"cpu"'):
+            self.assert_declined("FIRST_ON has to be a list of cpu", f"{PASS}FIRST_ON = {kinds}\n")
         for after in ('["good"]', "[[]]", "[[1]]", '"good"'):
             self.assert_declined("AFTER has to be a list of lists", f"{PASS}AFTER = {after}\n")
         unpacked = PASS.replace('PRECISION = "fp32"', 'PRECISION, x = "fp32", 1')
@@ -87,6 +102,32 @@ class composer_test(unittest.TestCase):
         with self.assertRaisesRegex(ZeroDivisionError, "division"):
             compose({"good": PASS}, models.SOFTMAX + "\n1 / 0\n")
 
+    # -- around a candidate -------------------------------------------------------------
+
+    def test_a_pass_that_says_so_works_on_a_candidate(self):
+        around = PASS.replace("return model", "return torch.nn.Sequential(model)")
+        around += "AROUND = True\n"
+        sees = around.replace('return ""', "return '' if model.name == 'ModelNew' else model.name")
+        passes = {"alone": PASS, "around": "import torch\n" + sees}
+        drafts, declined = compose(passes, around=CANDIDATE)
+        self.assertEqual([], declined)
+        self.assertEqual(["around"], [x["label"] for x in drafts])
+        source = drafts[0]["source"]
+        self.assertIn('self.name = "ModelNew"  # ModelNew', source)
+        model = recipes.load("draft", source).ModelNew()
+        self.assertEqual("ModelGiven", type(model.model[0]).__name__)
+        x = recipes.torch.randn(4, 16)
+        self.assertTrue(recipes.torch.allclose(model(x), x.softmax(-1)))
+
+    def test_a_candidate_that_cannot_be_worked_on_is_declined(self):
+        around = PASS + "AROUND = True\n"
+        taken = CANDIDATE + "ModelGiven = 1\n"
+        self.assertEqual(([], ["around: the candidate has a ModelGiven of its own"]),
+                         compose({"around": around}, around=taken))
+        broken = CANDIDATE + "1 / 0\n"
+        self.assertRegex(compose({"around": around}, around=broken)[1][0],
+                         "^around: raised ZeroDivisionError")
+
     # -- combinations --------------------------------------------------------------------
 
     def test_combinations_are_those_that_passes_declare_and_come_after_single_passes(self):
@@ -105,10 +146,21 @@ class composer_test(unittest.TestCase):
         self.assertEqual(["a", "b"], task.apply_b(task.apply_a([])))
         self.assertLess(source.index("model = apply_a"), source.index("model = apply_b"))
 
-    def test_there_are_at_most_ten_drafts_and_the_rest_is_named(self):
-        drafts, declined = compose({f"p{i}": PASS for i in range(12)})
-        self.assertEqual([f"p{i}" for i in range(10)], [x["label"] for x in drafts])
-        self.assertEqual([f"p{i}: left out, 10 drafts are enough" for i in (10, 11)], declined)
+    def test_there_are_at_most_so_many_drafts_and_the_rest_is_named(self):
+        drafts, declined = compose({f"p{i}": PASS for i in range(5)}, most=3)
+        self.assertEqual([f"p{i}" for i in range(3)], [x["label"] for x in drafts])
+        self.assertEqual([f"p{i}: left out, 3 drafts are enough" for i in (3, 4)], declined)
+
+    def test_what_follows_is_written_without_asking_again(self):
+        asks = answering('raise ValueError("asked again")')
+        passes = {"a": asks, "b": asks + 'SLOT = "run"\n', "c": asks}
+        tried = {"a": 1.1, "b": 1.2}
+        book = recipes.go_on(models.SOFTMAX, passes, ["a", "b"], tried, "eval")
+        self.assertEqual(["a+b"], [x["label"] for x in book["drafts"]])
+        self.assertEqual((["a", "b"], []), (book["usable"], book["declined"]))
+        tried["a+b"] = 1.3
+        book = recipes.go_on(models.SOFTMAX, passes, ["a", "b"], tried, "eval")
+        self.assertEqual([], book["drafts"])
 
     def test_a_draft_is_in_the_loosest_class_of_its_passes(self):
         half = PASS.replace("fp32", "half") + 'AFTER = [["good"]]\n'
@@ -136,8 +188,7 @@ class composer_test(unittest.TestCase):
 
     def test_a_future_import_and_a_byte_order_mark_survive(self):
         task = '\ufeff"""A task."""\nfrom __future__ import annotations\n' + models.SOFTMAX
-        self.only_draft({"good": PASS}, task.removeprefix("\ufeff"))
-        source = recipes.write(task, [recipes.parse("good", {"good": PASS})], "eval")
+        source = self.only_draft({"good": PASS}, task)
         self.assertEqual("A task.", recipes.load("draft", source).__doc__)
 
     def test_line_ends_and_form_feeds_do_not_shift_what_is_cut(self):

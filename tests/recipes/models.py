@@ -165,3 +165,69 @@ def get_inputs():
 def get_init_inputs():
     return []
 """
+
+# Attention written out: SCORES stands for what is done to q @ k.transpose before the softmax.
+WRITTEN_OUT = HEAD + """
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.project = nn.Linear(16, 48)
+        self.dropout = nn.Dropout(0.1)
+        self.register_buffer("triangle", torch.tril(torch.ones(8, 8)).view(1, 1, 8, 8))
+        self.register_buffer("odd", (torch.arange(64).view(8, 8) % 3 == 1).float())
+
+    def forward(self, x):
+        B, T, C = x.size()
+        q, k, v = self.project(x).view(B, T, 3, 2, 8).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = q @ k.transpose(-2, -1)
+        SCORES
+        weights = self.dropout(torch.softmax(scores, dim=-1))
+        return (weights @ v).transpose(1, 2).reshape(B, T, C)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = Attention()
+        self.head = nn.Linear(16, 4)
+        self.read = lambda x: self.head(x)  # a closure that a copy of the model would not follow
+
+    def forward(self, x):
+        return self.read(self.attention(x))
+
+def get_inputs():
+    return [torch.randn(2, 6, 16)]
+
+def get_init_inputs():
+    return []
+"""
+
+SCORES = {
+    "plain": "pass",
+    "scaled": "scores = scores * (1.0 / k.size(-1) ** 0.5)",
+    "divided": "scores = scores / 8",
+    "causal": "scores = scores.masked_fill(self.triangle[:, :, :T, :T] == 0, float('-inf'))",
+    "hidden": "scores = scores.masked_fill(self.odd[:T, :T] == 1, -1e9)",
+    "added": "scores = scores / 2 + self.odd[:T, :T]",
+}
+
+
+def written_out(scores):
+    return WRITTEN_OUT.replace("SCORES", SCORES.get(scores, scores))
+
+
+MULTIHEAD = HEAD + """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2)
+
+    def forward(self, x):
+        y, weights = self.attention(x, x, x)
+        return y + x
+
+def get_inputs():
+    return [torch.randn(6, 2, 16)]
+
+def get_init_inputs():
+    return []
+"""

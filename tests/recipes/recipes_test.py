@@ -21,18 +21,18 @@ EAGER = [x for x in PASSES if x not in COMPILED]
 
 
 def drafts_of(task, wanted, **options):
-    drafts, _ = recipes.compose(task, PASSES, wanted, options.pop("mode", "eval"), **options)
-    return {x["label"]: x["source"] for x in drafts}
+    book = recipes.compose(task, PASSES, wanted, options.pop("mode", "eval"), **options)
+    return {x["label"]: x["source"] for x in book["drafts"]}
 
 
 def reason(task, name, mode="eval"):
     """Returns why a pass is declined, or "" for a draft."""
-    drafts, declined = recipes.compose(task, PASSES, [name], mode, "half")
-    assert len(drafts) + len(declined) == 1, (drafts, declined)
-    return declined[0].removeprefix(f"{name}: ") if declined else ""
+    book = recipes.compose(task, PASSES, [name], mode, "half")
+    assert (book["usable"] == [name]) != bool(book["declined"]), book
+    return book["declined"][0].removeprefix(f"{name}: ") if book["declined"] else ""
 
 
-def errors(cases):
+def errors(cases, device="cpu"):
     """Returns {(task's name, label): error} (see compare.py) for (name, task, drafts) cases."""
     with tempfile.TemporaryDirectory() as folder:
         for name, task, drafts in cases:
@@ -41,7 +41,8 @@ def errors(cases):
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(source)
         script = pathlib.Path(__file__).with_name("compare.py")
-        command = [sys.executable, "-I", "-W", "ignore", script, *(name for name, _, _ in cases)]
+        names = [name for name, _, _ in cases]
+        command = [sys.executable, "-I", "-W", "ignore", script, device, *names]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode:
             raise AssertionError(done.stderr)
@@ -76,7 +77,7 @@ class recipes_test(drafts_case):
 
     def test_fold_finds_pairs_in_sequences_and_in_forward(self):
         fold = recipes.load("fold_pass", PASSES["fold"])
-        model, _ = recipes.build(models.CONVOLUTIONS, "eval")
+        model, _ = recipes.build(recipes.Sources(models.CONVOLUTIONS), "eval")
         self.assertEqual(
             {("0", "1"), ("convolution", "norm")}, {pair[1:] for pair in fold.foldable(model)})
         self.assertEqual(4, len(fold.foldable(model)))
@@ -89,6 +90,44 @@ class recipes_test(drafts_case):
 
     def test_fold_declines_what_has_no_batch_norm(self):
         self.assertEqual("no batch norm", reason(models.PERCEPTRON, "fold"))
+
+    # -- attention -----------------------------------------------------------------------
+
+    def kernel_options(self, task):
+        """Returns the options of the one attention kernel that a task's rewritten model calls."""
+        source = drafts_of(task, ["attention"])["attention"]
+        model = recipes.load("draft", source).ModelNew().eval().model
+        (call,) = [x for x in model.attention.graph.nodes if "attention" in str(x.target)]
+        return call.kwargs
+
+    def test_attention_that_is_written_out_becomes_one_kernel(self):
+        cases = []
+        for name in models.SCORES:
+            task = models.written_out(name)
+            cases.append((name, task, drafts_of(task, ["attention"])))
+            self.assertEqual(["attention"], list(cases[-1][2]), name)
+        self.assert_same_outputs(cases)
+
+    def test_a_causal_mask_is_told_from_others(self):
+        self.assertIs(True, self.kernel_options(models.written_out("causal"))["is_causal"])
+        for name in ("hidden", "added"):
+            self.assertIn("attn_mask", self.kernel_options(models.written_out(name)))
+        divided = self.kernel_options(models.written_out("divided"))
+        self.assertEqual({"scale": 1 / 8}, dict(divided))
+
+    def test_attention_leaves_alone_what_is_no_attention(self):
+        for scores in ("scores = scores * self.odd[:T, :T]",  # a factor for each weight
+                       "scores = torch.softmax(scores, dim=2)",
+                       "scores = (scores * 3).relu()"):
+            task = models.written_out(scores).replace("torch.softmax(scores, dim=-1)", "scores")
+            self.assertIn("no attention", reason(task, "attention"), scores)
+        self.assertIn("no attention", reason(models.PERCEPTRON, "attention"))
+
+    def test_attention_weights_that_nobody_reads_are_not_asked_for(self):
+        draft = drafts_of(models.MULTIHEAD, ["attention"])
+        self.assert_same_outputs([("multihead", models.MULTIHEAD, draft)])
+        read = models.MULTIHEAD.replace("return y + x", "return y + x, weights")
+        self.assertIn("whose weights nobody reads", reason(read, "attention"))
 
     # -- other passes ----------------------------------------------------------------------
 
@@ -130,12 +169,16 @@ class recipes_test(drafts_case):
         self.assertEqual({"compile", "trace"}, set(drafts))
 
     def test_training_mode_declines_what_changes_batch_norm_or_freezes_weights(self):
-        for name in ("fold", "trace", "freeze", "bfloat16"):
+        for name in ("fold", "attention", "trace", "freeze", "bfloat16"):
             self.assertRegex(reason(models.CONVOLUTIONS, name, "train"), "training", name)
         for name in ("compile", "channels_last", "autocast"):
             self.assertEqual("", reason(models.CONVOLUTIONS, name, "train"), name)
         source = drafts_of(models.CONVOLUTIONS, ["channels_last"], mode="train")["channels_last"]
         self.assertTrue(recipes.load("draft", source).ModelNew(8).model.model.training)
+
+    def test_passes_for_a_gpu_are_declined_on_a_cpu(self):
+        for name in ("graph", "cudnn_benchmark", "tf32", "float16", "compile_reduce_overhead"):
+            self.assertRegex(reason(models.CONVOLUTIONS, name), "^no GPU", name)
 
     def test_half_precision_needs_a_tolerance_that_allows_it(self):
         for tolerance, labels in (("fp32", []), ("kernelbench", []), ("tf32", []),
@@ -148,12 +191,13 @@ class recipes_test(drafts_case):
         text = (ROOT / "docs/recipes.md").read_text()
         passes = {"drop": text.split("```python\n")[1].split("```")[0]}
         task = models.PERCEPTRON.replace("nn.GELU()", "nn.Dropout(0.5)")
-        drafts, _ = recipes.compose(task, passes, ["drop"], "eval")
-        model = recipes.load("draft", drafts[0]["source"]).ModelNew()
+        book = recipes.compose(task, passes, ["drop"], "eval")
+        model = recipes.load("draft", book["drafts"][0]["source"]).ModelNew()
         self.assertNotIn("Dropout", str(model))
         for task, mode, line in ((models.PERCEPTRON, "eval", "drop: no dropout"),
                                  (task, "train", "drop: dropout works in training")):
-            self.assertEqual([line], recipes.compose(task, passes, ["drop"], mode)[1])
+            book = recipes.compose(task, passes, ["drop"], mode)
+            self.assertEqual([line], book["declined"])
 
     def test_every_shipped_pass_is_documented(self):
         text = (ROOT / "docs/recipes.md").read_text()

@@ -323,7 +323,10 @@ TEST_F(foreign_code, recipes_answer_with_a_book_of_drafts) {
   auto answer = worker->call({{"op", "recipes"},
                               {"passes", boost::json::array{"plain", "unknown"}},
                               {"mode", "eval"},
-                              {"tolerance", "fp32"}},
+                              {"tolerance", "fp32"},
+                              {"drafts", 10},
+                              {"tried", boost::json::object{}},
+                              {"around", ""}},
                              fds, 60s);
   ASSERT_TRUE(answer.ok()) << answer.problem().message;
   ASSERT_EQ(answer.fds.size(), 1u);

@@ -6,6 +6,7 @@
 using namespace lathe;
 using namespace lathe::runtime;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(agents, every_key_arrives) {
@@ -117,6 +118,39 @@ TEST(agents, all_passes_are_those_that_exist) {
   EXPECT_THAT(read(text, options).value.agent("recipes")->passes, ElementsAre("all"));
   options.passes = {"fold", "trace"};
   EXPECT_THAT(read(text, options).value.agent("recipes")->passes, ElementsAre("fold", "trace"));
+}
+
+TEST(agents, passes_of_the_users_own_come_from_a_folder) {
+  temporary_folder folder;
+  folder.write("mine/half_it.py", "PRECISION = 'half'\n");
+  folder.write("mine/notes.txt", "not a pass");
+  auto options = with_key();
+  options.passes = {"fold"};
+  options.configs = folder.path();
+  auto found = read(spoilt("passes: [fold]", "folder: mine"), options);
+  ASSERT_TRUE(found.ok()) << to_string(found.mistakes);
+  auto* agent = found.value.agent("recipes");
+  EXPECT_THAT(agent->passes, ElementsAre("fold", "half_it"));
+  EXPECT_THAT(agent->own_passes, ElementsAre(testing::Pair("half_it", "PRECISION = 'half'\n")));
+  auto alone = read(found.text, with_key()); // as the run keeps it: the folder may be gone
+  ASSERT_TRUE(alone.ok()) << to_string(alone.mistakes);
+  EXPECT_EQ(alone.value.agent("recipes")->own_passes, agent->own_passes);
+  EXPECT_THAT(read(spoilt("passes: [fold]", "folder: mine, passes: [half_it]"), options)
+                .value.agent("recipes")
+                ->passes,
+              ElementsAre("half_it"));
+}
+
+TEST(agents, a_folder_of_passes_that_is_not_there_or_empty_is_a_mistake) {
+  temporary_folder folder;
+  folder.write("empty/notes.txt", "");
+  auto options = with_key();
+  options.configs = folder.path();
+  EXPECT_THAT(mistakes_in(spoilt("passes: [fold]", "folder: gone"), options),
+              ElementsAre(HasSubstr("agents.recipes.folder names no folder: 'gone' in ")));
+  EXPECT_THAT(
+    mistakes_in(spoilt("passes: [fold]", "folder: empty"), options),
+    ElementsAre(HasSubstr("agents.recipes.folder holds no pass, which is a Python file")));
 }
 
 TEST(agents, a_pass_that_does_not_exist_gets_a_suggestion) {

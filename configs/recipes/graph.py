@@ -1,0 +1,92 @@
+"""Captures a call as one CUDA graph and replays it: the host launches once instead of each kernel.
+
+Declined on a CPU; in training; for inputs that are neither tensors nor plain values; for control
+flow or shapes that depend on data; for a model that changes itself from call to call or draws
+random numbers; and for what CUDA cannot capture.
+"""
+
+import torch
+from recipes import on_gpu, operators, outputs_differ
+from torch.utils._pytree import tree_map_only
+
+PRECISION = "fp32"
+SLOT = "graph"
+AROUND = True
+AFTER = [
+    ["cudnn_benchmark?", "attention?", "freeze"],
+    ["cudnn_benchmark?", "attention?", "float16", "channels_last?", "freeze"],
+    ["cudnn_benchmark?", "attention?", "autocast", "freeze"],
+    ["attention?", "tf32", "freeze"],
+]
+PLAIN = (torch.Tensor, bool, int, float, str, type(None))
+DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
+
+
+def applies(model, inputs, mode):
+    if not on_gpu(inputs):
+        return "no GPU"
+    if mode == "train":
+        return "a graph records no gradients"
+    if not all(isinstance(x, PLAIN) for x in inputs):
+        return "inputs that are neither tensors nor plain values"
+    if found := sorted(operators(model, inputs) & DATA_DEPENDENT):
+        return f"control flow or shapes depend on data ({', '.join(found)})"
+    # The same values elsewhere in the tensors: still valid, but other outputs come of them.
+    other = [x.flatten().flip(0).view(x.shape) if torch.is_tensor(x) else x for x in inputs]
+    expected, flipped = model(*inputs), model(*other)
+    if outputs_differ(model(*inputs), expected):
+        return "the same inputs give other outputs the second time"
+    captured = rewrite(model)
+    try:
+        pairs = [(captured(*inputs), expected), (captured(*other), flipped)]
+        if any(outputs_differ(*pair) for pair in pairs):
+            return "a graph gives other outputs than the model"
+    except Exception as problem:
+        return f"cannot be captured: {problem}"
+    return ""
+
+
+class Graphed(torch.nn.Module):
+    """Replays graphs of `model`, one for each kind of inputs, captured when they first come."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.captures = {}
+
+    def forward(self, *inputs):
+        key = tuple([kind(x) for x in inputs])
+        if key not in self.captures:
+            self.captures[key] = capture(self.model, inputs)
+        graph, held, outputs = self.captures[key]
+        for mine, theirs in zip(held, inputs):
+            if isinstance(mine, torch.Tensor):
+                mine.copy_(theirs)
+        graph.replay()
+        return tree_map_only(torch.Tensor, torch.clone, outputs)
+
+
+def kind(x):
+    if isinstance(x, torch.Tensor):
+        return x.shape, x.stride(), x.dtype, x.device
+    return type(x), x
+
+
+def capture(model, inputs):
+    """Returns a graph of one call, the inputs that it reads and the outputs that it writes."""
+    held = [x.clone() if isinstance(x, torch.Tensor) else x for x in inputs]
+    graph = torch.cuda.CUDAGraph()
+    warm = torch.cuda.Stream()
+    warm.wait_stream(torch.cuda.current_stream())
+    with torch.no_grad():
+        with torch.cuda.stream(warm):
+            for _ in range(3):  # compilers, tuners and libraries set themselves up
+                model(*held)
+        torch.cuda.current_stream().wait_stream(warm)
+        with torch.cuda.graph(graph):
+            outputs = model(*held)
+    return graph, held, outputs
+
+
+def rewrite(model):
+    return Graphed(model)
