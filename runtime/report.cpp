@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <iterator>
 #include <map>
@@ -196,6 +197,15 @@ boost::json::value json_of(const device_time& x) {
           {"longest_exclusive_seconds", x.longest_exclusive}};
 }
 
+// How a program takes ModelNew from a file beside it, whose name need not be a Python one.
+std::string import_line(const std::string& module) {
+  auto is_plain = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+  if (!std::isdigit(static_cast<unsigned char>(module.front()))
+      && std::all_of(module.begin(), module.end(), is_plain))
+    return fmt::format("from {} import ModelNew", module);
+  return fmt::format("ModelNew = importlib.import_module(\"{}\").ModelNew", module);
+}
+
 } // namespace
 
 std::string format_ms(double seconds) {
@@ -313,7 +323,7 @@ std::string format_best_file(const session_result& x) {
                             format_ms(time.candidate), best->origin);
   header += fmt::format("# Proof: {}.\n", proof(best->verdict));
   header += fmt::format("# Measured on {}, {}.\n", x.profile.where.device, x.profile.where.software);
-  header += fmt::format("# Use: from {}_best import ModelNew\n\n", x.status.name);
+  header += fmt::format("# Use: {}\n\n", import_line(x.status.name + "_best"));
   return header + x.best_source;
 }
 

@@ -28,6 +28,7 @@ def reason(task, name):
     return book["declined"][0].removeprefix(f"{name}: ") if book["declined"] else ""
 
 
+@unittest.skipUnless(recipes.torch.cuda.device_count(), "there is no GPU")
 class on_gpu_test(unittest.TestCase):
     def assert_same_outputs(self, cases):
         for where, error in recipes_test.errors(cases, "cuda").items():

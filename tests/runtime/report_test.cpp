@@ -1,5 +1,6 @@
 #include "runtime/report.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -171,7 +172,18 @@ TEST(report, the_best_file_is_the_source_under_its_proof) {
   auto text = format_best_file(finished(won(3.41, 3.38, 3.45)));
   EXPECT_THAT(text, HasSubstr("# attention: 3.41x [3.38, 3.45]"));
   EXPECT_THAT(text, HasSubstr("\nclass ModelNew: pass\n"));
+  EXPECT_THAT(text, HasSubstr("\n# Use: from attention_best import ModelNew\n"));
   EXPECT_EQ(text.front(), '#');
+}
+
+TEST(report, a_best_file_whose_name_is_no_module_name_says_how_it_is_imported) {
+  for (auto* name : {"9_ResNet18", "my-model"}) {
+    auto result = finished(won(3.41, 3.38, 3.45));
+    result.status.name = name;
+    EXPECT_THAT(format_best_file(result),
+                HasSubstr(fmt::format(
+                  "\n# Use: ModelNew = importlib.import_module(\"{}_best\").ModelNew\n", name)));
+  }
 }
 
 TEST(report, the_json_has_stable_keys) {

@@ -19,16 +19,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tasks", type=Path, nargs="+", help="tasks in KernelBench's format")
+    parser.add_argument("tasks", type=Path, nargs="*",
+                        help="tasks in KernelBench's format; Lathe's examples if none are named")
+    parser.add_argument("--pike", type=Path, help="a checkout of PIKE, whose level 3 is taken then")
     parser.add_argument("--tolerance", default="pike")
     parser.add_argument("--device", default=os.environ.get("LATHE_TEST_DEVICE", "cuda"))
-    parser.add_argument("--least", type=float, default=3.1, help="the mean that has to be reached")
+    parser.add_argument("--least", type=float,
+                        help="the mean that has to be reached; 3.1 with --pike, else 1")
     parser.add_argument("--limit", type=float, default=1500, help="ends the run then [s]")
     parser.add_argument("--keep", type=Path, help="a folder for the report and the winners")
     arguments = parser.parse_args()
+    if arguments.least is None:
+        arguments.least = 3.1 if arguments.pike else 1.0
+    if not arguments.tasks:
+        folder = (arguments.pike / "KernelBench/level3-pike" if arguments.pike
+                  else ROOT / "configs/tasks")
+        arguments.tasks = sorted(folder.glob("*.py"))
     with tempfile.TemporaryDirectory() as place:
         began = time.monotonic()
         found = run(arguments, Path(place))
