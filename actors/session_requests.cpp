@@ -68,12 +68,18 @@ recipe_request session_state::recipes_wanted(const request_issued& request,
     result.around = text(given->hash);
     return result;
   }
-  if (auto i = recipes_.find(request.target); i != recipes_.end())
-    result.usable = i->second.usable;
   for (auto& x : candidates_)
     if (x.maker == request.target && x.around.empty())
       result.tried.push_back({x.label, x.speedup()});
-  result.drafts -= static_cast<std::int32_t>(result.tried.size());
+  result.drafts = std::max(0, agent.drafts - static_cast<std::int32_t>(result.tried.size()));
+  if (auto i = recipes_.find(request.target); i != recipes_.end())
+    result.usable = i->second.usable;
+  auto is_gone = [&](const std::string& name) { // since `lathe apply`
+    auto& all = agent.passes;
+    return all != std::vector<std::string>{"all"}
+           && std::find(all.begin(), all.end(), name) == all.end();
+  };
+  std::erase_if(result.usable, is_gone);
   return result;
 }
 

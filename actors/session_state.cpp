@@ -87,9 +87,12 @@ void session_state::on(const drafts_received& x) {
   if (!request)
     return;
   cost_ += x.cost;
-  for (auto& line : x.declined)
-    declined_.push_back(
-      request->subject.empty() ? line : fmt::format("around {}: {}", request->subject, line));
+  for (auto& line : x.declined) {
+    auto told =
+      request->subject.empty() ? line : fmt::format("around {}: {}", request->subject, line);
+    if (std::find(declined_.begin(), declined_.end(), told) == declined_.end())
+      declined_.push_back(std::move(told));
+  }
   if (is_recipe(request->target) && request->subject.empty())
     recipes_[request->target] = {x.usable, x.drafts.empty() || x.usable.empty()};
   for (auto& draft : x.drafts)
@@ -178,7 +181,7 @@ void session_state::add_candidate(const request_issued& request, const received_
   if (agent->role == role::recipe)
     entry.around = request.subject;
   entry.origin = origin_of(request, *agent, draft.id, draft);
-  entry.line = request.line;
+  entry.line = agent->role == role::recipe ? -1 : request.line;
   ++made_[request.target];
   index_.emplace(draft.id, candidates_.size());
   candidates_.push_back(std::move(entry));
@@ -306,8 +309,14 @@ session_ended session_state::end(double elapsed) const {
 
 std::string session_state::why_over(double elapsed) const {
   auto& budget = plan_.budget;
-  if (targets(std::string{search_node}, "assignment").empty())
-    return "every recipe has been tried";
+  if (targets(std::string{search_node}, "assignment").empty()) {
+    if (budget.wall > 0 && elapsed >= budget.wall)
+      return fmt::format("the budget of {:.0f} s is used up", budget.wall);
+    auto goes_on = [](const auto& x) { return !x.second.over; };
+    return std::any_of(recipes_.begin(), recipes_.end(), goes_on)
+             ? "as many recipes have been tried as 'drafts' allows"
+             : "every recipe has been tried";
+  }
   if (budget.queries > 0 && queries_ >= budget.queries)
     return fmt::format("the budget of {} queries is used up", budget.queries);
   if (out_of_money_ || (budget.usd > 0 && cost_.usd >= budget.usd))

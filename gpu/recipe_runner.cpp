@@ -17,8 +17,11 @@ namespace lathe::gpu {
 
 namespace {
 
-// All passes together; each has a limit of its own in the worker.
-constexpr auto compose_limit = std::chrono::minutes{5};
+// For the task, and for each pass more than the limit that it has in the worker. Passes around a
+// candidate may have to compile it first.
+constexpr auto build_limit = std::chrono::minutes{5};
+constexpr auto pass_limit = std::chrono::seconds{65};
+constexpr auto pass_limit_around = std::chrono::seconds{305};
 
 // What the composer may hand back [bytes].
 constexpr std::size_t max_book = 64 << 20;
@@ -82,7 +85,9 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   auto passes = request.own_passes;
   passes.merge(read_passes(site.paths().recipes));
   auto wanted = request.tried.empty() ? request.passes : request.usable;
-  if (wanted.empty() || wanted.front() == "all") {
+  if (!request.tried.empty()) // of the user's, one may be gone
+    std::erase_if(wanted, [&](const std::string& name) { return !passes.contains(name); });
+  else if (wanted.empty() || wanted.front() == "all") {
     wanted.clear();
     for (auto& [name, ignored] : passes)
       wanted.push_back(name);
@@ -95,10 +100,10 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
                                                       site.paths().recipes.string()));
     sources[name] = i->second;
   }
-  // Passes run the model on the device, with copies of what it has there.
+  // Passes run the model on the device, and hold several answers beside it.
   std::optional<room::share> memory;
   if (auto oracle = site.oracle(request.session); oracle && request.tried.empty())
-    memory.emplace(site.memory().take(oracle->needed_memory(), turn::later));
+    memory.emplace(site.memory().take(2 * oracle->needed_memory(), turn::later));
   auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
   auto source = shared_memory::holding(request.subject.source);
   auto files = shared_memory::holding(boost::json::serialize(sources));
@@ -107,6 +112,8 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   if (!source || !files)
     return make_error(errc::evaluator_failed, "no memory for the recipe passes");
   int fds[] = {source->fd(), files->fd()};
+  std::chrono::milliseconds limit = build_limit;
+  limit += wanted.size() * (request.around.empty() ? pass_limit : pass_limit_around);
   auto answer = worker->process->call({{"op", "recipes"},
                                        {"passes", boost::json::value_from(wanted)},
                                        {"mode", site.config().mode},
@@ -114,7 +121,7 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
                                        {"drafts", request.drafts},
                                        {"tried", speedups_of(request.tried)},
                                        {"around", request.around}},
-                                      fds, compose_limit);
+                                      fds, limit);
   if (!answer.ok() || answer.fds.size() != 1)
     return make_error(errc::evaluator_failed,
                       fmt::format("the recipe passes failed: {}",

@@ -41,7 +41,7 @@ struct agent_config {
   std::int32_t attempts = 5;       ///< fixer: how often one line of work is mended
   std::vector<std::string> passes; ///< recipe: names of pass files
   std::map<std::string, std::string> own_passes; ///< recipe: the user's, each with its text
-  std::int32_t drafts = 10;                      ///< recipe: how many to make of one task at most
+  std::int32_t drafts = 16;                      ///< recipe: how many to make of one task at most
   double timeout = 900;            ///< [seconds] for one request
 
   friend bool operator==(const agent_config&, const agent_config&) = default;
@@ -54,7 +54,7 @@ bool inspect(Inspector& f, agent_config& x) {
     f.field("prompt", x.prompt), f.field("instances", x.instances), f.field("ideas", x.ideas),
     f.field("attempts", x.attempts), f.field("passes", x.passes),
     f.field("own_passes", x.own_passes).fallback(std::map<std::string, std::string>{}),
-    f.field("drafts", x.drafts).fallback(std::int32_t{10}), f.field("timeout", x.timeout));
+    f.field("drafts", x.drafts).fallback(std::int32_t{16}), f.field("timeout", x.timeout));
 }
 
 // -- candidates ----------------------------------------------------------------------

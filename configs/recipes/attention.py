@@ -50,18 +50,23 @@ def rewritten(module):
     for product, parts in found:
         with graph.inserting_before(product):
             product.replace_all_uses_with(one_kernel(graph, *parts))
-    if not found:
-        return module
-    result = fx.GraphModule(module, graph).eval()
-    result.graph.eliminate_dead_code()
-    result.recompile()
-    return result
+        erase(graph, product)
+    return fx.GraphModule(module, graph).eval() if found else module
+
+
+def erase(graph, node):
+    """Takes out a node that nobody uses, and the scores and weights that it alone used."""
+    needed = node.all_input_nodes
+    graph.erase_node(node)
+    for x in needed:
+        if not x.users and x.op in ("call_function", "call_method", "call_module"):
+            erase(graph, x)
 
 
 # -- what is found in a module's forward --
 
 
-class OneLevel(fx.Tracer):
+class OwnForward(fx.Tracer):
     """Traces a module's own forward and takes every module that it calls as it is."""
 
     proxy_buffer_attributes = True
@@ -71,13 +76,27 @@ class OneLevel(fx.Tracer):
 
 
 def traced(module):
-    """Returns the graph of a module's own forward, empty where fx cannot follow it."""
-    if type(module).__module__.startswith("torch.") or module._forward_hooks:
+    """Returns the graph of a module's own forward, empty where fx cannot follow it, and where a
+    rewritten one could differ: what works in place has effects that its users do not show, and a
+    device that was asked for is the one at that moment."""
+    hooks = (*module._forward_hooks, *module._forward_pre_hooks)
+    if type(module).__module__.startswith("torch.") or hooks:
         return fx.Graph()
     try:
-        return OneLevel().trace(module)
+        graph = OwnForward().trace(module)
     except Exception:
         return fx.Graph()
+    return fx.Graph() if any(is_in_place(x) or names_device(x) for x in graph.nodes) else graph
+
+
+def is_in_place(node):
+    name = getattr(node.target, "__name__", node.target)
+    called = node.op in ("call_method", "call_function")
+    return called and (name.endswith("_") and not name.endswith("__") or "out" in node.kwargs)
+
+
+def names_device(node):
+    return any(isinstance(x, torch.device) for x in (*node.args, *node.kwargs.values()))
 
 
 def unread_weights(module):
@@ -86,7 +105,7 @@ def unread_weights(module):
     for node in traced(module).nodes:
         child = getattr(module, node.target, None) if node.op == "call_module" else None
         if type(child) is torch.nn.MultiheadAttention:
-            readers = [x for x in node.users if x.users]
+            readers = [x for x in node.users if x.users or x.op == "output"]
             output_alone = all(x.target is operator.getitem and x.args[1] == 0 for x in readers)
             plain = len(node.args) <= 4 and "need_weights" not in node.kwargs
             calls.setdefault(node.target, []).append(plain and output_alone)
@@ -97,22 +116,36 @@ def written_out(module):
     """Returns a module's graph, and each product with attention weights in it with its parts:
     query, key, value, scale, and the mask's kind ("", "causal", "hidden", "added") and node."""
     graph, found = traced(module), []
-    for node in graph.nodes:
-        weights = without_dropout(module, node.args[0]) if is_product(node) else None
-        scores = softmax_of(module, weights)
-        kind, mask = "", None
-        if is_call(scores, "masked_fill", torch.masked_fill) and is_lowest(scores.args[2]):
-            mask, kind = scores.args[1], "hidden"
-            kind = "causal" if is_causal(module, mask) else kind
-            scores = scores.args[0]
-        elif is_call(scores, "add", operator.add, torch.add) and not scores.kwargs:
-            scores, mask = scores.args
-            kind = "added"
-        scores, scale = without_scale(scores)
-        key = transposed(scores.args[1]) if is_product(scores) else None
-        if key is not None and (kind != "added" or isinstance(mask, fx.Node)):
-            found.append((node, (scores.args[0], key, node.args[1], scale, kind, mask)))
+    for node in list(graph.nodes):
+        try:
+            parts = parts_of(module, node) if is_product(node) else None
+        except (IndexError, ValueError, AttributeError):  # called in a way that is not known here
+            continue
+        if parts is not None:
+            found.append((node, parts))
     return graph, found
+
+
+def parts_of(module, node):
+    """Returns the parts of a product with attention weights. Of what leads to the weights, each
+    node is used once: what others see as well has to be there."""
+    weights, value = node.args
+    scores = softmax_of(module, without_dropout(module, used_once(weights)))
+    kind, mask = "", None
+    if is_call(used_once(scores), "masked_fill", torch.masked_fill):
+        scores, mask, lowest = scores.args
+        kind = "causal" if is_causal(module, mask) else "hidden"
+        # A row of which all is hidden would be another one: whether there is one, inputs decide.
+        if not is_lowest(lowest) or depends_on_inputs(mask):
+            return None
+    elif is_call(scores, "add", operator.add, torch.add) and not scores.kwargs:
+        scores, mask = scores.args
+        kind = "added"
+        if not isinstance(mask, fx.Node):
+            return None
+    scores, scale = without_scale(used_once(scores))
+    key = transposed(scores.args[1]) if is_product(used_once(scores)) else None
+    return None if key is None else (scores.args[0], key, value, scale, kind, mask)
 
 
 def one_kernel(graph, query, key, value, scale, kind, mask):
@@ -130,6 +163,10 @@ def one_kernel(graph, query, key, value, scale, kind, mask):
 # -- single nodes --
 
 
+def used_once(node):
+    return node if isinstance(node, fx.Node) and len(node.users) == 1 else None
+
+
 def is_call(node, method, *functions):
     if not isinstance(node, fx.Node):
         return False
@@ -142,10 +179,10 @@ def is_product(node):
 
 def without_dropout(module, node):
     if is_call(node, "", torch.nn.functional.dropout) and node.kwargs.get("training") is False:
-        return node.args[0]
+        return used_once(node.args[0])
     if isinstance(node, fx.Node) and node.op == "call_module":
         if isinstance(module.get_submodule(node.target), torch.nn.Dropout):
-            return node.args[0]
+            return used_once(node.args[0])
     return node
 
 
@@ -159,7 +196,7 @@ def softmax_of(module, node):
         dim = child.dim if type(child) is torch.nn.Softmax else None
     else:
         dim = None
-    return node.args[0] if dim == -1 and len(node.users) == 1 else None
+    return node.args[0] if dim == -1 else None
 
 
 def without_scale(node):
@@ -189,6 +226,13 @@ def is_number(x):
     known = vars(math).values() if x.op == "call_function" else ()
     arithmetic = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)
     return (x.target in known or x.target in arithmetic) and all(map(is_number, x.args))
+
+
+def depends_on_inputs(x):
+    """Says whether a node is computed of inputs, and not of their sizes alone."""
+    if not isinstance(x, fx.Node) or is_number(x):
+        return False
+    return x.op in ("placeholder", "call_module") or any(map(depends_on_inputs, x.all_input_nodes))
 
 
 def is_lowest(x):

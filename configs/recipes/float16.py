@@ -2,7 +2,7 @@
 
 Declined on a CPU, which computes float16 in float32; in training; without matrix products; when
 weights are not float32; when the model makes float32 tensors of its own that do not mix with
-float16 (try `autocast`); and when outputs leave float16's range.
+float16 (try `autocast`); and when outputs leave float16's range, or are far from float32's.
 """
 
 import torch
@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 PRECISION = "half"
 SLOT = "precision"
+FAR = 0.1  # of the output: no rounding explains that
 
 
 def applies(model, inputs, mode):
@@ -23,13 +24,22 @@ def applies(model, inputs, mode):
     for x in [*model.parameters(), *model.buffers()]:
         if x.is_floating_point() and x.dtype != torch.float32 or x.is_complex():
             return f"weights in {x.dtype}"
+    expected = model(*inputs)
     try:
         outputs = rewrite(model)(*inputs)
     except Exception as problem:
         return f"does not run in float16: {problem}"
-    if not all(x.isfinite().all() for x in tree_leaves(outputs) if isinstance(x, torch.Tensor)):
-        return "outputs leave the range of float16"
+    for got, wanted in zip(floats(outputs), floats(expected)):
+        if not got.isfinite().all():
+            return "outputs leave the range of float16"
+        if (got - wanted).norm() > FAR * wanted.norm():
+            return "outputs are far from float32's: something within leaves the range of float16"
     return ""
+
+
+def floats(outputs):
+    tensors = [x for x in tree_leaves(outputs) if isinstance(x, torch.Tensor)]
+    return [x.float() for x in tensors if x.is_floating_point()]
 
 
 class Float16(torch.nn.Module):

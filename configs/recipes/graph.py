@@ -18,6 +18,7 @@ AFTER = [
     ["cudnn_benchmark?", "attention?", "autocast", "freeze"],
     ["attention?", "tf32", "freeze"],
 ]
+MOST_CAPTURES = 8  # each keeps memory of its own
 PLAIN = (torch.Tensor, bool, int, float, str, type(None))
 DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
 
@@ -57,13 +58,20 @@ class Graphed(torch.nn.Module):
     def forward(self, *inputs):
         key = tuple([kind(x) for x in inputs])
         if key not in self.captures:
+            while len(self.captures) >= MOST_CAPTURES:
+                self.captures.pop(next(iter(self.captures)))
             self.captures[key] = capture(self.model, inputs)
         graph, held, outputs = self.captures[key]
-        for mine, theirs in zip(held, inputs):
-            if isinstance(mine, torch.Tensor):
-                mine.copy_(theirs)
-        graph.replay()
-        return tree_map_only(torch.Tensor, torch.clone, outputs)
+        with torch.no_grad():
+            for mine, theirs in zip(held, inputs):
+                if isinstance(mine, torch.Tensor):
+                    mine.copy_(theirs)
+            graph.replay()
+            return tree_map_only(torch.Tensor, torch.clone, outputs)
+
+    def _apply(self, *args, **options):  # the weights go elsewhere: graphs would read where they were
+        self.captures.clear()
+        return super()._apply(*args, **options)
 
 
 def kind(x):
@@ -74,11 +82,11 @@ def kind(x):
 
 def capture(model, inputs):
     """Returns a graph of one call, the inputs that it reads and the outputs that it writes."""
-    held = [x.clone() if isinstance(x, torch.Tensor) else x for x in inputs]
     graph = torch.cuda.CUDAGraph()
     warm = torch.cuda.Stream()
-    warm.wait_stream(torch.cuda.current_stream())
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # later calls may come outside of both
+        held = [x.clone() if isinstance(x, torch.Tensor) else x for x in inputs]
+        warm.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(warm):
             for _ in range(3):  # compilers, tuners and libraries set themselves up
                 model(*held)

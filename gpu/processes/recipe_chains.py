@@ -4,6 +4,7 @@ A chain is a tuple of passes' names, in the order in which they are applied. Pla
 know of a pass its name, `slots`, `after` and `first_on`, and of a tried chain its speed-up.
 """
 
+import itertools
 import math
 
 # What a pass changes, in the order in which passes are applied. Of some a chain has only one.
@@ -23,21 +24,22 @@ def first(usable, device):
 
     `usable` maps names to passes; `device` is the kind of it, "cpu" or "cuda".
     """
-    begins = [x for x in usable.values() if device in x.first_on]
+    begins = [x for x in usable.values() if device in x.first_on] or [*usable.values()]
     result = [(x.name,) for x in begins]
     rounds = max((len(x.after) for x in begins), default=0)
     for i in range(rounds):
         for last in begins:
             names = last.after[i] if i < len(last.after) else ["?"]
             chain = [x.removesuffix("?") for x in names if not x.endswith("?") or x[:-1] in usable]
-            if chain and all(x in usable for x in chain):
-                result.append((*chain, last.name))
+            chain = (*chain, last.name)
+            if len(chain) > 1 and is_sound(chain, usable):
+                result.append(chain)
     return list(dict.fromkeys(result))
 
 
 def following(usable, tried):
-    """Returns at most ROUND chains that differ by one pass from the fastest that was tried, and
-    that by what is known are hardly slower.
+    """Returns chains that differ by one pass from the fastest that was tried, and that by what is
+    known are hardly slower: the most promising first.
 
     `tried` maps chains to speed-ups over the unchanged model, 0 for those that were not correct.
     """
@@ -54,7 +56,7 @@ def following(usable, tried):
         chain = in_order([x for x in best if x not in given_up] + [name], usable)
         expected[chain] = HOPE if None in known else known[0] - sum(known[1:])
     new = [x for x, more in expected.items() if x and x not in tried and more > -HOPE]
-    return sorted(new, key=lambda x: -expected[x])[:ROUND]
+    return sorted(new, key=lambda x: -expected[x])
 
 
 def gain(name, tried):
@@ -71,9 +73,21 @@ def gain(name, tried):
 
 
 def fails(name, tried):
-    """Says whether nothing that was tried with the pass was correct."""
-    speeds = [speed for chain, speed in tried.items() if name in chain]
+    """Says whether nothing was correct where the pass alone can be to blame."""
+    speeds = [
+        speed
+        for chain, speed in tried.items()
+        if name in chain and (len(chain) == 1 or tried.get(without(chain, name), 0) > 0)
+    ]
     return bool(speeds) and max(speeds) == 0
+
+
+def is_sound(chain, usable):
+    """Says whether all of its passes apply, none twice, and none where another has to be alone."""
+    pairs = itertools.combinations(chain, 2)
+    return all(x in usable for x in chain) and not any(
+        x == y or excludes(usable[x], usable[y]) for x, y in pairs
+    )
 
 
 def excludes(one, other):

@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import io
 import json
+import linecache
 import os
 import re
 import select
@@ -29,6 +30,7 @@ import recipe_chains
 
 PRECISIONS = ["fp32", "tf32", "half"]  # strictest first
 DEVICES = ["cpu", "cuda"]
+SLICE = 0.2  # [seconds] that are waited at a time
 CANNOT_GO_ON = b"null"  # what a process says whose GPU is broken
 ALLOWED = {"fp32": "fp32", "kernelbench": "fp32", "tf32": "tf32", "half": "half", "pike": "half"}
 
@@ -52,9 +54,12 @@ def compose(task_source, passes, wanted, mode, tolerance="fp32", device="cpu", m
     loaded and built.
     """
     sources = Sources.of(task_source, around)
-    began = time.monotonic()
-    model, inputs = build(sources, mode)
-    took = {"build": time.monotonic() - began}
+    took = {}
+    made = None
+    if device == "cpu" and not around:
+        began = time.monotonic()
+        made = build(sources, mode)
+        took["build"] = time.monotonic() - began
     if around:
         seconds *= 5  # it may compile kernels, which is not done yet
     admitted, declined = {}, []
@@ -67,7 +72,7 @@ def compose(task_source, passes, wanted, mode, tolerance="fp32", device="cpu", m
         except Refused as refusal:
             declined.append(f"{name}: {refusal}")
     usable = {}
-    answers = ask(list(admitted.values()), (sources, model, inputs), mode, device, seconds)
+    answers = ask(list(admitted.values()), sources, made, mode, device, seconds)
     for one, (reason, took[one.name]) in zip(admitted.values(), answers, strict=True):
         if reason:
             declined.append(f"{one.name}: {reason}")
@@ -76,7 +81,7 @@ def compose(task_source, passes, wanted, mode, tolerance="fp32", device="cpu", m
     chains = recipe_chains.first(usable, device)
     for chain in chains[most:]:
         declined.append(f"{'+'.join(chain)}: left out, {most} drafts are enough")
-    return {**book(sources, chains[:most], usable, declined, mode), "took": took}
+    return {**book(sources, chains[:most], usable, declined, mode, most), "took": took}
 
 
 def go_on(task_source, passes, usable, tried, mode, most=10):
@@ -87,13 +92,16 @@ def go_on(task_source, passes, usable, tried, mode, most=10):
     """
     known = {name: parse(name, passes) for name in usable}
     speeds = {tuple(label.split("+")): speed for label, speed in tried.items()}
-    chains = recipe_chains.following(known, speeds)[:most]
-    return book(Sources.of(task_source), chains, known, [], mode)
+    speeds = {chain: x for chain, x in speeds.items() if all(name in known for name in chain)}
+    chains = recipe_chains.following(known, speeds)
+    return book(Sources.of(task_source), chains, known, [], mode, min(most, recipe_chains.ROUND))
 
 
-def book(sources, chains, usable, declined, mode):
+def book(sources, chains, usable, declined, mode, most):
     drafts = []
     for chain in chains:
+        if len(drafts) == most:
+            break
         label = "+".join(chain)
         try:
             source = write(sources, [usable[name] for name in chain], mode)
@@ -117,12 +125,10 @@ class Sources:
 
 
 def build(sources, mode):
-    """Returns the model and one draw of its inputs. Of a candidate there is no model yet: it may
-    take the GPU when it is imported, which the process that it is asked in has to do by itself."""
+    """Returns the model and one draw of its inputs."""
     # One thread: the processes forked by `ask` would wait for ever for an OpenMP team of this one.
     torch.set_num_threads(1)
-    model = None if sources.candidate else build_model(sources, mode)
-    return model, load("task", sources.task).get_inputs()
+    return build_model(sources, mode), load("task", sources.task).get_inputs()
 
 
 def build_model(sources, mode):
@@ -136,6 +142,9 @@ def load(name, source):
     module = types.ModuleType(name)
     module.__file__ = f"{name}.py"
     sys.modules[name] = module
+    # Triton and TorchScript read the source of functions where tracebacks read it.
+    lines = source.splitlines(keepends=True)
+    linecache.cache[module.__file__] = (len(source), None, lines, module.__file__)
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
 
@@ -162,13 +171,13 @@ def parse(name, passes):
         raise Refused("there is no such pass")
     if not name.isidentifier():
         raise Refused("a pass's name has to be a Python identifier")
-    source = passes[name]
+    source = passes[name].removeprefix("\ufeff")
     try:
         tree = ast.parse(source)
         constants = {
             name: ast.literal_eval(node.value)
             for node in tree.body
-            if isinstance(node, ast.Assign)
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
             for name in defined(node) & {"PRECISION", "SLOT", "AFTER", "FIRST_ON", "AROUND"}
         }
     except (SyntaxError, ValueError) as problem:
@@ -205,11 +214,13 @@ def admit(candidate, tolerance):
         raise Refused(f"{candidate.precision} precision; tolerance '{tolerance}' wants {allowed}")
 
 
-def ask(candidates, task, mode, device, seconds):
+def ask(candidates, sources, made, mode, device, seconds):
     """Returns for each pass why it does not apply, or "", and how long that took [seconds].
 
     They are asked one after the other in a forked process, and in a new one after a pass that
     crashed, hung or broke its GPU: a pass may do what it likes to the model that it is given.
+    `made` is a model and its inputs, or None: what may take the GPU has to be made in the process
+    that uses it.
     """
     answers = []
     while len(answers) < len(candidates):
@@ -218,7 +229,7 @@ def ask(candidates, task, mode, device, seconds):
         if child == 0:
             try:
                 os.close(reader)
-                answer(candidates[len(answers) :], task, mode, device, writer)
+                answer(candidates[len(answers) :], sources, made, mode, device, writer)
             finally:
                 os._exit(0)
         os.close(writer)
@@ -235,7 +246,7 @@ def heard(reader, most, seconds):
     """Returns the answers that come, and for whoever has none what became of it."""
     answers, text, last = [], b"", time.monotonic()
     while len(answers) < most:
-        came = select.select([reader], [], [], seconds)[0]
+        came = wait_for(reader, seconds)
         more = os.read(reader, 1 << 16) if came else b""
         now = time.monotonic()
         if not more:
@@ -250,12 +261,26 @@ def heard(reader, most, seconds):
     return answers
 
 
-def answer(candidates, task, mode, device, writer):
+def wait_for(reader, seconds):
+    """Says whether there is something to read within so many seconds of this process's time: those
+    in which all of it is frozen, while others are timed, are not its own."""
+    left = seconds
+    while left > 0:
+        began = time.monotonic()
+        if select.select([reader], [], [], min(SLICE, left))[0]:
+            return True
+        left -= min(time.monotonic() - began, 2 * SLICE)
+    return False
+
+
+def answer(candidates, sources, made, mode, device, writer):
     """Writes a line for each pass, which gets a model and inputs of its own on the device."""
-    sources, model, inputs = task
+    model, inputs = made or (None, None)
     for candidate in candidates:
         try:
-            if model is None:
+            if inputs is None:
+                model, inputs = build(sources, mode)
+            elif model is None:
                 model = build_model(sources, mode)
             own = tree_map_only(torch.Tensor, lambda x: x.to(device, copy=True), inputs)
             reason = question(candidate, model.to(device), own, mode)

@@ -2,6 +2,7 @@
 #include "runtime/topology/source_files.hpp"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <array>
@@ -96,22 +97,28 @@ void read_own_passes(map_reader& reader, agent_config& x, const block_context& c
     return;
   auto at = reader.find("folder")->at;
   auto folder = context.find_path(at, name);
-  std::error_code not_a_folder;
-  if (!folder || !fs::is_directory(*folder, not_a_folder)) {
+  std::error_code ignored;
+  if (!folder || !fs::is_directory(*folder, ignored)) {
     reader.refuse("folder", fmt::format("names no folder: '{}' in {}", name, context.searched(at)));
     return;
   }
   auto is_empty = true;
-  for (auto& entry : fs::directory_iterator{*folder, not_a_folder}) {
-    if (entry.path().extension() != ".py")
+  for (auto& entry : fs::directory_iterator{*folder, ignored}) {
+    auto file = entry.path().filename().string();
+    if (entry.path().extension() != ".py" || file.starts_with('.')
+        || !entry.is_regular_file(ignored))
       continue;
     is_empty = false;
     auto content = read_text_file(entry.path());
+    auto refuse = [&](const std::string& why) {
+      reader.refuse("folder", fmt::format("holds '{}', which cannot be read: {}", file, why));
+    };
     if (auto why = std::get_if<unreadable>(&content))
-      reader.refuse("folder", fmt::format("holds '{}', which cannot be read: {}",
-                                          entry.path().filename().string(), why->why));
+      refuse(why->why);
+    else if (auto& text = std::get<std::string>(content); !simdjson::validate_utf8(text))
+      refuse("it is not UTF-8");
     else
-      x.own_passes[entry.path().stem().string()] = std::move(std::get<std::string>(content));
+      x.own_passes[entry.path().stem().string()] = std::move(text);
   }
   if (is_empty)
     reader.refuse("folder",

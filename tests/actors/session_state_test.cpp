@@ -219,6 +219,7 @@ TEST(session_state, a_wrong_recipe_is_nobodys_to_mend) {
 
 TEST(session_state, recipes_are_asked_for_more_when_those_before_are_judged) {
   auto plan = test::recipes_topology();
+  plan.agents.front().passes = {"a", "b", "c", "d"};
   plan.agents.front().drafts = 5;
   session_driver x{plan};
   auto asked = [&] {
@@ -280,6 +281,47 @@ TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes)
   EXPECT_EQ(x.state.best()->id, "recipes#2");
 }
 
+TEST(session_state, a_wrong_recipe_around_a_candidate_is_nobodys_to_mend) {
+  auto plan = test::small_topology();
+  for (auto& route : plan.routes)
+    if (route.port == "correct")
+      route.targets.push_back("recipes");
+  session_driver x{plan};
+  x.fail("recipes", errc::evaluator_failed);
+  x.ideas({"fuse", "tile"});
+  auto id = x.code("coder");
+  x.judge(id, 2.0);
+  x.answer("", "",
+           drafts_received{
+             x.waiting("recipes", id), {{"recipes#1", "h1", "graph", ""}}, {}, {}, {"graph"}});
+  x.judge("recipes#1", 0);
+  EXPECT_EQ(x.count("fixer"), 0u);
+  auto request = x.state.in_flight().at(x.waiting("coder"));
+  EXPECT_THAT(std::get<assignment>(x.state.message_for(request)).history, testing::IsEmpty());
+}
+
+TEST(session_state, recipes_that_lathe_apply_takes_away_are_not_combined_any_more) {
+  auto plan = test::recipes_topology();
+  plan.agents.front().passes = {"a", "b"};
+  session_driver x{plan};
+  x.answer("", "",
+           drafts_received{x.waiting("recipes"),
+                           {{"recipes#1", "h1", "a", ""}, {"recipes#2", "h2", "b", ""}},
+                           {"c: no", "c: no"},
+                           {},
+                           {"a", "b"}});
+  EXPECT_THAT(x.state.declined(), ElementsAre("c: no"));
+  x.judge("recipes#1", 2.0);
+  plan.agents.front().passes = {"b"};
+  plan.agents.front().drafts = 9;
+  x.answer("", "", topology_changed{plan});
+  x.judge("recipes#2", 1.5);
+  auto& request = x.state.in_flight().at(x.waiting("recipes"));
+  auto message = std::get<recipe_request>(x.state.message_for(request));
+  EXPECT_THAT(message.usable, ElementsAre("b"));
+  EXPECT_EQ(message.drafts, 7);
+}
+
 TEST(session_state, recipes_are_no_more_than_the_topology_allows) {
   auto plan = test::recipes_topology();
   plan.agents.front().drafts = 1;
@@ -289,6 +331,8 @@ TEST(session_state, recipes_are_no_more_than_the_topology_allows) {
     drafts_received{x.waiting("recipes"), {{"recipes#1", "h1", "a", ""}}, {}, {}, {"a", "b"}});
   x.judge("recipes#1", 2.0);
   EXPECT_EQ(x.count("recipes"), 0u);
+  x.judge("recipes#1", 2.0);
+  EXPECT_EQ(end_of(x), "as many recipes have been tried as 'drafts' allows");
 }
 
 TEST(session_state, a_recipe_search_that_fails_goes_no_further) {

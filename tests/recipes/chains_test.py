@@ -43,6 +43,15 @@ class first_test(unittest.TestCase):
         self.assertEqual(["slow", "a", "a+slow"], self.labels(usable, "cpu"))
 
 
+    def test_where_all_passes_wait_each_is_tried_alone(self):
+        usable = named(a=a_pass("run", first_on=["cpu"]), b=a_pass("run", first_on=["cpu"]))
+        self.assertEqual(["a", "b"], self.labels(usable, "cuda"))
+
+    def test_a_combination_of_passes_that_exclude_each_other_is_none(self):
+        usable = named(a=a_pass("run"), b=a_pass("run", after=[["a"], ["b"]]))
+        self.assertEqual(["a", "b"], self.labels(usable))
+
+
 class following_test(unittest.TestCase):
     def setUp(self):
         self.usable = named(fold=a_pass(), half=a_pass("precision"), mixed=a_pass("precision"),
@@ -56,7 +65,8 @@ class following_test(unittest.TestCase):
     def test_the_fastest_gets_another_pass_each_in_its_place(self):
         tried = {"fold": 1.5, "half": 1.2, "mixed": 1.1, "last": 0.9, "compile": 2.0, "freeze": 1.8,
                  "graph": 1.3}
-        self.assertEqual(["fold+compile", "compile+graph", "half+compile"], self.labels(tried))
+        self.assertEqual(["fold+compile", "compile+graph", "half+compile", "mixed+compile"],
+                         self.labels(tried))
 
     def test_of_precisions_compilers_and_graphs_a_chain_has_one(self):
         tried = {"half": 1.5, "compile": 2.0, "half+compile": 3.0, "fold": 0, "last": 0, "graph": 0}
@@ -84,6 +94,11 @@ class following_test(unittest.TestCase):
         usable = named(half=a_pass("precision"), fold=a_pass(), last=a_pass("layout"))
         tried = {"half": 0, "fold": 1.1, "half+last": 1.0, "last": 1.0}
         self.assertIn("fold+half", self.labels(tried, usable))
+
+    def test_a_wrong_pass_is_not_held_against_those_that_were_with_it(self):
+        usable = named(fold=a_pass(), freeze=a_pass("run"), graph=a_pass("graph"))
+        tried = {"fold": 0, "graph": 1.5, "fold+freeze+graph": 0}
+        self.assertEqual(["freeze+graph"], self.labels(tried, usable))
 
     def test_when_nothing_is_faster_than_the_model_single_passes_that_waited_get_their_turn(self):
         usable = named(fold=a_pass(), freeze=a_pass("run"))

@@ -1,8 +1,10 @@
 """How passes are asked and composed, whatever they do."""
 
+import itertools
 import pathlib
 import sys
 import unittest
+import unittest.mock
 
 import models
 
@@ -101,6 +103,44 @@ class composer_test(unittest.TestCase):
     def test_a_task_that_does_not_build_raises_what_it_raised(self):
         with self.assertRaisesRegex(ZeroDivisionError, "division"):
             compose({"good": PASS}, models.SOFTMAX + "\n1 / 0\n")
+
+    def test_a_combination_that_cannot_be_written_takes_nobodys_place(self):
+        helped = PASS.replace("return model", "return helper(model)")
+        passes = {"a": helped + "\ndef helper(x):\n    return x\n",
+                  "b": helped + "\ndef helper(x):\n    return x  # another\n",
+                  **{x: PASS for x in "cdef"}}
+        tried = {"a": 2.0, "b": 1.9, **{x: 1.0 for x in "cdef"}}
+        book = recipes.go_on(models.SOFTMAX, passes, list(passes), tried, "eval")
+        self.assertEqual(["a+c", "a+d", "a+e"], [x["label"] for x in book["drafts"]])
+        self.assertRegex(book["declined"][0], "^a.b: helper, which b uses, means something else")
+        book = recipes.go_on(models.SOFTMAX, passes, ["a", "c"], {**tried, "b+c": 9}, "eval")
+        self.assertEqual(["a+c"], [x["label"] for x in book["drafts"]])  # b is gone since then
+
+    def test_any_two_shipped_passes_can_be_written_into_one_file(self):
+        folder = pathlib.Path(__file__).parents[2] / "configs/recipes"
+        passes = {x.stem: x.read_text() for x in folder.glob("*.py")}
+        known = {name: recipes.parse(name, passes) for name in passes}
+        for pair in itertools.permutations(known.values(), 2):
+            recipes.write(recipes.Sources.of(models.CONVOLUTIONS), pair, "eval")
+
+    def test_time_in_which_all_was_frozen_does_not_count(self):
+        reader, writer = recipes.os.pipe()
+        with unittest.mock.patch.object(recipes.time, "monotonic", side_effect=range(0, 10**6, 100)):
+            with unittest.mock.patch.object(recipes.select, "select") as select:
+                select.side_effect = [([], [], [])] * 3 + [([reader], [], [])]
+                self.assertTrue(recipes.wait_for(reader, 2.0))
+                select.side_effect = [([], [], [])] * 6
+                self.assertFalse(recipes.wait_for(reader, 2.0))
+        recipes.os.close(reader)
+        recipes.os.close(writer)
+
+    def test_sources_of_functions_can_be_read(self):
+        task = models.SOFTMAX.replace("class Model", """@torch.jit.script
+def scripted(x):
+    return x
+
+class Model""")
+        self.only_draft({"good": PASS}, task)
 
     # -- around a candidate -------------------------------------------------------------
 

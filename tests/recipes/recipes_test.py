@@ -123,6 +123,32 @@ class recipes_test(drafts_case):
             self.assertIn("no attention", reason(task, "attention"), scores)
         self.assertIn("no attention", reason(models.PERCEPTRON, "attention"))
 
+    def test_attention_leaves_alone_what_other_inputs_or_places_would_give_away(self):
+        hides = "scores.masked_fill(x[:, None, :, :6] > 9, float('-inf'))"  # none in this draw
+        keyword = "scores.masked_fill(mask=self.odd[:T, :T] == 1, value=-1e9)"
+        for scores in ("scores.masked_fill_(x[:, None, :, :6] > 9, -1e9)",  # in place, and in vain
+                       f"scores = {hides}",
+                       f"scores = {keyword}",
+                       "self.seen = scores; scores = scores.to(next(self.parameters()).device)"):
+            self.assertIn("no attention", reason(models.written_out(scores), "attention"), scores)
+        both = models.written_out("plain").replace("return (weights @ v)", "kept = weights.sum()\n"
+                                                   "        return kept + (weights @ v)")
+        self.assertIn("no attention", reason(both, "attention"))
+
+    def test_attention_and_fold_go_together(self):
+        convolutions = models.CONVOLUTIONS.replace("self.head(images.mean((2, 3)))",
+                                                   "self.attend(self.head(images.mean((2, 3))))")
+        attends = """    def attend(self, x):
+        return (torch.softmax(x @ x.transpose(-2, -1), dim=-1) @ x)
+
+    def forward(self, x):
+        images"""
+        task = convolutions.replace("    def forward(self, x):\n        images", attends)
+        book = recipes.go_on(task, PASSES, ["fold", "attention"], {"fold": 2.0, "attention": 1.5},
+                             "eval")
+        self.assertEqual(([], ["fold+attention"]),
+                         (book["declined"], [x["label"] for x in book["drafts"]]))
+
     def test_attention_weights_that_nobody_reads_are_not_asked_for(self):
         draft = drafts_of(models.MULTIHEAD, ["attention"])
         self.assert_same_outputs([("multihead", models.MULTIHEAD, draft)])
@@ -179,6 +205,13 @@ class recipes_test(drafts_case):
     def test_passes_for_a_gpu_are_declined_on_a_cpu(self):
         for name in ("graph", "cudnn_benchmark", "tf32", "float16", "compile_reduce_overhead"):
             self.assertRegex(reason(models.CONVOLUTIONS, name), "^no GPU", name)
+
+    def test_a_graph_is_forgotten_when_the_weights_move(self):
+        graph = recipes.load("graph_pass", PASSES["graph"])
+        model = recipes.torch.nn.Sequential(graph.rewrite(recipes.torch.nn.Linear(2, 2)))
+        model[0].captures["a"] = "graph"
+        model.double()
+        self.assertEqual({}, model[0].captures)
 
     def test_half_precision_needs_a_tolerance_that_allows_it(self):
         for tolerance, labels in (("fp32", []), ("kernelbench", []), ("tf32", []),

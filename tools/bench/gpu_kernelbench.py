@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How long Lathe and KernelBench's own scripts/eval_from_generations.py take for the same candidates, on
-the same GPU, one after the other.
+"""How long Lathe and KernelBench's own scripts/eval_from_generations.py take for the same
+candidates, on the same GPU, one after the other.
 
-Twelve tasks of level 1, five candidates each: the unchanged model and four that recipe passes make of
-it (compiled, captured as a graph, both, in TF32). KernelBench takes its defaults: five correctness
-trials, a hundred timed ones, one candidate at a time in a process of its own. Of what its script
-imports, only what its clouds and LLMs need is left out (modal, litellm, openai, dotenv); the packages
-pydra-config, dill and pydantic have to be there. With --ratio it is stopped as soon as it is known to take so many times as
-long; what it had done by then is told.
+Twelve tasks of level 1, five candidates each: the unchanged model and four that recipe passes make
+of it (compiled, captured as a graph, both, in TF32). KernelBench takes its defaults: five
+correctness trials, a hundred timed ones, one candidate at a time in a process of its own. Of what
+its script imports, only what its clouds and LLMs need is left out (modal, litellm, openai, dotenv);
+the packages pydra-config, dill and pydantic have to be there. With --ratio it is stopped as soon as
+it is known to take so many times as long; what it had done by then is told.
 """
 
 from __future__ import annotations

@@ -124,6 +124,8 @@ TEST(agents, passes_of_the_users_own_come_from_a_folder) {
   temporary_folder folder;
   folder.write("mine/half_it.py", "PRECISION = 'half'\n");
   folder.write("mine/notes.txt", "not a pass");
+  folder.write("mine/.#half_it.py", "an editor's");
+  folder.write("mine/folder.py/inside.py", "no pass of this folder");
   auto options = with_key();
   options.passes = {"fold"};
   options.configs = folder.path();
@@ -144,6 +146,7 @@ TEST(agents, passes_of_the_users_own_come_from_a_folder) {
 TEST(agents, a_folder_of_passes_that_is_not_there_or_empty_is_a_mistake) {
   temporary_folder folder;
   folder.write("empty/notes.txt", "");
+  folder.write("latin/one.py", "# \xe9\n");
   auto options = with_key();
   options.configs = folder.path();
   EXPECT_THAT(mistakes_in(spoilt("passes: [fold]", "folder: gone"), options),
@@ -151,6 +154,8 @@ TEST(agents, a_folder_of_passes_that_is_not_there_or_empty_is_a_mistake) {
   EXPECT_THAT(
     mistakes_in(spoilt("passes: [fold]", "folder: empty"), options),
     ElementsAre(HasSubstr("agents.recipes.folder holds no pass, which is a Python file")));
+  EXPECT_THAT(mistakes_in(spoilt("passes: [fold]", "folder: latin"), options),
+              ElementsAre(HasSubstr("holds 'one.py', which cannot be read: it is not UTF-8")));
 }
 
 TEST(agents, a_pass_that_does_not_exist_gets_a_suggestion) {
