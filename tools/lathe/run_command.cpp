@@ -36,7 +36,7 @@ namespace {
 
 constexpr auto footer = R"(examples:
   lathe run my_model.py
-      recipes only: torch.compile modes, folding, memory formats; needs no key and costs nothing
+      recipes only: torch.compile modes, folding, CUDA graphs; needs no key and costs nothing
   lathe run my_model.py --tolerance half
       the same, in half precision, too
   lathe run configs/topologies/pike-b.yaml --task configs/tasks/*.py
