@@ -56,11 +56,11 @@ class Graphed(torch.nn.Module):
         self.captures = {}
 
     def forward(self, *inputs):
-        key = tuple([kind(x) for x in inputs])
+        key = tuple([kind_of(x) for x in inputs])
         if key not in self.captures:
             while len(self.captures) >= MOST_CAPTURES:
                 self.captures.pop(next(iter(self.captures)))
-            self.captures[key] = capture(self.model, inputs)
+            self.captures[key] = capture_call(self.model, inputs)
         graph, held, outputs = self.captures[key]
         with torch.no_grad():
             for mine, theirs in zip(held, inputs):
@@ -74,13 +74,13 @@ class Graphed(torch.nn.Module):
         return super()._apply(*args, **options)
 
 
-def kind(x):
+def kind_of(x):
     if isinstance(x, torch.Tensor):
         return x.shape, x.stride(), x.dtype, x.device
     return type(x), x
 
 
-def capture(model, inputs):
+def capture_call(model, inputs):
     """Returns a graph of one call, the inputs that it reads and the outputs that it writes."""
     graph = torch.cuda.CUDAGraph()
     warm = torch.cuda.Stream()
