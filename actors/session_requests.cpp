@@ -69,7 +69,7 @@ recipe_request session_state::recipes_wanted(const request_issued& request,
     return result;
   }
   for (auto& x : candidates_)
-    if (x.maker == request.target && x.around.empty())
+    if (x.is_recipe_of(request.target))
       result.tried.push_back({x.label, x.speedup()});
   result.drafts = std::max(0, agent.drafts - static_cast<std::int32_t>(result.tried.size()));
   if (auto i = recipes_.find(request.target); i != recipes_.end())

@@ -178,10 +178,11 @@ void session_state::add_candidate(const request_issued& request, const received_
   entry.hash = draft.hash;
   entry.label = draft.label;
   entry.maker = request.target;
+  entry.origin = origin_of(request, *agent, draft.id, draft);
   if (agent->role == role::recipe)
     entry.around = request.subject;
-  entry.origin = origin_of(request, *agent, draft.id, draft);
-  entry.line = agent->role == role::recipe ? -1 : request.line;
+  else
+    entry.line = request.line;
   ++made_[request.target];
   index_.emplace(draft.id, candidates_.size());
   candidates_.push_back(std::move(entry));
@@ -310,7 +311,7 @@ session_ended session_state::end(double elapsed) const {
 std::string session_state::why_over(double elapsed) const {
   auto& budget = plan_.budget;
   if (targets(std::string{search_node}, "assignment").empty()) {
-    if (budget.wall > 0 && elapsed >= budget.wall)
+    if (time_is_up(elapsed))
       return fmt::format("the budget of {:.0f} s is used up", budget.wall);
     auto goes_on = [](const auto& x) { return !x.second.over; };
     return std::any_of(recipes_.begin(), recipes_.end(), goes_on)
@@ -321,7 +322,7 @@ std::string session_state::why_over(double elapsed) const {
     return fmt::format("the budget of {} queries is used up", budget.queries);
   if (out_of_money_ || (budget.usd > 0 && cost_.usd >= budget.usd))
     return fmt::format("the budget of ${:.2f} is used up", budget.usd);
-  if (budget.wall > 0 && elapsed >= budget.wall)
+  if (time_is_up(elapsed))
     return fmt::format("the budget of {:.0f} s is used up", budget.wall);
   return "the search has nothing left to try";
 }
@@ -357,8 +358,11 @@ bool session_state::is_recipe(const std::string& target) const {
 bool session_state::affordable(double elapsed) const {
   auto& budget = plan_.budget;
   return !out_of_money_ && (budget.queries == 0 || queries_ < budget.queries)
-         && (budget.usd == 0 || cost_.usd < budget.usd)
-         && (budget.wall == 0 || elapsed < budget.wall);
+         && (budget.usd == 0 || cost_.usd < budget.usd) && !time_is_up(elapsed);
+}
+
+bool session_state::time_is_up(double elapsed) const {
+  return plan_.budget.wall > 0 && elapsed >= plan_.budget.wall;
 }
 
 bool session_state::ideas_settled(double elapsed) const {
@@ -377,11 +381,9 @@ bool session_state::wants_more(const agent_config& agent, double elapsed) const 
   auto i = recipes_.find(agent.name);
   if (!is_recipe(agent.name) || i == recipes_.end() || i->second.over)
     return false;
-  auto of_task = [&](const candidate_entry& x) {
-    return x.maker == agent.name && x.around.empty();
-  };
+  auto of_task = [&](const candidate_entry& x) { return x.is_recipe_of(agent.name); };
   if (std::count_if(candidates_.begin(), candidates_.end(), of_task) >= agent.drafts
-      || (plan_.budget.wall > 0 && elapsed >= plan_.budget.wall))
+      || time_is_up(elapsed))
     return false;
   auto is_its_own = [&](const std::string& target, const candidate_id& subject) {
     auto* entry = target == evaluator_node ? find(subject) : nullptr;

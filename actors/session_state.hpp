@@ -27,6 +27,11 @@ struct candidate_entry {
   bool confirmed = false;       ///< the verdict's time is a second, longer measurement
   std::string insight;
 
+  /// Whether it is a recipe that this agent made of the task.
+  bool is_recipe_of(const std::string& agent) const {
+    return maker == agent && around.empty();
+  }
+
   /// Returns its speed-up against eager; 0 while it has none.
   double speedup() const {
     return verdict && verdict->correct() && verdict->timing ? verdict->timing->speedup : 0;
@@ -179,6 +184,7 @@ private:
   bool asks_llm(const std::string& target) const;
   bool is_recipe(const std::string& target) const;
   bool affordable(double elapsed) const;
+  bool time_is_up(double elapsed) const;
   bool ideas_settled(double elapsed) const;
   bool can_fix(const candidate_entry& entry) const;
 

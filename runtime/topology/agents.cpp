@@ -96,13 +96,13 @@ void read_own_passes(map_reader& reader, agent_config& x, const block_context& c
   if (!reader.read("folder", name))
     return;
   auto at = reader.find("folder")->at;
-  auto folder = context.find_path(at, name);
-  std::error_code ignored;
-  if (!folder || !fs::is_directory(*folder, ignored)) {
+  auto folder = context.find_folder(at, name);
+  if (!folder) {
     reader.refuse("folder", fmt::format("names no folder: '{}' in {}", name, context.searched(at)));
     return;
   }
   auto is_empty = true;
+  std::error_code ignored;
   for (auto& entry : fs::directory_iterator{*folder, ignored}) {
     auto file = entry.path().filename().string();
     if (entry.path().extension() != ".py" || file.starts_with('.')

@@ -28,6 +28,12 @@ std::optional<fs::path> block_context::find_path(const place& at, const std::str
   return std::nullopt;
 }
 
+std::optional<fs::path> block_context::find_folder(const place& at, const std::string& name) const {
+  auto path = find_path(at, name);
+  std::error_code ignored;
+  return path && fs::is_directory(*path, ignored) ? path : std::nullopt;
+}
+
 std::string block_context::searched(const place& at) const {
   std::vector<std::string> names;
   for (const auto& folder : folders(at))

@@ -25,6 +25,9 @@ struct block_context {
   /// above (so `configs/topologies/x.yaml` can name `prompts/coder.md`), then in Lathe's configs.
   std::optional<std::filesystem::path> find_path(const place& at, const std::string& name) const;
 
+  /// The same, of what has to be a folder.
+  std::optional<std::filesystem::path> find_folder(const place& at, const std::string& name) const;
+
   /// Joins the folders that `find_path` looks into, for messages.
   std::string searched(const place& at) const;
 

@@ -83,9 +83,7 @@ void read_answers(map_reader& reader, model_config& x, const block_context& cont
   if (!reader.read("answers", name))
     return;
   auto at = reader.find("answers")->at;
-  auto path = context.find_path(at, name);
-  std::error_code ignored;
-  if (path && std::filesystem::is_directory(*path, ignored))
+  if (auto path = context.find_folder(at, name))
     x.answers = from_everywhere(*path);
   else
     reader.refuse("answers", fmt::format("names a folder that is not there: '{}' in {}", name,
