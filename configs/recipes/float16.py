@@ -6,12 +6,11 @@ float16 (try `autocast`); and when outputs leave float16's range, or are far fro
 """
 
 import torch
-from recipes import multiplies, on_gpu
-from torch.utils._pytree import tree_leaves, tree_map_only
+from recipes import half_precision_fails, multiplies, on_gpu
+from torch.utils._pytree import tree_map_only
 
 PRECISION = "half"
 SLOT = "precision"
-FAR = 0.1  # of the output: no rounding explains that
 
 
 def applies(model, inputs, mode):
@@ -29,17 +28,7 @@ def applies(model, inputs, mode):
         outputs = rewrite(model)(*inputs)
     except Exception as problem:
         return f"does not run in float16: {problem}"
-    for got, wanted in zip(floats(outputs), floats(expected)):
-        if not got.isfinite().all():
-            return "outputs leave the range of float16"
-        if (got - wanted).norm() > FAR * wanted.norm():
-            return "outputs are far from float32's: something within leaves the range of float16"
-    return ""
-
-
-def floats(outputs):
-    tensors = [x for x in tree_leaves(outputs) if isinstance(x, torch.Tensor)]
-    return [x.float() for x in tensors if x.is_floating_point()]
+    return half_precision_fails(outputs, expected)
 
 
 class Float16(torch.nn.Module):

@@ -6,7 +6,7 @@ random numbers; and for what CUDA cannot capture.
 """
 
 import torch
-from recipes import on_gpu, operators, outputs_differ
+from recipes import data_dependence, moved, on_gpu, operators, outputs_differ
 from torch.utils._pytree import tree_map_only
 
 PRECISION = "fp32"
@@ -20,7 +20,6 @@ AFTER = [
 ]
 MOST_CAPTURES = 8  # each keeps memory of its own
 PLAIN = (torch.Tensor, bool, int, float, str, type(None))
-DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
 
 
 def applies(model, inputs, mode):
@@ -30,10 +29,9 @@ def applies(model, inputs, mode):
         return "a graph records no gradients"
     if not all(isinstance(x, PLAIN) for x in inputs):
         return "inputs that are neither tensors nor plain values"
-    if found := sorted(operators(model, inputs) & DATA_DEPENDENT):
-        return f"control flow or shapes depend on data ({', '.join(found)})"
-    # The same values elsewhere in the tensors: still valid, but other outputs come of them.
-    other = [x.flatten().flip(0).view(x.shape) if torch.is_tensor(x) else x for x in inputs]
+    if reason := data_dependence(operators(model, inputs)):
+        return reason
+    other = moved(inputs)
     expected, flipped = model(*inputs), model(*other)
     if outputs_differ(model(*inputs), expected):
         return "the same inputs give other outputs the second time"

@@ -6,12 +6,11 @@ for outputs that a trace cannot return.
 """
 
 import torch
-from recipes import on_gpu, operators, outputs_differ
+from recipes import data_dependence, moved, on_gpu, operators, outputs_differ
 
 PRECISION = "fp32"
 SLOT = "run"
 AFTER = [["fold"], ["bfloat16"]]
-DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
 RANDOM = {"bernoulli", "bernoulli_", "native_dropout", "rand", "randn", "rand_like", "randn_like"}
 
 
@@ -23,8 +22,8 @@ def applies(model, inputs, mode):
     if not all(isinstance(x, torch.Tensor) for x in inputs):
         return "inputs that are not tensors"
     called = operators(model, inputs)
-    if found := sorted(called & DATA_DEPENDENT):
-        return f"control flow or shapes depend on data ({', '.join(found)})"
+    if reason := data_dependence(called):
+        return reason
     if found := sorted(called & RANDOM):
         return f"draws random numbers ({', '.join(found)})"
     expected = model(*inputs)
@@ -33,8 +32,7 @@ def applies(model, inputs, mode):
     traced = rewrite(model)
     try:
         traced(*inputs)
-        # The same values elsewhere in the tensors: still valid, but they take other branches.
-        other = [x.flatten().flip(0).view(x.shape) for x in inputs]
+        other = moved(inputs)
         pairs = [(traced(*inputs), expected), (traced(*other), model(*other))]
         if any(outputs_differ(*pair) for pair in pairs):
             return "a trace gives other outputs than the model"

@@ -30,6 +30,8 @@ import recipe_chains
 
 PRECISIONS = ["fp32", "tf32", "half"]  # strictest first
 DEVICES = ["cpu", "cuda"]
+DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
+FAR = 0.1  # of the output: no rounding explains that
 SLICE = 0.2  # [seconds] that are waited at a time
 CANNOT_GO_ON = b"null"  # what a process says whose GPU is broken
 ALLOWED = {"fp32": "fp32", "kernelbench": "fp32", "tf32": "tf32", "half": "half", "pike": "half"}
@@ -128,11 +130,11 @@ def build(sources, mode):
     """Returns the model and one draw of its inputs."""
     # One thread: the processes forked by `ask` would wait for ever for an OpenMP team of this one.
     torch.set_num_threads(1)
-    return build_model(sources, mode), load("task", sources.task).get_inputs()
-
-
-def build_model(sources, mode):
     task = load("task", sources.task)
+    return build_model(sources, task, mode), task.get_inputs()
+
+
+def build_model(sources, task, mode):
     kind = load("candidate", sources.candidate).ModelNew if sources.candidate else task.Model
     torch.manual_seed(0)
     return kind(*task.get_init_inputs()).train(mode == "train")
@@ -281,7 +283,7 @@ def answer(candidates, sources, made, mode, device, writer):
             if inputs is None:
                 model, inputs = build(sources, mode)
             elif model is None:
-                model = build_model(sources, mode)
+                model = build_model(sources, load("task", sources.task), mode)
             own = tree_map_only(torch.Tensor, lambda x: x.to(device, copy=True), inputs)
             reason = question(candidate, model.to(device), own, mode)
         except BaseException as problem:
@@ -352,6 +354,33 @@ def compiler_missing():
     """Returns why Inductor cannot compile, or ""."""
     compiler = os.environ.get("CXX", "g++")
     return "" if shutil.which(compiler) else f"no C++ compiler ({compiler})"
+
+
+def data_dependence(called):
+    """Returns why a call that runs these operators may take another way for other data, or ""."""
+    found = sorted(called & DATA_DEPENDENT)
+    return f"control flow or shapes depend on data ({', '.join(found)})" if found else ""
+
+
+def moved(inputs):
+    """Returns the same values elsewhere in the tensors: still valid, but other outputs come of
+    them, and other branches."""
+    return [x.flatten().flip(0).view(x.shape) if torch.is_tensor(x) else x for x in inputs]
+
+
+def half_precision_fails(outputs, expected):
+    """Returns why outputs in float16 are not those in float32, rounded, or ""."""
+    for got, wanted in zip(floats(outputs), floats(expected)):
+        if not got.isfinite().all():
+            return "outputs leave the range of float16"
+        if not (got - wanted).norm() <= FAR * wanted.norm():
+            return "outputs are far from float32's: something within leaves the range of float16"
+    return ""
+
+
+def floats(outputs):
+    tensors = [x for x in tree_leaves(outputs) if isinstance(x, torch.Tensor)]
+    return [x.float() for x in tensors if x.is_floating_point()]
 
 
 def outputs_differ(got, expected):

@@ -213,6 +213,14 @@ class recipes_test(drafts_case):
         model.double()
         self.assertEqual({}, model[0].captures)
 
+    def test_outputs_that_are_no_rounded_ones_are_told(self):
+        x = recipes.torch.ones(8)
+        for got, reason in ((x.half() * 1.001, ""), (x / 0, "outputs leave the range"),
+                            (x * 1.2, "outputs are far from float32's")):
+            found = recipes.half_precision_fails({"a": got, "b": 3}, {"a": x, "b": 3})
+            self.assertEqual(found.startswith(reason), True, found)
+            self.assertEqual(bool(found), bool(reason))
+
     def test_half_precision_needs_a_tolerance_that_allows_it(self):
         for tolerance, labels in (("fp32", []), ("kernelbench", []), ("tf32", []),
                                   ("half", ["bfloat16"]), ("pike", ["bfloat16"])):
