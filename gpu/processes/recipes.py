@@ -5,6 +5,7 @@ holds the task's own source and the passes' own functions, and needs nothing of 
 """
 
 import ast
+import copy
 import dataclasses
 import io
 import json
@@ -50,10 +51,10 @@ def compose(task_source, passes, wanted, mode, tolerance="fp32", device="cpu", m
     `passes` maps a pass's name to its source text, `wanted` says which to try and in which order.
     The book is {"drafts": [{"label": "fold+compile", "source": ...}], "declined": [a line for each
     pass or combination that was left out], "usable": [names of passes that apply], "took": {pass:
-    seconds until it answered}}, with at most so many drafts. Passes are asked on `device`; `seconds` is what one of them may take to answer.
-    `around` is the source of a candidate that they are to work on in place of the task's model:
-    only those are asked that say they can. Raises only what the task itself raises when it is
-    loaded and built.
+    seconds until it answered}}, with at most so many drafts. Passes are asked on `device`; `seconds`
+    is what one of them may take to answer. `around` is the source of a candidate that they are to
+    work on in place of the task's model: only those are asked that say they can. Raises only what
+    the task itself raises when it is loaded and built.
     """
     sources = Sources.of(task_source, around)
     took = {}
@@ -277,23 +278,36 @@ def wait_for(reader, seconds):
 
 def answer(candidates, sources, made, mode, device, writer):
     """Writes a line for each pass, which gets a model and inputs of its own on the device."""
-    model, inputs = made or (None, None)
+    unchanged = None
     for candidate in candidates:
         try:
-            if inputs is None:
-                model, inputs = build(sources, mode)
-            elif model is None:
-                model = build_model(sources, load("task", sources.task), mode)
-            own = tree_map_only(torch.Tensor, lambda x: x.to(device, copy=True), inputs)
-            reason = question(candidate, model.to(device), own, mode)
+            if unchanged is None:
+                model, inputs = made or build(sources, mode)
+                unchanged = model.to(device), on_device(inputs, device)
+            own = copy_or_build(unchanged[0], sources, mode, device), on_device(unchanged[1], device)
+            reason = question(candidate, *own, mode)
         except BaseException as problem:
             reason = f"raised {type(problem).__name__}: {problem}"
-        model = own = None
+        own = None
         line = json.dumps(reason.strip().split("\n")[0][:500]) + "\n"
         if device == "cuda" and is_broken_gpu():
             os.write(writer, line.encode() + CANNOT_GO_ON + b"\n")
             return
         os.write(writer, line.encode())
+
+
+def on_device(inputs, device):
+    """Returns a copy of the inputs there."""
+    return tree_map_only(torch.Tensor, lambda x: x.to(device, copy=True), inputs)
+
+
+def copy_or_build(model, sources, mode, device):
+    """Returns another model like this one. What a task keeps beside its weights may be such that it
+    cannot be copied."""
+    try:
+        return copy.deepcopy(model)
+    except Exception:
+        return build_model(sources, load("task", sources.task), mode).to(device)
 
 
 def is_broken_gpu():
@@ -308,9 +322,18 @@ def is_broken_gpu():
 
 def question(candidate, model, inputs, mode):
     module = load(candidate.name + "_pass", candidate.source)
+    Unchanged.model = model
     with torch.no_grad():
         reason = module.applies(model, inputs, mode)
     return reason if isinstance(reason, str) else f"applies() returned {reason!r}, not a reason"
+
+
+class Unchanged:
+    """The model that a pass was given, until it has asked for the first time what that runs; and the
+    answer, which is the same for all of a process."""
+
+    model = None
+    operators = None
 
 
 # -- questions that passes may ask in `applies` ----------------------------------------------------
@@ -321,6 +344,10 @@ def operators(model, inputs):
 
     Reading values into Python shows as "_local_scalar_dense", "tolist" or "numpy".
     """
+    unchanged = model is Unchanged.model
+    Unchanged.model = None  # a pass may change what it was given
+    if unchanged and Unchanged.operators is not None:
+        return set(Unchanged.operators)
     seen = set()
 
     class Dispatched(TorchDispatchMode):
@@ -336,6 +363,8 @@ def operators(model, inputs):
 
     with Called(), Dispatched():
         model(*inputs)
+    if unchanged:
+        Unchanged.operators = frozenset(seen)
     return seen
 
 

@@ -85,8 +85,8 @@ def rewrite(model):
         large = models.PERCEPTRON.replace("self.layers(x)", "self.layers(x) * 1e6")
         self.assertEqual("outputs leave the range of float16", reason(large, "float16"))
         self.assertEqual("", reason(large, "bfloat16"))
-        within = models.PERCEPTRON.replace("self.layers(x)", "(self.layers(x) * 300) / (1e-9 + "
-                                           "(self.layers(x) * 300).pow(2).mean(-1, True).sqrt())")
+        within = models.PERCEPTRON.replace("self.layers(x)", "(self.layers(x) * 3000) / (1e-9 + "
+                                           "(self.layers(x) * 3000).pow(2).mean(-1, True).sqrt())")
         self.assertRegex(reason(within, "float16"), "range of float16")
         self.assertEqual("", reason(within, "bfloat16"))
         self.assertRegex(reason(models.PERCEPTRON, "bfloat16"), "rounds less")

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """What recipes alone make of tasks: `lathe run TASKS`, without an LLM. Prints each task's best against
-eager, the geometric mean over all (a task without a win counts as 1), and how long it took. In
-evidence that is kept (--keep) are the report and the winners.
+eager, the geometric mean over all (a task without a win counts as 1), and how long it took.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ def main() -> int:
     parser.add_argument("--least", type=float,
                         help="the mean that has to be reached; 3.1 with --pike, else 1")
     parser.add_argument("--limit", type=float, default=1500, help="ends the run then [s]")
-    parser.add_argument("--keep", type=Path, help="a folder for the report and the winners")
+    parser.add_argument("--keep", type=Path,
+                        help="a folder for report, winners, log and journal of the run")
     arguments = parser.parse_args()
     if arguments.least is None:
         arguments.least = 3.1 if arguments.pike else 1.0
@@ -46,7 +46,7 @@ def main() -> int:
         wall = time.monotonic() - began
         if arguments.keep is not None:
             arguments.keep.mkdir(parents=True, exist_ok=True)
-            for file in (*Path(place, "r").glob("*_best.py"), Path(place, "r/report.md")):
+            for file in (x for x in Path(place, "r").iterdir() if x.is_file()):
                 shutil.copy(file, arguments.keep)
     if found is None:
         return 3
