@@ -1,5 +1,7 @@
 #include "actors/session_state.hpp"
 
+#include "messages/content_hash.hpp"
+
 #include <algorithm>
 
 // How a session turns an issued request into the message that goes out: whatever an agent needs to
@@ -23,10 +25,13 @@ outgoing session_state::message_for(const request_issued& request) const {
     auto* entry = find(request.subject);
     if (entry == nullptr)
       return prepare_request{subject_};
-    return evaluation_request{subject_.name, request.id,
+    return evaluation_request{subject_.name,
+                              request.id,
                               candidate{entry->id, text(entry->hash), entry->origin},
-                              entry->line < 0 ? 0 : line_priority, request.confirm,
-                              !request.confirm && profiles_winners()};
+                              entry->line < 0 ? 0 : line_priority,
+                              request.confirm,
+                              !request.confirm && profiles_winners(),
+                              kin_of(*entry)};
   }
   auto* agent = plan_.agent(request.target);
   auto* entry = find(request.subject);
@@ -59,6 +64,11 @@ outgoing session_state::message_for(const request_issued& request) const {
                                 parent_entry->verdict->timing->candidate, parent_entry->speedup(),
                                 parent_entry->insight});
   return result;
+}
+
+std::string session_state::kin_of(const candidate_entry& entry) const {
+  return is_recipe(entry.maker) && entry.around.empty() ? content_hash(subject_.source)
+                                                        : std::string{};
 }
 
 recipe_request session_state::recipes_wanted(const request_issued& request,

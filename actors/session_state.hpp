@@ -196,6 +196,9 @@ private:
 
   std::size_t outstanding(const std::string& target) const;
 
+  /// Names those that get what was compiled for each other: recipes of the task. Empty: none.
+  std::string kin_of(const candidate_entry& entry) const;
+
   recipe_request recipes_wanted(const request_issued& request, const agent_config& agent) const;
   std::vector<attempt_note> lessons() const;
   bool profiles_winners() const;

@@ -1,6 +1,7 @@
 #include "gpu/baseline_timer.hpp"
 
 #include "gpu/quiet_hold.hpp"
+#include "messages/content_hash.hpp"
 
 #include <boost/json.hpp>
 
@@ -36,6 +37,11 @@ stopping_options options() {
   return result;
 }
 
+// Recipes of the task are its kin, too.
+std::string kin_of(const task_oracle& oracle) {
+  return kin_subject(content_hash(oracle.subject().source));
+}
+
 double since(clock::time_point begin) {
   return std::chrono::duration<double>(clock::now() - begin).count();
 }
@@ -67,11 +73,11 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
 caf::error baseline_timer::start() {
   if (worker_)
     return {};
-  auto twin =
-    oracle_.spawn_twin("baselines", tag_, {"torch._dynamo", "torch._inductor.compile_fx"});
+  auto twin = oracle_.spawn_twin("baselines", tag_, site_.compiler());
   if (!twin)
     return std::move(twin.error());
   worker_.emplace(std::move(*twin));
+  site_.give_compiled(*worker_->process, kin_of(oracle_), author::rules);
   return {};
 }
 
@@ -81,9 +87,11 @@ caf::expected<bool> baseline_timer::compile(const std::string& name) {
   auto limit =
     std::chrono::milliseconds{static_cast<std::int64_t>(site_.config().build_limit * 1e3)};
   auto inputs = oracle_.timed().back().name;
-  return worker_->process
-    ->call({{"op", "baseline"}, {"name", name}, {"inputs", std::move(inputs)}}, {}, limit)
-    .ok();
+  auto compiled = worker_->process->call(
+    {{"op", "baseline"}, {"name", name}, {"inputs", std::move(inputs)}}, {}, limit);
+  if (compiled.ok())
+    site_.keep_compiled(*worker_->process, kin_of(oracle_));
+  return compiled.ok();
 }
 
 std::optional<timing> baseline_timer::race(const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include "gpu/forbidden_work.hpp"
 #include "gpu/mean_timer.hpp"
+#include "gpu/profile_digest.hpp"
 #include "gpu/quiet_hold.hpp"
 #include "gpu/screen.hpp"
 #include "gpu/task_preparation.hpp"
@@ -9,6 +10,7 @@
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -52,11 +54,14 @@ constexpr int most_repetitions = 2;
 // Whoever calls for longer [seconds] is not called once more to see whether it folds its weights.
 constexpr double longest_folding_call = 1;
 
-// What a candidate uses that is worth importing once in the warm process.
-std::vector<std::string> preloads(const std::string& source) {
-  if (source.find("torch.compile") == std::string::npos)
-    return {};
-  return {"torch._dynamo", "torch._inductor.compile_fx"};
+// Kernels and copies of a call that are told one by one.
+constexpr int most_events = 20'000;
+
+// What a worker may tell of one call [bytes].
+constexpr std::size_t most_profile = 64 << 20;
+
+bool uses_compiler(const std::string& source) {
+  return source.find("torch.compile") != std::string::npos;
 }
 
 // Shares of the device's time. Nothing where it took none: a task may move no data.
@@ -155,12 +160,17 @@ void evaluation::attempt_once() {
 
 bool evaluation::build() {
   auto core = site_.builds().take(1, std::exchange(is_new_, false) ? turn::later : turn::first);
-  auto worker = site_.spawn("candidate", tag_, preloads(request_.subject.source));
+  auto compiles = uses_compiler(request_.subject.source);
+  auto worker =
+    site_.spawn("candidate", tag_, compiles ? site_.compiler() : std::vector<std::string>{});
   if (!worker)
     return give_up(std::move(worker.error()));
   worker_ = std::move(*worker);
   verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
   enter("build");
+  if (keeps_compiled())
+    site_.give_compiled(*worker_.process, compiled_subject(),
+                        request_.kin.empty() ? author::anybody : author::rules);
   auto source = shared_memory::holding(request_.subject.source);
   if (!source)
     return give_up(std::move(source.error()));
@@ -203,7 +213,11 @@ bool evaluation::warm() {
     if (!construct(first.weights))
       return false;
   }
-  return give(first) && call_model(first).has_value();
+  if (!give(first) || !call_model(first))
+    return false;
+  if (keeps_compiled())
+    site_.keep_compiled(*worker_.process, compiled_subject());
+  return true;
 }
 
 // Those whose first call takes minutes do not wait for room that only a race needs, nor keep others
@@ -384,7 +398,9 @@ void evaluation::allow_for_processes(double host_share) {
 // whether all of it was done when the call said so.
 bool evaluation::trace() {
   auto& draw = oracle_->checked().back();
-  auto found = call({{"op", "trace"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
+  auto found = call(
+    {{"op", "trace"}, {"inputs", draw.name}, {"events", request_.want_profile ? most_events : 0}},
+    {}, site_.config().run_limit);
   if (!found.ok())
     return fail(found.problem());
   device_trace x;
@@ -431,16 +447,52 @@ bool evaluation::is_steady(const race_result& found) {
   return false;
 }
 
+// Who asks for peaks holds no lease: they may have to be measured. On a GPU the call was traced in
+// the audit, and code is read without a lease, too.
 void evaluation::profile() {
+  auto peaks = site_.peaks().get(leases_);
+  auto seen = recorded_call();
+  if (!seen) {
+    spdlog::warn("what {} does could not be recorded: {}", request_.subject.id,
+                 describe(seen.error()));
+    return;
+  }
+  enter("code");
+  if (auto code = call_for_file({{"op", "code"}}))
+    seen->code = parse_code(*code);
+  seen->seconds = verdict_.timing->candidate;
+  seen->work = oracle_->work().value_or(call_work{});
+  seen->floor = verdict_.timing->floor;
+  if (peaks)
+    seen->peaks = *peaks;
+  verdict_.profile = digest(*seen);
+  profile_ = std::move(*seen);
+}
+
+caf::expected<call_profile> evaluation::recorded_call() {
   auto held = hold(leases_, lease_kind::shared, request_.priority);
   if (!held)
-    return;
+    return std::move(held.error());
   stage_end end{*this, *held};
   enter("profile");
-  auto& draw = oracle_->checked().back();
-  auto found = call({{"op", "profile"}, {"inputs", draw.name}}, {}, site_.config().run_limit);
-  if (found.ok())
-    verdict_.profile = found.text("text").value_or("");
+  auto told = call_for_file({{"op", "profile"}, {"inputs", oracle_->checked().back().name}});
+  if (!told)
+    return std::move(told.error());
+  return parse_profile(*told);
+}
+
+caf::expected<std::string> evaluation::call_for_file(boost::json::object request) {
+  auto found = call(std::move(request), {}, site_.config().run_limit);
+  if (!found.ok() || found.fds.size() != 1)
+    return make_error(errc::evaluator_failed, found.ok() ? "no file" : found.problem().message);
+  auto file = shared_memory::adopt(std::move(found.fds.front()), most_profile);
+  if (!file)
+    return std::move(file.error());
+  auto view = file->map();
+  if (!view)
+    return std::move(view.error());
+  auto bytes = view->bytes();
+  return std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // Changes the candidate's weights and calls it: an answer that is still right for the old ones

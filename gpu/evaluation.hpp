@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gpu/call_profile.hpp"
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
 #include "gpu/race.hpp"
@@ -42,6 +43,11 @@ public:
     return interrupted_;
   }
 
+  /// What a call of the candidate does, where that was wanted and is known.
+  const std::optional<call_profile>& seen_profile() const {
+    return profile_;
+  }
+
   /// The timed calls of the candidate [seconds]; empty where `run` made none.
   const std::vector<double>& seconds() const {
     return seconds_;
@@ -59,6 +65,10 @@ private:
   void attempt_once();
 
   bool ran_out_of_memory() const;
+
+  /// Whether it gets what compilers made of the same before, and what that is kept under.
+  bool keeps_compiled() const;
+  std::string compiled_subject() const;
 
   /// Whether there may be room for twice what it is likely to take, with others beside it.
   bool has_room_for_twice();
@@ -104,6 +114,10 @@ private:
   double host_spread() const;
   void allow_for_processes(double host_share);
   void profile();
+  caf::expected<call_profile> recorded_call();
+
+  /// Returns the file that comes with an answer, as a text.
+  caf::expected<std::string> call_for_file(boost::json::object request);
   bool fold();
 
   bool construct(std::size_t weights);
@@ -169,6 +183,7 @@ private:
   verdict verdict_;
   std::int32_t agreed_ = 0; // answers
   std::vector<double> seconds_;
+  std::optional<call_profile> profile_;
   caf::error broken_;
   room_for room_ = room_for::a_call;
   bool is_new_ = true; // was not built yet

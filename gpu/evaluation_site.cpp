@@ -6,6 +6,7 @@
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -58,6 +59,30 @@ constexpr double host_time_budget = 2;
 
 constexpr auto look_limit = std::chrono::seconds{60}; // a first CUDA context, on a cold machine
 
+// Of compiled code, from one worker [bytes], and how long it may take to hand it over.
+constexpr std::int64_t most_compiled = 128 << 20;
+constexpr auto packing_limit = std::chrono::seconds{20};
+
+// Where workers look for compilers, in this order.
+constexpr const char* compiler_folders[] = {"/usr/local/cuda/bin", "/usr/local/bin", "/usr/bin"};
+
+// Names the compilers by where they are, how large, and when they were made.
+std::string find_compilers() {
+  std::string result;
+  std::error_code ignored;
+  for (auto* name : {"nvcc", "g++"})
+    for (std::filesystem::path folder : compiler_folders) {
+      auto file = std::filesystem::canonical(folder / name, ignored);
+      if (ignored)
+        continue;
+      auto made = std::filesystem::last_write_time(file, ignored).time_since_epoch().count();
+      result +=
+        fmt::format("{} {} {}\n", file.string(), std::filesystem::file_size(file, ignored), made);
+      break;
+    }
+  return result;
+}
+
 // From Hopper on the instructions that make a generation fast are only in its own dialect.
 std::string architecture(std::string capability) {
   constexpr int hopper = 9;
@@ -73,7 +98,8 @@ caf::expected<std::unique_ptr<evaluation_site>> evaluation_site::open(site_paths
   auto where = find_device(config.device);
   if (!where)
     return std::move(where.error());
-  return open(std::move(paths), std::move(config), std::move(*where), host{});
+  auto shared = host_for(paths);
+  return open(std::move(paths), std::move(config), std::move(*where), std::move(shared));
 }
 
 caf::expected<std::vector<std::shared_ptr<evaluation_site>>>
@@ -81,7 +107,7 @@ evaluation_site::open_all(const site_paths& paths, const evaluator_config& confi
   auto devices = find_devices(config.device);
   if (!devices)
     return std::move(devices.error());
-  host shared;
+  host shared = host_for(paths);
   shared.sites = devices->size();
   std::vector<std::shared_ptr<evaluation_site>> result;
   for (auto& where : *devices) {
@@ -93,12 +119,24 @@ evaluation_site::open_all(const site_paths& paths, const evaluator_config& confi
   return result;
 }
 
+evaluation_site::host evaluation_site::host_for(const site_paths& paths) {
+  host result;
+  auto folder = paths.cache.empty() ? paths.cache : paths.cache / "compiled";
+  result.compiled = std::make_shared<compiled_code>(folder, paths.compiled_limit);
+  return result;
+}
+
 caf::expected<std::unique_ptr<evaluation_site>>
 evaluation_site::open(site_paths paths, evaluator_config config, gpu::device where, host shared) {
   if (!std::filesystem::exists(paths.processes))
     return make_error(errc::environment_error,
                       "Lathe is not set up for a Python yet: run lathe setup-env PYTHON, with a "
                       "Python that has torch");
+  if (paths.compiled_limit < 0)
+    return make_error(
+      errc::user_error,
+      "LATHE_COMPILED_LIMIT is no size: write 4GiB, 500MB, or 0 to keep no compiled "
+      "code");
   if (auto unseen = unseen_on_cpu(config.forbid); !where.cuda && !unseen.empty())
     return make_error(errc::user_error, "forbid: " + unseen);
   std::unique_ptr<evaluation_site> result{new evaluation_site(
@@ -125,7 +163,8 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
 evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu::device where,
                                  host shared)
   : paths_(std::move(paths)), config_(std::move(config)), device_(std::move(where)),
-    freezer_(std::move(shared.freezer)), sites_(shared.sites),
+    freezer_(std::move(shared.freezer)), compiled_(std::move(shared.compiled)),
+    sites_(shared.sites),
     builds_(static_cast<std::int64_t>(cores())), // compilers make way for all others
     contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
@@ -157,6 +196,7 @@ caf::error evaluation_site::look_around() {
   if (!probe)
     return std::move(probe.error());
   missing_ = probe->process->missing();
+  compilers_ = find_compilers();
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
     memory_.emplace(std::numeric_limits<std::int64_t>::max() / 2);
@@ -239,6 +279,13 @@ caf::expected<warm_process*> evaluation_site::warm_for_compiling() {
   return warm_compiling_.get();
 }
 
+std::vector<std::string> evaluation_site::compiler() const {
+  std::vector<std::string> result{"torch._dynamo", "torch._inductor.compile_fx"};
+  if (!device_.cuda)
+    result.emplace_back("vector_instructions");
+  return result;
+}
+
 void evaluation_site::close() {
   std::lock_guard guard{mutex_};
   closed_ = true;
@@ -284,6 +331,38 @@ std::size_t evaluation_site::cores() const {
 
 std::size_t evaluation_site::usual_workers() const {
   return device_.cuda ? workers_a_core * cores() : cores();
+}
+
+void evaluation_site::give_compiled(worker_process& to, const std::string& subject, author whose) {
+  if (!keeps_compiled(to))
+    return;
+  if (auto archive = compiled_->find(name_of_compiled(subject), whose)) {
+    int fds[] = {archive->fd()};
+    to.call({{"op", "unpack"}}, fds, packing_limit);
+  }
+}
+
+void evaluation_site::keep_compiled(worker_process& from, const std::string& subject) {
+  if (!keeps_compiled(from))
+    return;
+  auto packed = from.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
+  if (!packed.ok() || packed.fds.size() != 1)
+    return;
+  auto record = shared_memory::adopt(std::move(packed.fds.front()), most_compiled);
+  auto view = record ? record->map() : caf::expected<memory_view>{std::move(record.error())};
+  if (view && !compiled_->add(name_of_compiled(subject), view->bytes()))
+    spdlog::warn("compiled code cannot be kept in {}", paths_.cache.string());
+}
+
+// Without a root of its own a worker has no folders of its own, and may have others' files in them.
+bool evaluation_site::keeps_compiled(const worker_process& x) const {
+  return compiled_->keeps() && std::ranges::find(x.missing(), "root") == x.missing().end();
+}
+
+std::string evaluation_site::name_of_compiled(const std::string& subject) const {
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(),
+                     paths_.processes.string(), warm_->python_version(), warm_->torch_version(),
+                     cuda_arch_, processor_name(), compilers_, subject);
 }
 
 environment evaluation_site::describe() const {

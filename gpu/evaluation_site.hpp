@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gpu/claimed_cpus.hpp"
+#include "gpu/compiled_code.hpp"
 #include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
 #include "gpu/measured_peaks.hpp"
@@ -32,8 +33,15 @@ struct site_paths {
   std::filesystem::path processes; ///< zygote.py, worker.py and the native module
   std::filesystem::path verifier;  ///< the verifier's executable
   std::filesystem::path recipes;   ///< the folder of recipe passes
-  std::filesystem::path cache;     ///< for measurements that outlive a run; empty: none does
+  std::filesystem::path cache;     ///< for what outlives a run; empty: nothing does
+  std::int64_t compiled_limit =
+    0; ///< [bytes] of compiled code in it; 0: none is kept; less: an error
 };
+
+/// What compiled code of a task's kin is kept under.
+inline std::string kin_subject(const std::string& kin) {
+  return "kin " + kin;
+}
 
 /// A worker, and what the site knows it by. Members go in the opposite order: while others may
 /// freeze or kill the process, it still exists.
@@ -74,6 +82,9 @@ public:
   caf::expected<site_worker> spawn(const std::string& role, const std::string& tag,
                                    const std::vector<std::string>& preload = {});
 
+  /// The modules of torch.compile, for `spawn`: worth importing once for all who use it.
+  std::vector<std::string> compiler() const;
+
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.
   void close();
 
@@ -96,6 +107,18 @@ public:
   peak_room& timing_memory() {
     return *timing_memory_;
   }
+
+  // -- compiled code --------------------------------------------------------------------------
+
+  /// Gives a worker what compilers made before of this subject, with compilers and a device like
+  /// these.
+  void give_compiled(worker_process& to, const std::string& subject, author whose);
+
+  /// Keeps what compilers made in a worker since. What it answers is its own affair: it gets that
+  /// back, and nobody else but its kin.
+  void keep_compiled(worker_process& from, const std::string& subject);
+
+  // -- shares ---------------------------------------------------------------------------------
 
   /// Cores for builds, which take one each.
   room& builds() {
@@ -171,6 +194,7 @@ private:
   /// What the sites of a host have in common.
   struct host {
     std::shared_ptr<gpu::freezer> freezer = std::make_shared<gpu::freezer>();
+    std::shared_ptr<compiled_code> compiled;
     std::size_t sites = 1;
   };
 
@@ -178,6 +202,12 @@ private:
 
   static caf::expected<std::unique_ptr<evaluation_site>>
   open(site_paths paths, evaluator_config config, gpu::device where, host shared);
+
+  /// Where nobody shares it: a host with one site.
+  static host host_for(const site_paths& paths);
+
+  bool keeps_compiled(const worker_process& x) const;
+  std::string name_of_compiled(const std::string& subject) const;
 
   caf::error claim_device();
   caf::error look_around();
@@ -190,7 +220,9 @@ private:
   unique_fd claim_;       // on the GPU, against other Lathes of this host
   std::string hardware_;  // in words
   std::string cuda_arch_; // "9.0a"; empty on the CPU
+  std::string compilers_; // which they are
   std::shared_ptr<gpu::freezer> freezer_;
+  std::shared_ptr<compiled_code> compiled_;
   std::size_t sites_; // of the host
   std::optional<room> memory_;
   std::optional<peak_room> timing_memory_; // in it

@@ -1,6 +1,7 @@
 #include "gpu/evaluation.hpp"
 
 #include "gpu/forbidden_work.hpp"
+#include "messages/content_hash.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -145,6 +146,16 @@ reply evaluation::call(boost::json::object request, std::span<const int> fds, do
   cost.cpu += std::max(0.0, cpu - cpu_before_);
   cpu_before_ = cpu;
   return result;
+}
+
+// Where everybody knows the inputs, answers to them could be kept, too.
+bool evaluation::keeps_compiled() const {
+  return rules_.watches_conduct;
+}
+
+std::string evaluation::compiled_subject() const {
+  return request_.kin.empty() ? "candidate " + content_hash(request_.subject.source)
+                              : kin_subject(request_.kin);
 }
 
 void evaluation::enter(std::string stage) {

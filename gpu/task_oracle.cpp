@@ -1,6 +1,7 @@
 #include "gpu/task_oracle.hpp"
 
 #include "gpu/processor.hpp"
+#include "messages/content_hash.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -208,9 +209,15 @@ caf::error task_oracle::load(worker_process& worker) const {
   if (!source)
     return source.error();
   int fds[] = {source->fd()};
+  // Some tasks have kernels of their own.
+  auto subject = "task " + content_hash(subject_.source);
+  site_.give_compiled(worker, subject, author::rules);
   auto loaded = worker.call(
     {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", rules_.mode}}, fds, load_limit);
-  return loaded.ok() ? caf::error{} : refused(loaded.problem());
+  if (!loaded.ok())
+    return refused(loaded.problem());
+  site_.keep_compiled(worker, subject);
+  return {};
 }
 
 race_memory task_oracle::memory_of_race() const {

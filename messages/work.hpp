@@ -264,14 +264,18 @@ struct evaluation_request {
   std::int32_t priority = 0; ///< higher goes first
   bool confirm = false;      ///< times a winner once more, longer, before it is handed to the user
   bool want_profile = false; ///< when it is correct, says where its time goes
+
+  /// Those of one kin get what was compiled for each other: what rules alone made of one task.
+  /// Empty: it has no kin, since somebody else had a part in it.
+  std::string kin = {};
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, evaluation_request& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
                             f.field("subject", x.subject), f.field("priority", x.priority),
-                            f.field("confirm", x.confirm),
-                            f.field("want_profile", x.want_profile));
+                            f.field("confirm", x.confirm), f.field("want_profile", x.want_profile),
+                            f.field("kin", x.kin));
 }
 
 // -- pools -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "gpu/processes/native_integrity.hpp"
 #include "gpu/processes/native_timed_calls.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <string>
@@ -154,23 +155,46 @@ PyObject* on_device(Body body) {
   }
 }
 
+PyObject* to_python(const native::device_event& x) {
+  return Py_BuildValue(
+    "{s:s,s:s,s:s,s:L,s:L,s:L,s:I,s:O,s:(iii),s:(iii),s:i,s:i,s:i,s:L}", "kind", x.kind.c_str(),
+    "symbol", x.symbol.c_str(), "name", x.name.c_str(), "start_ns", static_cast<long long>(x.start),
+    "ns", static_cast<long long>(x.duration), "bytes", static_cast<long long>(x.bytes), "stream",
+    x.stream, "graph", x.graph ? Py_True : Py_False, "grid", x.grid[0], x.grid[1], x.grid[2],
+    "block", x.block[0], x.block[1], x.block[2], "registers", x.registers, "static_shared",
+    x.static_shared, "dynamic_shared", x.dynamic_shared, "local", static_cast<long long>(x.local));
+}
+
+PyObject* to_python(const std::vector<native::device_event>& events) {
+  auto* result = PyList_New(0);
+  for (auto& x : events) {
+    auto* item = result != nullptr ? to_python(x) : nullptr;
+    if (item == nullptr || PyList_Append(result, item) != 0)
+      Py_CLEAR(result);
+    Py_XDECREF(item);
+  }
+  return result;
+}
+
 PyObject* to_python(const native::device_trace& trace) {
   auto number = [](std::int64_t x) { return static_cast<long long>(x); };
-  return Py_BuildValue(
-    "{s:L,s:L,s:L,s:L,s:O,s:L,s:L,s:L,s:L}", "kernels", number(trace.kernels), "own_ns",
-    number(trace.own), "library_ns", number(trace.library), "framework_ns", number(trace.framework),
-    "graphs", trace.graphs ? Py_True : Py_False, "streams", number(trace.streams), "span_ns",
-    number(trace.span), "busy_ns", number(trace.busy), "late_ns", number(trace.late));
+  return Py_BuildValue("{s:L,s:L,s:L,s:L,s:O,s:L,s:L,s:L,s:L,s:N}", "kernels",
+                       number(trace.kernels), "own_ns", number(trace.own), "library_ns",
+                       number(trace.library), "framework_ns", number(trace.framework), "graphs",
+                       trace.graphs ? Py_True : Py_False, "streams", number(trace.streams),
+                       "span_ns", number(trace.span), "busy_ns", number(trace.busy), "late_ns",
+                       number(trace.late), "events", to_python(trace.events));
 }
 
 PyObject* traced_call(PyObject*, PyObject* args) {
   PyObject* callable = nullptr;
   PyObject* arguments = nullptr;
   long long patience = 0;
-  if (!PyArg_ParseTuple(args, "OO!L", &callable, &PyTuple_Type, &arguments, &patience))
+  Py_ssize_t events = 0;
+  if (!PyArg_ParseTuple(args, "OO!L|n", &callable, &PyTuple_Type, &arguments, &patience, &events))
     return nullptr;
   return on_device([&]() -> PyObject* {
-    native::begin_device_trace();
+    native::begin_device_trace(static_cast<std::size_t>(std::max<Py_ssize_t>(0, events)));
     PyObject* result = nullptr;
     {
       native::foreign_section section;
@@ -264,7 +288,7 @@ constexpr PyMethodDef methods[] = {
    "timed_calls(callable, calls, flush_bytes, on_device) -> (ns, host ns, inputs changed)"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"traced_call", traced_call, METH_VARARGS,
-   "traced_call(callable, args, patience_ns) -> what the device did"},
+   "traced_call(callable, args, patience_ns, events=0) -> what the device did"},
   {"write_memory", write_memory, METH_VARARGS,
    "write_memory(fd, offset, address, bytes): into a file"},
   {"copy_to_device", copy_to_device, METH_VARARGS,

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 /// The native half of the evaluation processes on a CUDA device: clocks and traces that Python in
 /// the same process cannot reach. Speaks to the driver itself, which it finds at run time: the same
@@ -80,6 +83,24 @@ struct device_work {
   std::int64_t busy = 0; ///< [ns] sum of their durations
 };
 
+/// A kernel, a copy or a fill that ran.
+struct device_event {
+  std::string kind;          ///< "kernel", "fill", or a copy's ends: "host to device"
+  std::string symbol;        ///< a kernel's name, as its compiler wrote it
+  std::string name;          ///< the same, as people read it
+  std::int64_t start = 0;    ///< [ns] since the first one began
+  std::int64_t duration = 0; ///< [ns]
+  std::int64_t bytes = 0;    ///< copied or filled
+  std::uint32_t stream = 0;
+  bool graph = false;         ///< it came from a CUDA graph
+  std::array<int, 3> grid{};  ///< blocks
+  std::array<int, 3> block{}; ///< threads
+  int registers = 0;          ///< of a thread
+  int static_shared = 0;      ///< [bytes] of a block
+  int dynamic_shared = 0;     ///< [bytes] of a block
+  std::int64_t local = 0;     ///< [bytes] of a thread
+};
+
 /// What the device did, on all streams and for all threads of this process.
 struct device_trace {
   std::int64_t kernels = 0;
@@ -91,10 +112,12 @@ struct device_trace {
   std::int64_t span = 0;    ///< [ns] from the first start to the last end
   std::int64_t busy = 0;    ///< [ns] during which anything ran
   std::int64_t late = 0;    ///< [ns] by which the last work ended after `end_device_trace` was called
+  std::vector<device_event> events; ///< in order of their starts, as many as were asked for
 };
 
 /// Begins to record, through CUPTI.
-void begin_device_trace();
+/// @param events how many are to be told one by one
+void begin_device_trace(std::size_t events);
 
 /// @param patience [ns] to wait for work that comes late
 device_trace end_device_trace(std::int64_t patience);

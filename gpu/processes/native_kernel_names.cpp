@@ -79,6 +79,8 @@ bool is_named_after_architecture(std::string_view name) {
   return begins_with_one_of(name, architectures) && has_one_of(name, kinds) && size != name.end();
 }
 
+} // namespace
+
 std::string readable(const std::string& name) {
   if (!name.starts_with("_Z"))
     return name;
@@ -87,8 +89,6 @@ std::string readable(const std::string& name) {
     abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), std::free};
   return status == 0 && text != nullptr ? std::string{text.get()} : name;
 }
-
-} // namespace
 
 kernel_author author_by_name(const std::string& name) {
   auto text = readable(name);

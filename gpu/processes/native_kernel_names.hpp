@@ -11,6 +11,9 @@ enum class kernel_author {
   framework, ///< torch
 };
 
+/// Returns a kernel's name as people read it; one that no C++ compiler wrote stays as it is.
+std::string readable(const std::string& name);
+
 /// Tells by a kernel's name, as the compiler wrote it or as people read it, who its author is. Only
 /// names that nobody else gives count: whatever is unknown is the candidate's own.
 kernel_author author_by_name(const std::string& name);

@@ -66,21 +66,33 @@ struct interval {
 
 // CUPTI hands its buffers over on a thread of its own.
 struct recording {
+  /// Returns the event to be told more of, or nullptr when there are enough.
   template <class Record>
-  void add(device_work& entry, const Record& x) {
+  device_event* add(device_work& entry, const Record& x) {
     ++entry.count;
     entry.busy += static_cast<std::int64_t>(x.end - x.start);
     streams.insert(x.streamId);
     intervals.push_back({x.start, x.end});
-    graphs = graphs || x.graphNodeId != 0 || x.graphId != 0;
+    auto graph = x.graphNodeId != 0 || x.graphId != 0;
+    graphs = graphs || graph;
+    if (events.size() >= most_events)
+      return nullptr;
+    auto& event = events.emplace_back();
+    event.start = static_cast<std::int64_t>(x.start);
+    event.duration = static_cast<std::int64_t>(x.end - x.start);
+    event.stream = x.streamId;
+    event.graph = graph;
+    return &event;
   }
 
-  void clear() {
+  void clear(std::size_t most) {
     std::lock_guard guard{mutex};
     kernels.clear();
     copies = {};
     streams.clear();
     intervals.clear();
+    events.clear();
+    most_events = most;
     graphs = false;
   }
 
@@ -89,12 +101,36 @@ struct recording {
   device_work copies;                         // and fills
   std::set<std::uint32_t> streams;
   std::vector<interval> intervals;
+  std::vector<device_event> events;
+  std::size_t most_events = 0;
   bool graphs = false;
 };
 
 recording& records() {
   static recording instance;
   return instance;
+}
+
+void describe(device_event& event, const CUpti_ActivityKernel10& x) {
+  event.kind = "kernel";
+  event.symbol = x.name != nullptr ? x.name : "kernel";
+  event.grid = {x.gridX, x.gridY, x.gridZ};
+  event.block = {x.blockX, x.blockY, x.blockZ};
+  event.registers = x.registersPerThread;
+  event.static_shared = x.staticSharedMemory;
+  event.dynamic_shared = x.dynamicSharedMemory;
+  event.local = x.localMemoryPerThread;
+}
+
+std::string place(std::uint8_t memory) {
+  switch (memory) {
+    case CUPTI_ACTIVITY_MEMORY_KIND_PAGEABLE:
+      return "pageable host memory";
+    case CUPTI_ACTIVITY_MEMORY_KIND_PINNED:
+      return "pinned host memory";
+    default:
+      return "device";
+  }
 }
 
 void add(const CUpti_Activity& record) {
@@ -104,15 +140,26 @@ void add(const CUpti_Activity& record) {
     case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
     case CUPTI_ACTIVITY_KIND_KERNEL: {
       auto& x = reinterpret_cast<const CUpti_ActivityKernel10&>(record);
-      all.add(all.kernels[x.name != nullptr ? x.name : "kernel"], x);
+      if (auto* event = all.add(all.kernels[x.name != nullptr ? x.name : "kernel"], x))
+        describe(*event, x);
       break;
     }
-    case CUPTI_ACTIVITY_KIND_MEMCPY:
-      all.add(all.copies, reinterpret_cast<const CUpti_ActivityMemcpy6&>(record));
+    case CUPTI_ACTIVITY_KIND_MEMCPY: {
+      auto& x = reinterpret_cast<const CUpti_ActivityMemcpy6&>(record);
+      if (auto* event = all.add(all.copies, x)) {
+        event->kind = place(x.srcKind) + " to " + place(x.dstKind);
+        event->bytes = static_cast<std::int64_t>(x.bytes);
+      }
       break;
-    case CUPTI_ACTIVITY_KIND_MEMSET:
-      all.add(all.copies, reinterpret_cast<const CUpti_ActivityMemset4&>(record));
+    }
+    case CUPTI_ACTIVITY_KIND_MEMSET: {
+      auto& x = reinterpret_cast<const CUpti_ActivityMemset4&>(record);
+      if (auto* event = all.add(all.copies, x)) {
+        event->kind = "fill";
+        event->bytes = static_cast<std::int64_t>(x.bytes);
+      }
       break;
+    }
     default:
       break;
   }
@@ -165,12 +212,12 @@ void attribute(const recording& all, device_trace& result) {
 
 } // namespace
 
-void begin_device_trace() {
+void begin_device_trace(std::size_t events) {
   wait_for_device();
   check(cupti().register_callbacks(give_buffer, take_buffer));
   for (auto kind : kinds)
     check(cupti().enable(kind));
-  records().clear();
+  records().clear(events);
 }
 
 device_trace end_device_trace(std::int64_t patience) {
@@ -196,6 +243,13 @@ device_trace end_device_trace(std::int64_t patience) {
               })->end;
   result.span = static_cast<std::int64_t>(last - all.intervals.front().start);
   result.late = last > called ? static_cast<std::int64_t>(last - called) : 0;
+  result.events = std::move(all.events);
+  all.events.clear();
+  std::ranges::sort(result.events, {}, &device_event::start);
+  for (auto& x : result.events) {
+    x.start -= static_cast<std::int64_t>(all.intervals.front().start);
+    x.name = readable(x.symbol);
+  }
   return result;
 }
 

@@ -49,7 +49,7 @@ void copy_to_device(const file_part&, std::uintptr_t) {
   refuse();
 }
 
-void begin_device_trace() {
+void begin_device_trace(std::size_t) {
   refuse();
 }
 

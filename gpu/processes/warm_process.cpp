@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto spawn_limit = 60s; // preloading modules is part of it
+constexpr auto spawn_limit = 120s; // preloading modules is part of it
 constexpr int output_pipe_size = 1 << 20;
 
 // All that the warm process and its workers ever see of an environment. The number of threads is

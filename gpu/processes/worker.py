@@ -24,13 +24,14 @@ import failures
 import integrity
 import triton_tuning
 import values
+from compiled import Compiled
 from devices import DEVICES, copy_of
 from failures import BadRequest, Failure, describe
 from inputs import Inputs, differ, laid_out
 
 MESSAGE_SIZE = 128 * 1024
 TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
-HOST_WORK = ("load", "recipes")  # done without a context on the device
+HOST_WORK = ("unpack", "load", "pack", "recipes")  # done without a context on the device
 Reply = dict[str, Any]
 
 
@@ -64,7 +65,7 @@ class Worker:
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
                  "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
-                 "answered", "kept", "made", "called")
+                 "answered", "kept", "made", "called", "compiled", "traced")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -85,6 +86,8 @@ class Worker:
         self.kept: dict[int, Any] = {}  # outputs of timed calls
         self.made: list[int] = []  # descriptors that go out with the reply
         self.called = False
+        self.compiled = Compiled()
+        self.traced: dict[str, Any] = {}  # what the device did for a call
 
     def serve(self, request: dict[str, Any], fds: list[int]) -> tuple[Reply, list[int]]:
         """Returns the reply and the descriptors that go with it."""
@@ -324,9 +327,10 @@ class Worker:
         model = self.constructed()
         arguments = copy_of(self.inputs[request["inputs"]])
         with torch.no_grad():
-            found = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE)
-        return {name: found[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
-                                               "library_ns", "framework_ns", "graphs")}
+            self.traced = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE,
+                                                   request.get("events", 0))
+        return {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
+                                                     "library_ns", "framework_ns", "graphs")}
 
     def perturb(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()
@@ -371,17 +375,24 @@ class Worker:
                               self.device.facts().get("memory", 0))
 
     def profile(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        model = self.constructed()
-        arguments = copy_of(self.inputs[request["inputs"]])
-        device = "cuda" if self.device.name == "cuda" else None
-        # Not torch.profiler's: that one imports a compiler, for a second, to record the same.
-        recording = torch.autograd.profiler.profile(use_device=device, record_shapes=True)
-        with torch.no_grad(), recording as profiler:
-            model(*arguments)
-        averages = profiler.key_averages(group_by_input_shape=True)
-        order = "self_device_time_total" if device else "self_cpu_time_total"
-        text = averages.table(sort_by=order, row_limit=20)
-        return {"text": text[: MESSAGE_SIZE // 4]}
+        import call_profile  # for few
+
+        if self.device.name == "cuda":
+            profile = call_profile.of_device(self.traced)
+        else:
+            arguments = copy_of(self.inputs[request["inputs"]])
+            profile = call_profile.of_host(self.constructed(), arguments)
+        return self.hand_over(profile)
+
+    def code(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        import call_profile
+
+        return self.hand_over(call_profile.code_of(self.traced.get("events", [])))
+
+    def hand_over(self, document: Any) -> Reply:
+        content = json.dumps(document).encode()
+        self.made.append(values.sealed_file(content))
+        return {"bytes": len(content)}
 
     def recipes(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import recipes  # brings more of torch along than other roles need
@@ -396,9 +407,17 @@ class Worker:
             made = recipes.compose(task, passes, request["passes"], request["mode"],
                                    request["tolerance"], self.device_name, request["drafts"],
                                    around=request["around"])
-        book = json.dumps(made).encode()
-        self.made.append(values.sealed_file(book))
-        return {"bytes": len(book)}
+        return self.hand_over(made)
+
+    def unpack(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.compiled.unpack(read_bytes(fds[0]))
+        return {}
+
+    def pack(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        archive = self.compiled.pack(request["most"])
+        if archive:
+            self.made.append(values.sealed_file(archive))
+        return {"bytes": len(archive)}
 
     def wait_until_quiet(self, request: dict[str, Any], fds: list[int]) -> Reply:
         return {"quiet": self.device.is_quiet(request["patience_ns"])}
@@ -430,7 +449,10 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "needs": Worker.needs,
     "peaks": Worker.peaks,
     "profile": Worker.profile,
+    "code": Worker.code,
     "recipes": Worker.recipes,
+    "unpack": Worker.unpack,
+    "pack": Worker.pack,
     "describe": Worker.describe,
     "quiet": Worker.wait_until_quiet,
 }

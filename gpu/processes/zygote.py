@@ -61,14 +61,24 @@ def answer(channel: socket.socket, reply: dict[str, Any], fds: list[int] | None 
 
 def serve(channel: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
     try:
-        for name in request.get("preload", []):
-            importlib.import_module(name)
+        preload(request.get("preload", []))
         pid, pidfd, missing = spawn(request, fds)
     except (SpawnError, ImportError, OSError, KeyError) as error:
         answer(channel, {"id": request["id"], "ok": False, "message": str(error)})
         return
     answer(channel, {"id": request["id"], "ok": True, "pid": pid, "missing": missing}, [pidfd])
     os.close(pidfd)
+
+
+def preload(modules: list[str]) -> None:
+    """Imports modules once. Some start programs, whose ends are theirs to see."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        for name in modules:
+            importlib.import_module(name)
+    finally:
+        signal.signal(signal.SIGCHLD, reap)
+        reap()
 
 
 # -- children --------------------------------------------------------------------------
@@ -293,7 +303,8 @@ def work(request: dict[str, Any], fds: tuple[int, int, int]) -> int:
     os.closerange(4, 1 << 20)
     os.environ["CUDA_VISIBLE_DEVICES"] = request.get("visible_gpu", "")
     if request.get("cuda_arch"):  # or each build makes a context to ask for it
-        os.environ["TORCH_CUDA_ARCH_LIST"] = request["cuda_arch"]
+        # With PTX beside it, which profiles are read from.
+        os.environ["TORCH_CUDA_ARCH_LIST"] = request["cuda_arch"] + "+PTX"
     return worker.main(CHANNEL, request["threads"], request.get("device", "cpu"))
 
 

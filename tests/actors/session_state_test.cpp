@@ -152,6 +152,13 @@ TEST(session_state, a_profile_is_asked_for_only_where_a_profiler_gets_it) {
   EXPECT_FALSE(asks(plan));
 }
 
+TEST(session_state, only_what_rules_made_of_the_task_has_kin) {
+  session_driver x{test::small_topology()};
+  x.ideas({"fuse"});
+  auto request = x.state.in_flight().at(x.waiting("evaluator", x.code("coder")));
+  EXPECT_EQ(std::get<evaluation_request>(x.state.message_for(request)).kin, "");
+}
+
 TEST(session_state, a_rejected_candidate_is_fixed_at_most_as_often_as_configured) {
   session_driver x{test::small_topology()};
   x.ideas({"fuse"});
@@ -262,6 +269,11 @@ TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes)
   session_driver x{plan};
   x.answer("", "",
            drafts_received{x.waiting("recipes"), {{"recipes#1", "h", "fold", ""}}, {}, {}, {}});
+  auto kin_of = [&](const candidate_id& id) {
+    auto& issued = x.state.in_flight().at(x.waiting("evaluator", id));
+    return std::get<evaluation_request>(x.state.message_for(issued)).kin;
+  };
+  EXPECT_NE(kin_of("recipes#1"), "") << "made by rules alone";
   x.judge("recipes#1", 1.5);
   EXPECT_EQ(x.count("recipes"), 0u);
   x.ideas({"fuse"});
@@ -276,6 +288,7 @@ TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes)
              request.id, {{"recipes#2", "h2", "graph", ""}}, {"other: no GPU"}, {}, {"graph"}});
   EXPECT_EQ(x.state.find("recipes#2")->origin, "recipe: graph around " + id);
   EXPECT_THAT(x.state.declined(), ElementsAre("around " + id + ": other: no GPU"));
+  EXPECT_EQ(kin_of("recipes#2"), "") << "a coder had a part in it";
   x.judge("recipes#2", 3.0);
   EXPECT_EQ(x.count("recipes"), 0u) << "neither around itself nor for more of the task";
   EXPECT_EQ(x.state.best()->id, "recipes#2");

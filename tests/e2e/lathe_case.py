@@ -17,6 +17,9 @@ from typing import Any, Callable
 LATHE = os.environ["LATHE"]
 CONFIGS = Path(os.environ["LATHE_CONFIGS"])
 
+# What one test had compiled is of no use to another.
+os.environ.setdefault("LATHE_COMPILED_LIMIT", "0")
+
 DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS = range(4)
 
 # What no user should ever read.

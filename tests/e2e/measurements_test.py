@@ -1,4 +1,4 @@
-"""What is measured once a machine: the device's peaks and torch.compile's ratios, and what is told."""
+"""What outlives a run: the device's peaks and torch.compile's ratios, and what compilers made."""
 
 import json
 import os
@@ -6,11 +6,23 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from lathe_case import DONE, Journal, LatheCase
+from lathe_case import DONE, Journal, LatheCase, USER_MISTAKE
 from programs import FASTER, FOLDABLE_TASK, TASK, UNCHANGED
 from topologies import recipes
 
 QUICK = ["--time-budget", "0.2"]
+
+# Leaves a note where compilers keep what they made, and does not go on when it finds one.
+NOTED = f'''{UNCHANGED}
+
+import os
+
+note = os.environ["TORCH_EXTENSIONS_DIR"] + "/extension/note"
+if os.path.exists(note):
+    raise RuntimeError("it was here before")
+os.makedirs(os.path.dirname(note), exist_ok=True)
+open(note, "w").write("here")
+'''
 
 
 class Measurements(LatheCase):
@@ -106,6 +118,50 @@ class Baselines(Measurements):
         self.assertNotIn("torch.compile", report.split("| candidate")[0])
         self.assertEqual(again, [])
         self.assertEqual(self.kept("baselines"), [])
+
+
+class CompiledCode(Measurements):
+    def setUp(self) -> None:
+        super().setUp()
+        del self.environment["LATHE_COMPILED_LIMIT"]
+        self.write("task.py", TASK)
+
+    def outcomes(self, *options: str, **environment: str) -> list[str]:
+        ended = self.lathe("eval", "task.py", "noted.py", "--json", *QUICK, *options,
+                           env={**self.environment, **environment})
+        return [x["outcome"] for x in ended.json["verdicts"]]
+
+    def archives(self) -> list[Path]:
+        return sorted((self.folder / "cache/compiled").glob("*"))
+
+    def test_a_candidate_gets_what_it_compiled_back_in_a_later_run_alone(self) -> None:
+        self.write("noted.py", NOTED)
+        self.assertNotIn("build_failed", self.outcomes("--repeat", "2"))
+        self.assertEqual(self.outcomes(), ["build_failed"])
+        self.assertNotIn("build_failed", self.outcomes(LATHE_COMPILED_LIMIT="0"))
+        # Where everybody knows the inputs, the note could be an answer.
+        self.assertNotIn("build_failed", self.outcomes("--judge", "kernelbench"))
+        archive, = self.archives()
+        for broken in (archive.read_bytes()[:50], b"nonsense", b"\xff" * 100):
+            archive.write_bytes(broken)
+            self.assertNotIn("build_failed", self.outcomes())
+
+    def test_recipes_of_a_task_are_compiled_once(self) -> None:
+        self.write("t.yaml", recipes("compile").replace("build_limit: 30s", "build_limit: 5m"))
+        costs = []
+        for name in ("first", "second"):
+            self.lathe("run", "t.yaml", "--task", "task.py", "--name", name, env=self.environment)
+            verdict = Journal(self.folder / "runs" / name).payloads("verdict_received")[0]
+            costs += [x["cpu"] for x in verdict["answer"]["stages"] if x["stage"] == "warm"]
+        self.assertEqual(len(self.archives()), 1)
+        self.assertLess(costs[1], 0.75 * costs[0])
+
+    def test_a_limit_that_is_no_size_is_a_mistake(self) -> None:
+        self.write("noted.py", NOTED)
+        ended = self.lathe("eval", "task.py", "noted.py",
+                           env={**self.environment, "LATHE_COMPILED_LIMIT": "much"})
+        self.assert_code(ended, USER_MISTAKE)
+        self.assertIn("LATHE_COMPILED_LIMIT is no size", ended.err)
 
 
 if __name__ == "__main__":

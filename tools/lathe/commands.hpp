@@ -22,6 +22,8 @@ void add_topology(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
 void add_stop(CLI::App& app, int& exit_code);
+void add_profile(CLI::App& app, int& exit_code);
+void add_device(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_setup_env(CLI::App& app, int& exit_code);
 

@@ -63,6 +63,7 @@ struct eval_arguments {
   std::string kernelbench;
   std::string html;
   std::string keep; // a folder
+  bool profiles = false;
 
   bool prints_json() const {
     return json == "-";
@@ -175,7 +176,7 @@ environment kinds_of(const site_list& sites) {
 }
 
 caf::error look_for_kept(const eval_arguments& x, const site_list& sites, judging::batch& work) {
-  auto kept = judging::kept_verdicts::open(x.keep, kinds_of(sites), x.config);
+  auto kept = judging::kept_verdicts::open(x.keep, kinds_of(sites), x.config, x.profiles);
   if (!kept)
     return std::move(kept.error());
   work.kept = std::make_shared<judging::kept_verdicts>(std::move(*kept));
@@ -248,6 +249,7 @@ int evaluate(const eval_arguments& x) {
     return fail(sites.error());
   given->work.judges = judges_for(x);
   given->work.repeats = x.repeats;
+  given->work.profiles = x.profiles;
   given->work.jobs = x.jobs > 0 ? x.jobs : usual_workers(*sites);
   given->work.warn = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   auto where = described(*sites);
@@ -381,6 +383,9 @@ void add_judging(CLI::App& command, eval_arguments& x) {
 }
 
 void add_outputs(CLI::App& command, eval_arguments& x) {
+  command.add_flag("--profile", x.profiles,
+                   "say of correct candidates what bounds them: of one in full, of many its name; "
+                   "--json has all");
   // A flag with a value behind "=": whatever follows it without one is a file to judge.
   command.add_flag("--json{-}", x.json,
                    "one JSON document on standard output; --json=FILE writes "

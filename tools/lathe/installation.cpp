@@ -1,6 +1,7 @@
 #include "tools/lathe/installation.hpp"
 
 #include "messages/content_hash.hpp"
+#include "runtime/topology/units.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,6 +19,13 @@ constexpr auto usual_python = "/usr/bin/python3";
 fs::path from_environment(const char* name, const fs::path& otherwise) {
   auto* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? fs::path{value} : otherwise;
+}
+
+/// How much of what compilers made is kept [bytes]; less than nothing where that cannot be read.
+std::int64_t compiled_limit() {
+  constexpr auto usual = std::int64_t{4} << 30;
+  auto* value = std::getenv("LATHE_COMPILED_LIMIT");
+  return value == nullptr || *value == '\0' ? usual : runtime::parse_size(value).value_or(-1);
 }
 
 /// Returns the first `configs` in the folder of the executable or above it.
@@ -76,6 +84,7 @@ installation find_installation() {
   result.site.verifier = result.folder / "lathe-verifier";
   result.site.recipes = result.configs / "recipes";
   result.site.cache = cache_folder();
+  result.site.compiled_limit = compiled_limit();
   for (auto& place : environment_places(result))
     if (use_environment(place.folder / place.link, result.site))
       break;

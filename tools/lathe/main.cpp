@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
   int exit_code = lathe::cli::done;
   lathe::cli::add_run(app, exit_code);
   lathe::cli::add_eval(app, exit_code);
+  lathe::cli::add_profile(app, exit_code);
+  lathe::cli::add_device(app, exit_code);
   lathe::cli::add_noise(app, exit_code);
   lathe::cli::add_topology(app, exit_code);
   lathe::cli::add_status(app, exit_code);

@@ -264,7 +264,8 @@ private:
                                x.entry + 1,
                                {entry.candidate, entry.source, ""},
                                0,
-                               false};
+                               false,
+                               work_.profiles};
     gpu::evaluation evaluation{request, oracle.rules(), [&] { return oracle.get(); }, site_,
                                leases_};
     if (work_.repeats > 1)

@@ -27,6 +27,7 @@ struct batch {
   std::vector<entry> entries;           ///< by task
   std::vector<gpu::judge_rules> judges; ///< at least one
   std::size_t repeats = 1;              ///< verdicts of each judge on each candidate
+  bool profiles = false;                ///< say of correct candidates what bounds them
   /// Where verdicts are looked up before, and kept afterwards; nullptr: nowhere.
   std::shared_ptr<const kept_verdicts> kept = nullptr;
   std::size_t jobs = 1; ///< candidates that are judged at once, on all devices; timed is one on each

@@ -42,6 +42,8 @@ json::object json_of(const verdict& x) {
                       {"graphs", x.work->graphs}};
   if (x.folds)
     result["folds"] = *x.folds;
+  if (!x.profile.empty())
+    result["profile"] = x.profile;
   json::array stages;
   for (auto& stage : x.stages)
     stages.push_back(

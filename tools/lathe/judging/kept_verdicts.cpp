@@ -77,7 +77,7 @@ std::string kind_of(const std::string& device) {
 }
 
 caf::expected<kept_verdicts> kept_verdicts::open(const fs::path& folder, const environment& where,
-                                                 const evaluator_config& config) {
+                                                 const evaluator_config& config, bool profiles) {
   std::error_code problem;
   fs::create_directories(folder, problem);
   auto probe = folder / fmt::format(".{}", ::getpid());
@@ -101,6 +101,8 @@ caf::expected<kept_verdicts> kept_verdicts::open(const fs::path& folder, const e
                           {"run_limit", config.run_limit},
                           {"time_budget", config.time_budget},
                           {"memory", config.memory}};
+  if (profiles)
+    depends_on["profiles"] = true;
   return kept_verdicts{folder, std::move(depends_on)};
 }
 

@@ -42,8 +42,8 @@ public:
   /// there.
   /// @param where the devices, as `kind_of` names them, and the software
   static caf::expected<kept_verdicts> open(const std::filesystem::path& folder,
-                                           const environment& where,
-                                           const evaluator_config& config);
+                                           const environment& where, const evaluator_config& config,
+                                           bool profiles = false);
 
   std::optional<kept_verdict> find(const kept_subject& subject) const;
 

@@ -58,6 +58,8 @@ std::string note(const judgement& x) {
     parts.push_back("degenerate task");
   if (auto repeated = compare_runs(x))
     parts.push_back(in_words(*repeated));
+  if (!found->profile.empty()) // begins with the bottleneck's name
+    parts.push_back(found->profile.substr(0, found->profile.find(':')));
   if (found->correct() && found->correctness)
     parts.push_back(found->correctness->precision_class + " class");
   else if (!found->evidence.empty())
@@ -100,6 +102,10 @@ std::string in_full(const row& x, const judgement& y) {
   }
   if (auto repeated = compare_runs(y))
     result += fmt::format("{:<12}  {}\n", "", in_words(*repeated));
+  if (!found->profile.empty())
+    result += fmt::format(
+      "{:<12}  {}\n", "",
+      indented(found->profile.substr(0, found->profile.find_last_not_of('\n') + 1), 14));
   return result;
 }
 

@@ -1,0 +1,136 @@
+#include "gpu/compiled_code.hpp"
+
+#include "gpu/processes/text_file.hpp"
+#include "gpu/processes/unique_fd.hpp"
+#include "messages/content_hash.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace lathe::gpu {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// An archive that grew larger begins anew: much of it is of no more use [bytes].
+constexpr std::int64_t most_of_one = 256 << 20;
+
+// When there is too much, so much of the limit is left: not every addition has to look again.
+constexpr double share_left = 0.9;
+
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    auto written = ::write(fd, bytes.data(), bytes.size());
+    if (written <= 0)
+      return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+struct archive {
+  fs::path path;
+  std::int64_t size;
+  fs::file_time_type used;
+};
+
+std::vector<archive> archives_in(const fs::path& folder) {
+  std::vector<archive> result;
+  std::error_code ignored;
+  for (auto& entry : fs::directory_iterator{folder, ignored}) {
+    std::error_code gone; // others take some away, too
+    archive x{entry.path(), static_cast<std::int64_t>(entry.file_size(gone)), {}};
+    if (!gone)
+      x.used = entry.last_write_time(gone);
+    if (!gone)
+      result.push_back(std::move(x));
+  }
+  return result;
+}
+
+std::int64_t size_of(const std::vector<archive>& archives) {
+  std::int64_t sum = 0;
+  for (auto& x : archives)
+    sum += x.size;
+  return sum;
+}
+
+} // namespace
+
+compiled_code::compiled_code(fs::path folder, std::int64_t limit)
+  : folder_(std::move(folder)), limit_(folder_.empty() ? 0 : limit) {
+  // nop
+}
+
+std::optional<shared_memory> compiled_code::find(const std::string& name, author whose) {
+  if (!keeps())
+    return std::nullopt;
+  {
+    std::lock_guard guard{mutex_};
+    if (whose == author::anybody && added_.contains(name))
+      return std::nullopt;
+  }
+  auto file = file_for(name);
+  auto content = read_text(file);
+  if (content.empty())
+    return std::nullopt;
+  std::error_code ignored;
+  fs::last_write_time(file, fs::file_time_type::clock::now(), ignored); // it is of use
+  auto result = shared_memory::holding(content);
+  return result ? std::optional{std::move(*result)} : std::nullopt;
+}
+
+bool compiled_code::add(const std::string& name, std::span<const std::byte> record) {
+  if (!keeps() || record.empty())
+    return true;
+  std::lock_guard guard{mutex_};
+  added_.insert(name);
+  std::error_code ignored;
+  fs::create_directories(folder_, ignored);
+  unique_fd file{::open(file_for(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  if (file.get() < 0 || ::flock(file.get(), LOCK_EX) != 0)
+    return false;
+  struct stat before {};
+  if (::fstat(file.get(), &before) != 0)
+    return false;
+  auto more = static_cast<std::int64_t>(record.size());
+  auto kept = before.st_size + more > most_of_one ? 0 : before.st_size;
+  // What was written in part would hide all that comes after it.
+  if (::ftruncate(file.get(), kept) != 0 || !write_all(file.get(), record)) {
+    [[maybe_unused]] auto undone = ::ftruncate(file.get(), kept);
+    return false;
+  }
+  if (held_)
+    *held_ += kept + more - before.st_size;
+  else
+    held_ = size_of(archives_in(folder_));
+  if (*held_ > limit_)
+    make_room();
+  return true;
+}
+
+void compiled_code::make_room() {
+  auto archives = archives_in(folder_);
+  std::ranges::sort(archives, {}, &archive::used);
+  held_ = size_of(archives);
+  auto wanted = static_cast<std::int64_t>(share_left * static_cast<double>(limit_));
+  for (auto& x : archives) {
+    if (*held_ <= wanted)
+      break;
+    std::error_code ignored;
+    fs::remove(x.path, ignored);
+    *held_ -= x.size;
+  }
+}
+
+fs::path compiled_code::file_for(const std::string& name) const {
+  return folder_ / content_hash(name);
+}
+
+} // namespace lathe::gpu

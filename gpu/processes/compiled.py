@@ -1,0 +1,104 @@
+"""What compilers made for a candidate, as an archive for later workers to begin with.
+
+An archive is any number of records. Each is its length, eight bytes, and a zlib stream of as many:
+a header's length, the header, JSON ([[folder, path, mode, modified in ns, size], ...]), and the bytes
+of those files one after the other. A later record's file takes the place of an earlier one's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+
+# Where compilers keep what they made, by the variable that tells them.
+FOLDERS = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH")
+LENGTH = 8
+QUICKLY = 1  # zlib's level: what is kept is mostly text
+
+State = tuple[int, int]  # modified [ns], size
+
+
+class Compiled:
+    """The files of one worker's compilers."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[str, State] = {}  # came out of an archive
+
+    def unpack(self, archive: bytes) -> None:
+        """Writes the files. What is broken or cut off is left out: it is compiled again."""
+        try:
+            for record in records(archive):
+                self.write(record)
+        except (ValueError, TypeError, KeyError, OSError, zlib.error):
+            pass
+
+    def write(self, record: bytes) -> None:
+        start = LENGTH + int.from_bytes(record[:LENGTH], "little")
+        for name, path, mode, modified, size in json.loads(record[LENGTH:start]):
+            place = os.path.join(os.environ[FOLDERS[FOLDERS.index(name)]], inside(path))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "wb") as file:
+                file.write(record[start : start + size])
+            os.chmod(place, mode & 0o777)
+            os.utime(place, ns=(modified, modified))  # ninja compares them
+            self.known[place] = (modified, size)
+            start += size
+
+    def pack(self, most: int) -> bytes:
+        """Returns a record of the files that are new; nothing when there are none, or more than so
+        many bytes of them."""
+        header, contents, left = [], [], most
+        for name in FOLDERS:
+            root = os.environ[name]
+            for place, state in files(root):
+                if self.known.get(place) == state:
+                    continue
+                left -= state[1]
+                if left < 0:
+                    return b""
+                with open(place, "rb") as file:
+                    content = file.read()
+                mode = stat.S_IMODE(os.stat(place).st_mode)
+                path = os.path.relpath(place, root)
+                header.append([name, path, mode, state[0], len(content)])
+                contents.append(content)
+        if not header:
+            return b""
+        head = json.dumps(header).encode()
+        record = zlib.compress(b"".join([length_of(head), head, *contents]), QUICKLY)
+        return length_of(record) + record
+
+
+def records(archive: bytes) -> Iterator[bytes]:
+    start = 0
+    while start + LENGTH <= len(archive):
+        end = start + LENGTH + int.from_bytes(archive[start : start + LENGTH], "little")
+        if end > len(archive):
+            return
+        yield zlib.decompress(archive[start + LENGTH : end])
+        start = end
+
+
+def length_of(content: bytes) -> bytes:
+    return len(content).to_bytes(LENGTH, "little")
+
+
+def inside(path: str) -> str:
+    if os.path.isabs(path) or ".." in path.split(os.sep):
+        raise ValueError(path)
+    return path
+
+
+def files(root: str) -> Iterator[tuple[str, State]]:
+    """Yields the plain files below a folder, but for locks: who finds one waits for its owner."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            place = os.path.join(folder, name)
+            found = os.lstat(place)
+            if stat.S_ISREG(found.st_mode) and name != "lock" and not name.endswith(".lock"):
+                yield place, (found.st_mtime_ns, found.st_size)

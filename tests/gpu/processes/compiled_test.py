@@ -1,0 +1,87 @@
+"""What compilers made travels from one worker to the next as an archive."""
+
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "gpu/processes"))
+
+import compiled  # noqa: E402
+
+
+class compiled_test(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def at(self, name):
+        return mock.patch.dict(os.environ,
+                               {x: str(self.folder / name / x) for x in compiled.FOLDERS})
+
+    def write(self, name, path, content):
+        file = self.folder / name / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    def test_files_come_back_as_they_were(self):
+        file = self.write("a", "TORCH_EXTENSIONS_DIR/x/x.so", b"code")
+        file.chmod(0o755)
+        os.utime(file, ns=(1, 1_700_000_000_123_456_789))
+        self.write("a", "TRITON_CACHE_DIR/k/k.cubin", b"")
+        with self.at("a"):
+            archive = compiled.Compiled().pack(1000)
+        with self.at("b"):
+            worker = compiled.Compiled()
+            worker.unpack(archive)
+            self.assertEqual(b"", worker.pack(1000), "nothing is new")
+        back = self.folder / "b/TORCH_EXTENSIONS_DIR/x/x.so"
+        self.assertEqual(b"code", back.read_bytes())
+        self.assertEqual(0o755, back.stat().st_mode & 0o777)
+        self.assertEqual(1_700_000_000_123_456_789, back.stat().st_mtime_ns)
+        self.assertTrue((self.folder / "b/TRITON_CACHE_DIR/k/k.cubin").exists())
+
+    def test_only_what_is_new_is_packed_and_later_records_count(self):
+        self.write("a", "TRITON_CACHE_DIR/one", b"1")
+        with self.at("a"):
+            first = compiled.Compiled().pack(1000)
+        with self.at("b"):
+            worker = compiled.Compiled()
+            worker.unpack(first)
+            self.write("b", "TRITON_CACHE_DIR/one", b"changed")
+            self.write("b", "TRITON_CACHE_DIR/two", b"2")
+            second = worker.pack(1000)
+        with self.at("c"):
+            compiled.Compiled().unpack(first + second)
+        self.assertEqual(b"changed", (self.folder / "c/TRITON_CACHE_DIR/one").read_bytes())
+        self.assertEqual(b"2", (self.folder / "c/TRITON_CACHE_DIR/two").read_bytes())
+
+    def test_locks_links_and_what_is_too_much_stay_behind(self):
+        self.write("a", "TORCH_EXTENSIONS_DIR/x/lock", b"")
+        self.write("a", "TORCHINDUCTOR_CACHE_DIR/locks/abc.lock", b"")
+        os.symlink("/etc/passwd", self.folder / "a/TORCH_EXTENSIONS_DIR/x/passwd")
+        with self.at("a"):
+            self.assertEqual(b"", compiled.Compiled().pack(1000))
+            self.write("a", "TRITON_CACHE_DIR/large", b"x" * 2000)
+            self.assertEqual(b"", compiled.Compiled().pack(1000))
+
+    def test_what_is_broken_is_left_out(self):
+        self.write("a", "TRITON_CACHE_DIR/one", b"1")
+        with self.at("a"):
+            good = compiled.Compiled().pack(1000)
+        broken = (b"nonsense", good[:-1], b"\xff" * 50, compiled.length_of(b"zz") + b"zz")
+        for text in broken:
+            with self.at("b"):
+                compiled.Compiled().unpack(good + text)
+            self.assertTrue((self.folder / "b/TRITON_CACHE_DIR/one").exists())
+
+    def test_nothing_is_written_outside(self):
+        for path in ("../outside", "/tmp/outside", "a/../../outside"):
+            with self.assertRaises(ValueError):
+                compiled.inside(path)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
