@@ -56,14 +56,6 @@ double moved_bytes(const call_work& x) {
   return x.inputs + x.parameters + x.outputs;
 }
 
-std::string rate(double bytes_or_operations, const char* unit) {
-  constexpr const char* prefixes[] = {"", "k", "M", "G", "T", "P"};
-  std::size_t i = 0;
-  for (; bytes_or_operations >= 1000 && i + 1 < std::size(prefixes); ++i)
-    bytes_or_operations /= 1000;
-  return fmt::format("{:.3g} {}{}", bytes_or_operations, prefixes[i], unit);
-}
-
 std::string time(double seconds) {
   return seconds < 1e-4 ? fmt::format("{:.3g} us", 1e6 * seconds)
                         : fmt::format("{:.3g} ms", 1e3 * seconds);
@@ -130,7 +122,7 @@ private:
       }
     if (seconds >= mostly_transfers * total_)
       add(bottleneck::transfers, fmt::format("copies between host and device take {} of {}, for {}",
-                                             time(seconds), time(total_), rate(bytes, "B")));
+                                             time(seconds), time(total_), format_rate(bytes, "B")));
   }
 
   void look_at_gaps() {
@@ -188,11 +180,11 @@ private:
       return;
     auto reached = moved_bytes(x_.work) / busy_;
     if (reached >= near_bandwidth * x_.peaks->bandwidth)
-      add(
-        bottleneck::memory_bound,
-        fmt::format("{} that the task has to move in {}: {}, {} of the {} that this device copies",
-                    rate(moved_bytes(x_.work), "B"), time(busy_), rate(reached, "B/s"),
-                    percent(reached / x_.peaks->bandwidth), rate(x_.peaks->bandwidth, "B/s")));
+      add(bottleneck::memory_bound,
+          fmt::format(
+            "{} that the task has to move in {}: {}, {} of the {} that this device copies",
+            format_rate(moved_bytes(x_.work), "B"), time(busy_), format_rate(reached, "B/s"),
+            percent(reached / x_.peaks->bandwidth), format_rate(x_.peaks->bandwidth, "B/s")));
     else if (speaks && is_elementwise(kernel) && waves_of(*kernel.first, x_.limits) >= 1)
       add(
         bottleneck::memory_bound,
@@ -258,16 +250,16 @@ private:
     auto* code = code_of(kernel);
     if (x_.peaks && operations > intense * moved_bytes(x_.work) && busy_ > 0) {
       auto reached = operations / busy_;
-      auto told = fmt::format("{} of products in {}: {}", rate(operations, "op"), time(busy_),
-                              rate(reached, "op/s"));
+      auto told = fmt::format("{} of products in {}: {}", format_rate(operations, "op"),
+                              time(busy_), format_rate(reached, "op/s"));
       if (tensor_cores && reached >= near_rate * x_.peaks->tf32)
         add(bottleneck::compute_bound,
             fmt::format("{}, on tensor cores, of {} in TF32 and {} in half types", told,
-                        rate(x_.peaks->tf32, "op/s"), rate(x_.peaks->half, "op/s")));
+                        format_rate(x_.peaks->tf32, "op/s"), format_rate(x_.peaks->half, "op/s")));
       else if (!tensor_cores && reached >= product_rate * x_.peaks->float32)
         add(bottleneck::no_tensor_cores,
             fmt::format("{}, without tensor cores, which do {} in TF32 and {} in half types", told,
-                        rate(x_.peaks->tf32, "op/s"), rate(x_.peaks->half, "op/s")));
+                        format_rate(x_.peaks->tf32, "op/s"), format_rate(x_.peaks->half, "op/s")));
     }
     auto threads = std::min(1.0, waves_of(*kernel.first, x_.limits))
                    * occupancy_of(*kernel.first, x_.limits).share;
@@ -308,14 +300,14 @@ private:
       share_of([](auto& g) { return g.seconds < tiny_operator * static_cast<double>(g.calls); });
     if (x_.peaks && bytes / total_ >= near_bandwidth * x_.peaks->bandwidth)
       add(bottleneck::memory_bound,
-          fmt::format("{} in {}: {} of {}", rate(bytes, "B"), time(total_),
-                      rate(bytes / total_, "B/s"), rate(x_.peaks->bandwidth, "B/s")));
+          fmt::format("{} in {}: {} of {}", format_rate(bytes, "B"), time(total_),
+                      format_rate(bytes / total_, "B/s"), format_rate(x_.peaks->bandwidth, "B/s")));
     if (products >= half)
       add(bottleneck::compute_bound,
           fmt::format("products take {} of the time: {} in {}{}", percent(products),
-                      rate(x_.work.operations, "op"), time(products * total_),
+                      format_rate(x_.work.operations, "op"), time(products * total_),
                       x_.peaks ? fmt::format(", where this processor does {} in float32",
-                                             rate(x_.peaks->float32, "op/s"))
+                                             format_rate(x_.peaks->float32, "op/s"))
                                : ""));
     if (tiny >= half)
       add(bottleneck::launch_bound,
@@ -405,6 +397,14 @@ std::string_view usual_moves(bottleneck x, bool on_gpu) {
              "shorter chains of steps that wait for each other";
   }
   return {};
+}
+
+std::string format_rate(double bytes_or_operations, const char* unit) {
+  constexpr const char* prefixes[] = {"", "k", "M", "G", "T", "P"};
+  std::size_t i = 0;
+  for (; bytes_or_operations >= 1000 && i + 1 < std::size(prefixes); ++i)
+    bytes_or_operations /= 1000;
+  return fmt::format("{:.3g} {}{}", bytes_or_operations, prefixes[i], unit);
 }
 
 double busy_time(const call_profile& x) {

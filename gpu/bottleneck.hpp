@@ -60,6 +60,9 @@ std::vector<event_group> group_events(const call_profile& x);
 /// How many times the device is filled by a kernel's blocks; zero when that is not known.
 double waves_of(const profile_event& kernel, const device_limits& limits);
 
+/// Writes "4.12 TB/s" for 4.12e12 and "B/s".
+std::string format_rate(double bytes_or_operations, const char* unit);
+
 /// Whether it multiplies on tensor cores, by its code or by its name.
 bool uses_tensor_cores(const profile_event& kernel, const call_profile& x);
 

@@ -70,6 +70,7 @@ profile_event event_from(const element& x) {
   result.seconds = nanosecond * number(x, "ns");
   result.bytes = number(x, "bytes");
   result.calls = std::max<std::int64_t>(1, whole(x, "calls"));
+  result.stream = whole(x, "stream");
   result.graph = flag(x, "graph");
   result.grid = dimensions(x, "grid");
   result.block = dimensions(x, "block");

@@ -26,6 +26,7 @@ struct profile_event {
   double seconds = 0;
   double bytes = 0;                    ///< copied or filled
   std::int64_t calls = 1;              ///< that are told together: operators
+  std::int64_t stream = 0;             ///< that it ran on
   bool graph = false;                  ///< it came from a CUDA graph
   std::array<std::int64_t, 3> grid{};  ///< blocks
   std::array<std::int64_t, 3> block{}; ///< threads

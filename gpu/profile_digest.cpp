@@ -62,8 +62,9 @@ std::string code_facts(const kernel_code& x) {
 std::string row(const event_group& group, const call_profile& x, double busy) {
   auto& e = *group.first;
   auto name = e.is_kernel() || e.kind == "operator" ? e.name : fmt::format("copy: {}", e.kind);
-  auto result = fmt::format("{:>5}  {} in {} calls  {}", percent(group.seconds / busy),
-                            milliseconds(group.seconds), group.calls, shortened(name));
+  auto result = fmt::format("{:>5}  {} in {} call{}  {}", percent(group.seconds / busy),
+                            milliseconds(group.seconds), group.calls, group.calls == 1 ? "" : "s",
+                            shortened(name));
   if (!e.is_kernel())
     return result;
   result += "\n       " + resources(e, x.limits);
@@ -97,9 +98,8 @@ std::string digest(const call_profile& x) {
   auto busy = busy_time(x);
   if (x.on_gpu() && x.seconds > 0)
     result += fmt::format(
-      "a call takes {}, the GPU is busy for {} of it; {} kernels, copies and "
-      "fills{}\n",
-      milliseconds(x.seconds), percent(std::min(1.0, busy / x.seconds)), x.events.size(),
+      "a call takes {}, the GPU is busy for {} of it; {} launch{}{}\n", milliseconds(x.seconds),
+      percent(std::min(1.0, busy / x.seconds)), x.events.size(), x.events.size() == 1 ? "" : "es",
       std::ranges::any_of(x.events, &profile_event::graph) ? ", from CUDA graphs" : "");
   result += floor_line(x);
   std::size_t rows = 0;

@@ -113,7 +113,7 @@ struct verdict {
   std::optional<device_work> work; ///< correct, on a GPU: what one call runs there
   std::optional<bool> folds;       ///< correct: it answers from copies of its weights
   std::vector<baseline> baselines; ///< timed again with a winner; empty: those of the task hold
-  std::string profile;             ///< correct: where its time goes, operator by operator
+  std::string profile;             ///< correct: what bounds it and where its time goes, in words
   std::string sandbox;             ///< what the sandbox lacked; empty when it lacked nothing
 
   bool correct() const {

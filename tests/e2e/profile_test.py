@@ -36,14 +36,15 @@ class Profile(LatheCase):
         self.assertRegex(where, "^cpu, 1 thread")
         self.assertRegex(bound, r"^compute-bound: products take \d+ % of the time: 134 Mop in ")
         self.assertRegex(moves, "^  usual moves: compute less")
-        self.assertRegex(ended.out, r"\n +\d+ %  \S+ ms in 1 calls  aten::addmm ")
+        self.assertRegex(ended.out, r"\n +\d+ %  \S+ ms in 1 call  aten::addmm ")
         self.assertLess(len(ended.out), 2000, "it goes into prompts")
 
     def test_a_candidate_is_profiled_for_programs_too(self) -> None:
         self.write("task.py", TASK)
         self.write("faster.py", FASTER)
-        ended = self.lathe("profile", "task.py", "faster.py", "--json")
+        ended = self.lathe("profile", "task.py", "faster.py", "--json", "--svg", "profile.svg")
         self.assert_code(ended, DONE)
+        self.assertIn("this call: ", (self.folder / "profile.svg").read_text())
         self.assertEqual("correct", ended.json["outcome"])
         self.assertGreater(ended.json["call_ms"], 0)
         self.assertIn("moves", ended.json["bounds"][0])
@@ -60,7 +61,13 @@ class Profile(LatheCase):
         ended = self.lathe("profile", "missing.py")
         self.assert_code(ended, USER_MISTAKE)
         self.assertIn("missing.py", ended.err)
+        self.write("task.py", PRODUCT)
+        ended = self.lathe("profile", "task.py", "--svg", "nowhere/profile.svg")
+        self.assert_code(ended, USER_MISTAKE)
+        self.assertIn("nowhere/profile.svg", ended.err)
 
+
+class Beside(LatheCase):
     def test_eval_says_it_beside_the_verdict(self) -> None:
         self.write("task.py", PRODUCT)
         self.write("same.py", PRODUCT.replace("class Model(", "class ModelNew("))

@@ -1,6 +1,7 @@
 #include "gpu/bottleneck.hpp"
 
 #include "gpu/profile_digest.hpp"
+#include "gpu/profile_picture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -285,7 +286,29 @@ TEST(profile_digest, names_the_bottleneck_first_and_the_kernels_below) {
   EXPECT_TRUE(text.starts_with("register-spill: k keeps 256 B")) << text;
   EXPECT_THAT(text, HasSubstr("usual moves: smaller tiles"));
   EXPECT_THAT(text, HasSubstr("10.0x below this call"));
-  EXPECT_THAT(text, HasSubstr("100 %  1 ms in 1 calls  k\n"));
+  EXPECT_THAT(text, HasSubstr("100 %  1 ms in 1 call  k\n"));
   EXPECT_THAT(text, HasSubstr("10560 blocks of 256 threads, 10 waves; 32 registers, 256 B local; "
                               "occupancy 100 %"));
+}
+
+TEST(profile_picture, draws_what_ran_and_the_roofline_and_escapes_names) {
+  auto x = one_kernel();
+  x.events[0].name = "k<float>(\"&\")";
+  x.work.inputs = 1e6;
+  x.work.operations = 1e9;
+  auto picture = draw_profile(x, "a < b");
+  EXPECT_TRUE(picture.starts_with("<svg ")) << picture;
+  EXPECT_THAT(picture, HasSubstr("a &lt; b"));
+  EXPECT_THAT(picture, HasSubstr("k&lt;float&gt;(&quot;&amp;&quot;), 1e+03 us"));
+  EXPECT_THAT(picture, HasSubstr("this call: 1 Top/s"));
+  EXPECT_EQ(picture.find("nan"), std::string::npos);
+}
+
+TEST(profile_picture, leaves_out_what_is_not_known) {
+  for (auto& x : {call_profile{}, one_kernel(0), many(20'000, 1 * us, 1 * us)}) {
+    auto picture = draw_profile(x, "");
+    EXPECT_TRUE(picture.ends_with("</svg>\n"));
+    EXPECT_EQ(picture.find("nan"), std::string::npos);
+    EXPECT_LT(picture.size(), 2u << 20);
+  }
 }

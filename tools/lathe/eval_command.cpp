@@ -10,6 +10,7 @@
 #include "tools/lathe/judging/json_document.hpp"
 #include "tools/lathe/judging/kernelbench_results.hpp"
 #include "tools/lathe/judging/words.hpp"
+#include "tools/lathe/output_file.hpp"
 #include "tools/lathe/task_audit.hpp"
 #include "tools/lathe/verdict_table.hpp"
 
@@ -21,7 +22,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
@@ -69,21 +69,6 @@ struct eval_arguments {
     return json == "-";
   }
 };
-
-caf::error write_file(const std::string& file, const std::string& text) {
-  std::ofstream out{file, std::ios::binary | std::ios::trunc};
-  out << text << '\n';
-  out.close();
-  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
-}
-
-// To be told before any time is spent.
-caf::error check_writable(const std::string& file) {
-  if (file.empty() || file == "-")
-    return {};
-  std::ofstream out{file, std::ios::app};
-  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
-}
 
 int worst_of(const std::vector<judging::row>& rows) {
   int result = done;

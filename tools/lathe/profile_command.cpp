@@ -2,6 +2,7 @@
 #include "gpu/evaluation.hpp"
 #include "gpu/local_leases.hpp"
 #include "gpu/profile_digest.hpp"
+#include "gpu/profile_picture.hpp"
 #include "gpu/task_preparation.hpp"
 #include "messages/device_name.hpp"
 #include "messages/error.hpp"
@@ -10,6 +11,7 @@
 #include "tools/lathe/eval_inputs.hpp"
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/installation.hpp"
+#include "tools/lathe/output_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -23,7 +25,7 @@ namespace {
 
 constexpr auto footer = R"(examples:
   lathe profile my_model.py
-  lathe profile my_model.py my_kernel.py --json
+  lathe profile my_model.py my_kernel.py --svg profile.svg
 
 Judges the candidate (without one: the model itself), and says what bounds a call: which kernels
 take the time, what they leave of the device's bandwidth and arithmetic, and what is usually tried.
@@ -33,6 +35,7 @@ struct profile_arguments {
   std::string task;
   std::string candidate;
   evaluator_config config;
+  std::string svg; // a file
   bool json = false;
 };
 
@@ -135,12 +138,18 @@ int profile(const profile_arguments& x) {
   auto given = read_inputs(x.task, {itself ? x.task : x.candidate});
   if (!given)
     return fail(given.error());
+  if (auto error = check_writable(x.svg))
+    return fail(error);
   auto site = gpu::evaluation_site::open(find_installation().site, x.config);
   if (!site)
     return fail(site.error());
   auto found = judge(given->work.tasks.front(), given->work.entries.front(), itself, **site);
   if (!found)
     return fail(found.error());
+  if (found->profile && !x.svg.empty())
+    if (auto error =
+          write_file(x.svg, gpu::draw_profile(*found->profile, itself ? x.task : x.candidate)))
+      return fail(error);
   return show(x, (*site)->describe(), *found);
 }
 
@@ -167,6 +176,7 @@ void add_profile(CLI::App& app, int& exit_code) {
     ->check(CLI::Range(1, 256))
     ->capture_default_str();
   command->add_flag("--json", x->json, "one JSON document");
+  command->add_option("--svg", x->svg, "draw what ran when, and the roofline")->type_name("FILE");
   command->callback([x, &exit_code] { exit_code = profile(*x); });
 }
 

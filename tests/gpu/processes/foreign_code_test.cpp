@@ -266,14 +266,12 @@ TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
   EXPECT_EQ(first, third);
 }
 
-TEST_F(foreign_code, a_profile_names_operators_and_imports_nothing_for_it) {
+TEST_F(foreign_code, a_profile_names_operators_and_imports_nothing_of_torch_for_it) {
   auto worker = spawn();
-  prepare(*worker, "print(len(sys.modules)); return x.softmax(0)");
+  prepare(*worker, "print(sum(m.startswith('torch') for m in sys.modules)); return x.softmax(0)");
   ASSERT_TRUE(run(*worker).ok());
-  auto answer = worker->call({{"op", "profile"}, {"inputs", "x"}}, {}, 60s);
-  ASSERT_TRUE(answer.ok()) << answer.problem().message;
-  EXPECT_THAT(answer.text("text").value_or(""), HasSubstr("aten::_softmax"));
-  EXPECT_THAT(answer.text("text").value_or(""), HasSubstr("[[4], [], []]")) << "shapes";
+  auto profile = ask_for(*worker, {{"op", "profile"}, {"inputs", "x"}});
+  EXPECT_THAT(text_of(profile), HasSubstr(R"("name": "aten::_softmax 4", "ns": )"));
   std::istringstream printed{worker->output_tail()};
   int before = 0;
   int during = 0;

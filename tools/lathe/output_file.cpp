@@ -1,0 +1,23 @@
+#include "tools/lathe/output_file.hpp"
+
+#include "messages/error.hpp"
+
+#include <fstream>
+
+namespace lathe::cli {
+
+caf::error write_file(const std::string& file, const std::string& text) {
+  std::ofstream out{file, std::ios::binary | std::ios::trunc};
+  out << text << '\n';
+  out.close();
+  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
+}
+
+caf::error check_writable(const std::string& file) {
+  if (file.empty() || file == "-")
+    return {};
+  std::ofstream out{file, std::ios::app};
+  return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
+}
+
+} // namespace lathe::cli
