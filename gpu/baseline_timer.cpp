@@ -2,6 +2,7 @@
 
 #include "gpu/quiet_hold.hpp"
 #include "messages/content_hash.hpp"
+#include "messages/error.hpp"
 
 #include <boost/json.hpp>
 
@@ -37,9 +38,9 @@ stopping_options options() {
   return result;
 }
 
-// Recipes of the task are its kin, too.
-std::string kin_of(const task_oracle& oracle) {
-  return kin_subject(content_hash(oracle.subject().source));
+// Not what recipes leave: they tune while others work.
+std::string compiled_of(const task_oracle& oracle) {
+  return "baselines " + content_hash(oracle.subject().source);
 }
 
 double since(clock::time_point begin) {
@@ -77,7 +78,8 @@ caf::error baseline_timer::start() {
   if (!twin)
     return std::move(twin.error());
   worker_.emplace(std::move(*twin));
-  site_.give_compiled(*worker_->process, kin_of(oracle_), author::rules);
+  if (!site_.give_compiled(*worker_->process, compiled_of(oracle_), author::rules))
+    return make_error(errc::evaluator_failed, "the baselines' process died before it was used");
   return {};
 }
 
@@ -90,7 +92,7 @@ caf::expected<bool> baseline_timer::compile(const std::string& name) {
   auto compiled = worker_->process->call(
     {{"op", "baseline"}, {"name", name}, {"inputs", std::move(inputs)}}, {}, limit);
   if (compiled.ok())
-    site_.keep_compiled(*worker_->process, kin_of(oracle_));
+    site_.keep_compiled(*worker_->process, compiled_of(oracle_), author::rules);
   return compiled.ok();
 }
 

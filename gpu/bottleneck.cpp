@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -37,6 +38,8 @@ constexpr double launch_gap = 30e-6;
 // Of copies to the host, that make Python wait, for each kernel.
 constexpr double reads_values = 0.1;
 
+constexpr double mostly = 0.5;          // of the busy time on tensor cores: they set the pace
+constexpr double hardly = 0.1;          // they do not matter
 constexpr double main_share = 0.35;     // of the busy time: such a kernel speaks for the call
 constexpr std::int64_t real_spill = 64; // [bytes] of a thread
 constexpr double contended = 0.2;       // share of accesses that are atomic and meet
@@ -95,8 +98,11 @@ private:
     look_at_transfers();
     look_at_gaps();
     auto kernel = std::ranges::find_if(groups_, [](auto& g) { return g.first->is_kernel(); });
-    if (kernel == groups_.end())
+    if (kernel == groups_.end()) {
+      add(bottleneck::memory_bound,
+          fmt::format("no kernel ran: copies and fills take {} of {}", time(busy_), time(total_)));
       return;
+    }
     auto before = found_.size();
     auto speaks = kernel->seconds >= main_share * busy_;
     if (speaks)
@@ -109,7 +115,7 @@ private:
     }
     look_at_arithmetic(*kernel, speaks);
     if (found_.size() == before)
-      look_at_latency(*kernel);
+      look_at_latency(*kernel, speaks);
   }
 
   void look_at_transfers() {
@@ -128,8 +134,16 @@ private:
   void look_at_gaps() {
     auto idle = 1 - busy_ / total_;
     auto count = static_cast<double>(x_.events.size());
-    if (idle < mostly_idle || !found_.empty())
+    if (idle < mostly_idle || !found_.empty() || !x_.complete)
       return;
+    if (x_.events.size() == 1 || std::ranges::all_of(x_.events, &profile_event::graph)) {
+      add(
+        bottleneck::launch_bound,
+        fmt::format("the GPU works {} of {}, and all of it was launched at once: the launch itself "
+                    "is what is left",
+                    percent(1 - idle), time(total_)));
+      return;
+    }
     auto reads = static_cast<double>(std::ranges::count_if(
       x_.events, [](auto& e) { return e.is_transfer() && e.kind.ends_with("host memory"); }));
     auto gap = (total_ - busy_) / count;
@@ -246,32 +260,42 @@ private:
 
   void look_at_arithmetic(const event_group& kernel, bool speaks) {
     auto operations = x_.work.operations;
-    auto tensor_cores = uses_tensor_cores(*kernel.first, x_);
+    double on_tensor_cores = 0;
+    for (auto& g : groups_)
+      if (g.first->is_kernel() && uses_tensor_cores(*g.first, x_))
+        on_tensor_cores += g.seconds / busy_;
     auto* code = code_of(kernel);
     if (x_.peaks && operations > intense * moved_bytes(x_.work) && busy_ > 0) {
       auto reached = operations / busy_;
       auto told = fmt::format("{} of products in {}: {}", format_rate(operations, "op"),
                               time(busy_), format_rate(reached, "op/s"));
-      if (tensor_cores && reached >= near_rate * x_.peaks->tf32)
+      if (on_tensor_cores >= mostly && reached >= near_rate * x_.peaks->tf32)
         add(bottleneck::compute_bound,
             fmt::format("{}, on tensor cores, of {} in TF32 and {} in half types", told,
                         format_rate(x_.peaks->tf32, "op/s"), format_rate(x_.peaks->half, "op/s")));
-      else if (!tensor_cores && reached >= product_rate * x_.peaks->float32)
+      else if (on_tensor_cores < hardly && !is_elementwise(kernel)
+               && reached >= product_rate * x_.peaks->float32)
         add(bottleneck::no_tensor_cores,
             fmt::format("{}, without tensor cores, which do {} in TF32 and {} in half types", told,
                         format_rate(x_.peaks->tf32, "op/s"), format_rate(x_.peaks->half, "op/s")));
     }
     auto threads = std::min(1.0, waves_of(*kernel.first, x_.limits))
                    * occupancy_of(*kernel.first, x_.limits).share;
-    if (speaks && code != nullptr && !tensor_cores && code->arithmetic >= arithmetic_alone
-        && threads >= enough_threads)
+    if (speaks && code != nullptr && on_tensor_cores < hardly
+        && code->arithmetic >= arithmetic_alone && threads >= enough_threads)
       add(bottleneck::compute_bound,
           fmt::format("{} computes {:.0f} times for each access to memory", kernel.first->name,
                       code->arithmetic));
   }
 
-  void look_at_latency(const event_group& kernel) {
+  void look_at_latency(const event_group& kernel, bool speaks) {
     auto& e = *kernel.first;
+    if (!speaks) {
+      add(bottleneck::latency_bound,
+          fmt::format("no kernel holds most of the time: of {} the longest, {}, takes {}",
+                      groups_.size(), e.name, percent(kernel.seconds / busy_)));
+      return;
+    }
     auto held = occupancy_of(e, x_.limits);
     if (held.share > 0 && held.share <= low && held.limiter != "blocks")
       add(bottleneck::low_occupancy,
@@ -449,25 +473,13 @@ double waves_of(const profile_event& kernel, const device_limits& limits) {
 bool uses_tensor_cores(const profile_event& kernel, const call_profile& x) {
   if (auto i = x.code.find(kernel.symbol); i != x.code.end())
     return i->second.tensor_cores;
-  constexpr std::string_view parts[] = {"tensorop",
-                                        "gmma",
-                                        "hmma",
-                                        "imma",
-                                        "s1688",
-                                        "s16816",
-                                        "h16816",
-                                        "h1688",
-                                        "f16f16",
-                                        "bf16",
-                                        "tf32",
-                                        "nvjet",
-                                        "flash_fwd",
-                                        "fmha",
-                                        "mma_m16n8",
-                                        "wmma",
-                                        "cudnn_generated_fort_native_sdpa"};
+  constexpr std::string_view parts[] = {
+    "tensorop", "gmma", "hmma", "imma",  "s1688", "s16816",    "h16816", "h1688",
+    "f16f16",   "bf16", "tf32", "nvjet", "wmma",  "flash_fwd", "fmha",   "mma_m16n8"};
+  auto symbol = kernel.symbol;
+  std::ranges::transform(symbol, symbol.begin(), [](unsigned char c) { return std::tolower(c); });
   return std::ranges::any_of(
-    parts, [&](std::string_view part) { return kernel.name.find(part) != std::string::npos; });
+    parts, [&](std::string_view part) { return symbol.find(part) != std::string::npos; });
 }
 
 } // namespace lathe::gpu

@@ -19,10 +19,21 @@ namespace fs = std::filesystem;
 namespace {
 
 // An archive that grew larger begins anew: much of it is of no more use [bytes].
-constexpr std::int64_t most_of_one = 256 << 20;
+constexpr std::int64_t most_of_one = 64 << 20;
 
 // When there is too much, so much of the limit is left: not every addition has to look again.
 constexpr double share_left = 0.9;
+
+/// Returns where the last whole record ends: of one that was cut off, all that came after it would
+/// be taken for a part.
+std::int64_t end_of_records(int fd, std::int64_t size) {
+  std::int64_t end = 0;
+  for (std::uint64_t length = 0;
+       ::pread(fd, &length, sizeof(length), end) == sizeof(length)
+       && length <= static_cast<std::uint64_t>(size - end - std::int64_t{sizeof(length)});)
+    end += static_cast<std::int64_t>(sizeof(length) + length);
+  return end;
+}
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -86,6 +97,11 @@ std::optional<shared_memory> compiled_code::find(const std::string& name, author
   return result ? std::optional{std::move(*result)} : std::nullopt;
 }
 
+bool compiled_code::wants(const std::string& name, author whose) {
+  std::lock_guard guard{mutex_};
+  return keeps() && (whose == author::rules || !added_.contains(name));
+}
+
 bool compiled_code::add(const std::string& name, std::span<const std::byte> record) {
   if (!keeps() || record.empty())
     return true;
@@ -93,16 +109,20 @@ bool compiled_code::add(const std::string& name, std::span<const std::byte> reco
   added_.insert(name);
   std::error_code ignored;
   fs::create_directories(folder_, ignored);
-  unique_fd file{::open(file_for(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
-  if (file.get() < 0 || ::flock(file.get(), LOCK_EX) != 0)
-    return false;
+  unique_fd file{::open(file_for(name).c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  if (file.get() < 0 || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+    return file.get() >= 0; // another Lathe adds: what it has will do
   struct stat before {};
   if (::fstat(file.get(), &before) != 0)
     return false;
-  auto more = static_cast<std::int64_t>(record.size());
-  auto kept = before.st_size + more > most_of_one ? 0 : before.st_size;
-  // What was written in part would hide all that comes after it.
-  if (::ftruncate(file.get(), kept) != 0 || !write_all(file.get(), record)) {
+  std::uint64_t length = record.size();
+  auto more = static_cast<std::int64_t>(sizeof(length) + length);
+  auto kept = end_of_records(file.get(), before.st_size);
+  if (kept + more > most_of_one)
+    kept = 0;
+  if (::ftruncate(file.get(), kept) != 0
+      || !write_all(file.get(), std::as_bytes(std::span{&length, 1}))
+      || !write_all(file.get(), record)) {
     [[maybe_unused]] auto undone = ::ftruncate(file.get(), kept);
     return false;
   }
@@ -113,6 +133,11 @@ bool compiled_code::add(const std::string& name, std::span<const std::byte> reco
   if (*held_ > limit_)
     make_room();
   return true;
+}
+
+void compiled_code::drop(const std::string& name) {
+  std::error_code ignored;
+  fs::remove(file_for(name), ignored);
 }
 
 void compiled_code::make_room() {

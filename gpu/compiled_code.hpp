@@ -19,16 +19,15 @@ enum class author : std::uint8_t {
   anybody ///< a candidate, which may have left itself a note
 };
 
-/// What compilers made for candidates, kept for later evaluations: archives as workers pack them, a
-/// file each, in a folder of the user's cache. Nobody here reads what is in them: they are opened
-/// in sandboxes alone. What cannot be written is compiled again. Safe to use from several threads
-/// and processes.
+/// What compilers made for candidates, kept for later evaluations: archives of the records that
+/// workers pack, each after its length in eight bytes; a file each, in a folder of the user's
+/// cache. Nobody here reads what is in the records: they are opened in sandboxes alone. What cannot
+/// be written is compiled again. Safe to use from several threads and processes.
 class compiled_code {
 public:
   /// @param folder is made when something is to be kept
   /// @param limit [bytes] of all archives together; beyond, those go that were not used for
-  /// longest.
-  ///              0: nothing is kept
+  ///              longest. 0: nothing is kept
   compiled_code(std::filesystem::path folder, std::int64_t limit);
 
   bool keeps() const {
@@ -40,8 +39,15 @@ public:
   /// @param name all that the content depends on
   std::optional<shared_memory> find(const std::string& name, author whose);
 
+  /// Whether a record for the archive of this name would be of use: who got none back packs what it
+  /// has packed before.
+  bool wants(const std::string& name, author whose);
+
   /// Adds to the archive of this name. Returns false when it could not be written.
   bool add(const std::string& name, std::span<const std::byte> record);
+
+  /// Takes the archive away: somebody did not survive it.
+  void drop(const std::string& name);
 
 private:
   std::filesystem::path file_for(const std::string& name) const;

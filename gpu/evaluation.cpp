@@ -58,7 +58,7 @@ constexpr double longest_folding_call = 1;
 constexpr int most_events = 20'000;
 
 // What a worker may tell of one call [bytes].
-constexpr std::size_t most_profile = 64 << 20;
+constexpr std::size_t most_profile = 16 << 20;
 
 bool uses_compiler(const std::string& source) {
   return source.find("torch.compile") != std::string::npos;
@@ -143,6 +143,7 @@ void evaluation::attempt_once() {
   verdict_ = {};
   verdict_.outcome = outcome::correct;
   seconds_.clear();
+  profile_.reset();
   broken_ = {};
   interrupted_ = reference_broke_ = doubt_told_ = false;
   cpu_before_ = 0;
@@ -160,17 +161,10 @@ void evaluation::attempt_once() {
 
 bool evaluation::build() {
   auto core = site_.builds().take(1, std::exchange(is_new_, false) ? turn::later : turn::first);
-  auto compiles = uses_compiler(request_.subject.source);
-  auto worker =
-    site_.spawn("candidate", tag_, compiles ? site_.compiler() : std::vector<std::string>{});
-  if (!worker)
-    return give_up(std::move(worker.error()));
-  worker_ = std::move(*worker);
+  if (!begin_process())
+    return false;
   verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
   enter("build");
-  if (keeps_compiled())
-    site_.give_compiled(*worker_.process, compiled_subject(),
-                        request_.kin.empty() ? author::anybody : author::rules);
   auto source = shared_memory::holding(request_.subject.source);
   if (!source)
     return give_up(std::move(source.error()));
@@ -183,6 +177,21 @@ bool evaluation::build() {
     request["otherwise"] = "Model";
   auto loaded = call(std::move(request), fds, site_.config().build_limit);
   return loaded.ok() || fail(loaded.problem());
+}
+
+bool evaluation::begin_process() {
+  auto compiles = uses_compiler(request_.subject.source);
+  for (auto gives : {keeps_compiled(), false}) {
+    worker_.end();
+    auto worker =
+      site_.spawn("candidate", tag_, compiles ? site_.compiler() : std::vector<std::string>{});
+    if (!worker)
+      return give_up(std::move(worker.error()));
+    worker_ = std::move(*worker);
+    if (!gives || site_.give_compiled(*worker_.process, compiled_subject(), author_of_compiled()))
+      break;
+  }
+  return true;
 }
 
 // From here on it may have a context and tensors on the device.
@@ -216,7 +225,7 @@ bool evaluation::warm() {
   if (!give(first) || !call_model(first))
     return false;
   if (keeps_compiled())
-    site_.keep_compiled(*worker_.process, compiled_subject());
+    site_.keep_compiled(*worker_.process, compiled_subject(), author_of_compiled());
   return true;
 }
 
@@ -448,7 +457,7 @@ bool evaluation::is_steady(const race_result& found) {
 }
 
 // Who asks for peaks holds no lease: they may have to be measured. On a GPU the call was traced in
-// the audit, and code is read without a lease, too.
+// the audit, but for judges of papers; code is read without a lease, too.
 void evaluation::profile() {
   auto peaks = site_.peaks().get(leases_);
   auto seen = recorded_call();

@@ -69,6 +69,11 @@ private:
   /// Whether it gets what compilers made of the same before, and what that is kept under.
   bool keeps_compiled() const;
   std::string compiled_subject() const;
+  author author_of_compiled() const;
+
+  /// Makes its process, with what was compiled of it before. False: the verdict says why, or the
+  /// error.
+  bool begin_process();
 
   /// Whether there may be room for twice what it is likely to take, with others beside it.
   bool has_room_for_twice();

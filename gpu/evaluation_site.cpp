@@ -216,6 +216,7 @@ caf::error evaluation_site::look_around() {
     (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0))));
   timing_memory_.emplace(*memory_);
   cuda_arch_ = architecture(found.text("capability").value_or(""));
+  gpu_ = found.text("gpu").value_or("GPU") + " " + cuda_arch_;
   hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
                           found.text("gpu").value_or("GPU"),
                           found.integer("multiprocessors").value_or(0),
@@ -333,17 +334,24 @@ std::size_t evaluation_site::usual_workers() const {
   return device_.cuda ? workers_a_core * cores() : cores();
 }
 
-void evaluation_site::give_compiled(worker_process& to, const std::string& subject, author whose) {
+bool evaluation_site::give_compiled(worker_process& to, const std::string& subject, author whose) {
   if (!keeps_compiled(to))
-    return;
-  if (auto archive = compiled_->find(name_of_compiled(subject), whose)) {
-    int fds[] = {archive->fd()};
-    to.call({{"op", "unpack"}}, fds, packing_limit);
-  }
+    return true;
+  auto name = name_of_compiled(subject);
+  auto archive = compiled_->find(name, whose);
+  if (!archive)
+    return true;
+  int fds[] = {archive->fd()};
+  to.call({{"op", "unpack"}}, fds, packing_limit);
+  if (to.alive())
+    return true;
+  compiled_->drop(name);
+  return false;
 }
 
-void evaluation_site::keep_compiled(worker_process& from, const std::string& subject) {
-  if (!keeps_compiled(from))
+void evaluation_site::keep_compiled(worker_process& from, const std::string& subject,
+                                    author whose) {
+  if (!keeps_compiled(from) || !compiled_->wants(name_of_compiled(subject), whose))
     return;
   auto packed = from.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
   if (!packed.ok() || packed.fds.size() != 1)
@@ -360,9 +368,9 @@ bool evaluation_site::keeps_compiled(const worker_process& x) const {
 }
 
 std::string evaluation_site::name_of_compiled(const std::string& subject) const {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(),
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(),
                      paths_.processes.string(), warm_->python_version(), warm_->torch_version(),
-                     cuda_arch_, processor_name(), compilers_, subject);
+                     gpu_, config_.threads, processor_name(), compilers_, subject);
 }
 
 environment evaluation_site::describe() const {

@@ -38,11 +38,6 @@ struct site_paths {
     0; ///< [bytes] of compiled code in it; 0: none is kept; less: an error
 };
 
-/// What compiled code of a task's kin is kept under.
-inline std::string kin_subject(const std::string& kin) {
-  return "kin " + kin;
-}
-
 /// A worker, and what the site knows it by. Members go in the opposite order: while others may
 /// freeze or kill the process, it still exists.
 struct site_worker {
@@ -112,11 +107,12 @@ public:
 
   /// Gives a worker what compilers made before of this subject, with compilers and a device like
   /// these.
-  void give_compiled(worker_process& to, const std::string& subject, author whose);
+  /// Returns false when it did not survive that: the next one gets nothing.
+  bool give_compiled(worker_process& to, const std::string& subject, author whose);
 
   /// Keeps what compilers made in a worker since. What it answers is its own affair: it gets that
   /// back, and nobody else but its kin.
-  void keep_compiled(worker_process& from, const std::string& subject);
+  void keep_compiled(worker_process& from, const std::string& subject, author whose);
 
   // -- shares ---------------------------------------------------------------------------------
 
@@ -220,6 +216,7 @@ private:
   unique_fd claim_;       // on the GPU, against other Lathes of this host
   std::string hardware_;  // in words
   std::string cuda_arch_; // "9.0a"; empty on the CPU
+  std::string gpu_;       // what kind it is; empty on the CPU
   std::string compilers_; // which they are
   std::shared_ptr<gpu::freezer> freezer_;
   std::shared_ptr<compiled_code> compiled_;

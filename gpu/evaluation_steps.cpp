@@ -133,6 +133,7 @@ bool evaluation::obeys() {
     return true;
   verdict_.timing.reset();
   verdict_.profile.clear();
+  profile_.reset();
   return refuse(refused->rule, refused->evidence);
 }
 
@@ -153,9 +154,13 @@ bool evaluation::keeps_compiled() const {
   return rules_.watches_conduct;
 }
 
+author evaluation::author_of_compiled() const {
+  return request_.kin.empty() ? author::anybody : author::rules;
+}
+
 std::string evaluation::compiled_subject() const {
   return request_.kin.empty() ? "candidate " + content_hash(request_.subject.source)
-                              : kin_subject(request_.kin);
+                              : "kin " + request_.kin;
 }
 
 void evaluation::enter(std::string stage) {

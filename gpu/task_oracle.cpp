@@ -211,12 +211,13 @@ caf::error task_oracle::load(worker_process& worker) const {
   int fds[] = {source->fd()};
   // Some tasks have kernels of their own.
   auto subject = "task " + content_hash(subject_.source);
-  site_.give_compiled(worker, subject, author::rules);
+  if (!site_.give_compiled(worker, subject, author::rules))
+    return make_error(errc::evaluator_failed, "the reference's process died before it was used");
   auto loaded = worker.call(
     {{"op", "load"}, {"path", path_}, {"class", "Model"}, {"mode", rules_.mode}}, fds, load_limit);
   if (!loaded.ok())
     return refused(loaded.problem());
-  site_.keep_compiled(worker, subject);
+  site_.keep_compiled(worker, subject, author::rules);
   return {};
 }
 

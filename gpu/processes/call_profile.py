@@ -21,6 +21,7 @@ import compiled
 import ptx
 import ptx_access
 
+MOST_EVENTS = 20_000
 MOST_OPERATORS = 50
 MOST_KERNELS = 8  # whose code is looked at
 MOST_CODE = 16 << 20  # [bytes] of one file
@@ -89,18 +90,36 @@ def slowest(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def code_of(events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns by symbol what the code of the slowest kernels tells, where it was compiled here."""
-    left = {x["symbol"]: x for x in slowest(events)}
-    result: dict[str, Any] = {}
+    """Returns by symbol what the code of the slowest kernels tells, where it was compiled here.
+
+    Tuners compile a kernel in several ways under one symbol, and graphs have kernels of the same
+    name: what could be one of several is left out."""
+    wanted = {x["symbol"]: x for x in slowest(events)}
+    found: dict[str, dict[str, str]] = {x: {} for x in wanted}  # kernel's text: file with its code
     until = time.monotonic() + LOOKING
     for text, binary in texts():
-        for symbol in [x for x in left if f" {x}(" in text]:
-            event = left.pop(symbol)
-            if told := facts(text, symbol, event):
+        for symbol in [x for x in wanted if f" {x}(" in text]:
+            kernel = ptx_access.kernels(text).get(symbol, "")
+            if kernel and fits(kernel, wanted[symbol]["block"]):
+                found[symbol][kernel] = binary
+        if time.monotonic() > until:
+            return {}
+    result = {}
+    for symbol, kernels in found.items():
+        if len(kernels) == 1:
+            (kernel, binary), = kernels.items()
+            if told := facts(kernel, symbol, wanted[symbol]):
                 result[symbol] = {**told, "stack": stack_of(binary, symbol)}
-        if not left or time.monotonic() > until:
-            break
     return result
+
+
+def fits(kernel: str, block: tuple[int, int, int]) -> bool:
+    """Says whether a kernel may be launched with blocks of so many threads."""
+    head = kernel.partition("{")[0]
+    required = re.search(r"\.reqntid\s+(\d+)", head)
+    most = re.search(r"\.maxntid\s+(\d+)", head)
+    return ((required is None or int(required[1]) == block[0])
+            and (most is None or "," in head or int(most[1]) >= block[0]))
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -136,8 +155,7 @@ def stack_of(binary: str, symbol: str) -> int:
     return 0
 
 
-def facts(text: str, symbol: str, event: dict[str, Any]) -> dict[str, Any]:
-    kernel = ptx_access.kernels(text).get(symbol, "")
+def facts(kernel: str, symbol: str, event: dict[str, Any]) -> dict[str, Any]:
     program = ptx.read(kernel, 0, len(kernel))
     if not program.instructions:
         return {}

@@ -1,8 +1,9 @@
 """What compilers made for a candidate, as an archive for later workers to begin with.
 
-An archive is any number of records. Each is its length, eight bytes, and a zlib stream of as many:
-a header's length, the header, JSON ([[folder, path, mode, modified in ns, size], ...]), and the bytes
-of those files one after the other. A later record's file takes the place of an earlier one's.
+An archive is any number of records, each after its length, eight bytes, which `lathe` writes. A
+record is a zlib stream: a header's length, the header, JSON ([[folder, path, mode, modified in ns,
+size], ...]), and the bytes of those files one after the other. A later record's file takes the place
+of an earlier one's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 # Where compilers keep what they made, by the variable that tells them.
 FOLDERS = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "TORCH_EXTENSIONS_DIR", "CUDA_CACHE_PATH")
 LENGTH = 8
+MOST_UNPACKED = 512 << 20  # [bytes] of one archive; /tmp has four times as much
 QUICKLY = 1  # zlib's level: what is kept is mostly text
 
 State = tuple[int, int]  # modified [ns], size
@@ -32,7 +34,12 @@ class Compiled:
     def unpack(self, archive: bytes) -> None:
         """Writes the files. What is broken or cut off is left out: it is compiled again."""
         try:
-            for record in records(archive):
+            left = MOST_UNPACKED
+            for packed in records(archive):
+                record = zlib.decompressobj().decompress(packed, left + 1)
+                left -= len(record)
+                if left < 0:
+                    return
                 self.write(record)
         except (ValueError, TypeError, KeyError, OSError, zlib.error):
             pass
@@ -70,8 +77,7 @@ class Compiled:
         if not header:
             return b""
         head = json.dumps(header).encode()
-        record = zlib.compress(b"".join([length_of(head), head, *contents]), QUICKLY)
-        return length_of(record) + record
+        return zlib.compress(b"".join([length_of(head), head, *contents]), QUICKLY)
 
 
 def records(archive: bytes) -> Iterator[bytes]:
@@ -80,7 +86,7 @@ def records(archive: bytes) -> Iterator[bytes]:
         end = start + LENGTH + int.from_bytes(archive[start : start + LENGTH], "little")
         if end > len(archive):
             return
-        yield zlib.decompress(archive[start + LENGTH : end])
+        yield archive[start + LENGTH : end]
         start = end
 
 

@@ -322,17 +322,18 @@ def is_broken_gpu():
 
 def question(candidate, model, inputs, mode):
     module = load(candidate.name + "_pass", candidate.source)
-    Unchanged.model = model
+    Unchanged.model, Unchanged.inputs = model, inputs
     with torch.no_grad():
         reason = module.applies(model, inputs, mode)
     return reason if isinstance(reason, str) else f"applies() returned {reason!r}, not a reason"
 
 
 class Unchanged:
-    """The model that a pass was given, until it has asked for the first time what that runs; and the
-    answer, which is the same for all of a process."""
+    """The model that a pass was given, and its inputs, until it has asked for the first time what
+    they run; and the answer, which is the same for all of a process."""
 
     model = None
+    inputs = None
     operators = None
 
 
@@ -344,7 +345,7 @@ def operators(model, inputs):
 
     Reading values into Python shows as "_local_scalar_dense", "tolist" or "numpy".
     """
-    unchanged = model is Unchanged.model
+    unchanged = model is Unchanged.model and inputs is Unchanged.inputs
     Unchanged.model = None  # a pass may change what it was given
     if unchanged and Unchanged.operators is not None:
         return set(Unchanged.operators)

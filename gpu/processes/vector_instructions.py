@@ -16,6 +16,8 @@ with tempfile.TemporaryDirectory() as place:
     os.environ[FOLDER] = place
     try:
         cpu_vec_isa.valid_vec_isa_list()
+    except Exception:
+        pass  # there is no compiler: whoever compiles will say so
     finally:
         os.environ.pop(FOLDER)
         if usual is not None:

@@ -63,7 +63,7 @@ def serve(channel: socket.socket, request: dict[str, Any], fds: list[int]) -> No
     try:
         preload(request.get("preload", []))
         pid, pidfd, missing = spawn(request, fds)
-    except (SpawnError, ImportError, OSError, KeyError) as error:
+    except Exception as error:
         answer(channel, {"id": request["id"], "ok": False, "message": str(error)})
         return
     answer(channel, {"id": request["id"], "ok": True, "pid": pid, "missing": missing}, [pidfd])

@@ -111,7 +111,7 @@ TEST(bottleneck, tells_products_on_tensor_cores_from_others) {
   x.work.operations = 15e9;
   EXPECT_EQ(first(x), bottleneck::no_tensor_cores);
   x.work.operations = 400e9;
-  x.events[0].name = "nvjet_hsh_256x128";
+  x.events[0].symbol = "nvjet_hsh_256x128";
   EXPECT_EQ(first(x), bottleneck::compute_bound);
 }
 
@@ -178,6 +178,42 @@ TEST(bottleneck, a_kernel_that_takes_little_of_the_call_does_not_speak_for_it) {
     x.events[i].symbol = x.events[i].name = "k" + std::to_string(i);
   x.events[0].local = 256;
   EXPECT_EQ(first(x), bottleneck::latency_bound);
+  EXPECT_THAT(diagnose(x).front().evidence, HasSubstr("no kernel holds most of the time"));
+}
+
+TEST(bottleneck, one_kernel_on_tensor_cores_is_enough_not_to_miss_them) {
+  auto x = many(10, 100 * us, 0);
+  x.work.inputs = 1e6;
+  x.work.operations = 50e9;
+  x.events[3].symbol = x.events[4].symbol = "sm90_xmma_gemm_tf32tf32_f32";
+  for (auto& y : diagnose(x))
+    EXPECT_NE(y.what, bottleneck::no_tensor_cores) << y.evidence;
+  x.events[3].symbol = x.events[4].symbol = "_ZN7cutlass13device_kernelIN25MainloopSm90TmaGmma";
+  for (auto& y : diagnose(x))
+    EXPECT_NE(y.what, bottleneck::no_tensor_cores) << y.evidence;
+}
+
+TEST(bottleneck, what_is_launched_at_once_has_nothing_left_but_its_launch) {
+  auto x = one_kernel(10 * us);
+  x.seconds = 40 * us;
+  EXPECT_EQ(first(x), bottleneck::launch_bound);
+  EXPECT_THAT(diagnose(x).front().evidence, HasSubstr("launched at once"));
+  x = many(100, 3 * us, 7 * us);
+  for (auto& e : x.events)
+    e.graph = true;
+  EXPECT_THAT(diagnose(x).front().evidence, HasSubstr("launched at once"));
+}
+
+TEST(bottleneck, copies_alone_are_told_as_such) {
+  auto x = one_kernel();
+  x.events[0].kind = "device to device";
+  EXPECT_EQ(first(x), bottleneck::memory_bound);
+}
+
+TEST(bottleneck, gaps_are_not_told_of_a_call_that_is_known_in_part) {
+  auto x = many(100, 3 * us, 7 * us);
+  x.complete = false;
+  EXPECT_NE(first(x), bottleneck::launch_bound);
 }
 
 // -- a CPU --------------------------------------------------------------------------------
@@ -228,6 +264,12 @@ TEST(bottleneck, occupancy_is_what_cuda_calculates) {
   EXPECT_EQ(occupancy_of(e, h200).blocks, 32);
   EXPECT_DOUBLE_EQ(occupancy_of(e, h200).share, 0.5);
   EXPECT_EQ(occupancy_of(e, {}).blocks, 0);
+  e = kernel(1, 1, 160);
+  e.registers = 80;
+  EXPECT_EQ(occupancy_of(e, h200).blocks, 4);
+  e.registers = 32;
+  e.shared = 32 << 10;
+  EXPECT_EQ(occupancy_of(e, {40, 1024, 16, 65'536, 65'536, 32}).blocks, 2) << "Turing";
 }
 
 TEST(bottleneck, work_on_two_streams_counts_once) {
@@ -273,6 +315,12 @@ TEST(call_profile, survives_what_foreign_code_makes_of_it) {
   EXPECT_EQ(x->events[2].name, "a[31mb");
   EXPECT_EQ(x->events[2].seconds, 0);
   EXPECT_EQ(x->events[2].registers, 0);
+  EXPECT_FALSE(digest(*x).empty());
+  x = parse_profile(R"({"events": [{"kind": "kernel", "ns": 5, "registers": 1e18,
+    "block": [1722007169, 714156689, 15], "grid": [2147483648, 1, 1]}],
+    "limits": {"threads": 2048, "warp": 0, "multiprocessors": 1e17}})");
+  ASSERT_TRUE(x);
+  EXPECT_EQ(occupancy_of(x->events[0], x->limits).blocks, 0);
   EXPECT_FALSE(digest(*x).empty());
   EXPECT_TRUE(parse_code("[3").empty());
   EXPECT_EQ(parse_code(R"({"": 3})").size(), 1u);

@@ -63,13 +63,14 @@ caf::expected<profiled> judge(const task& subject, const judging::entry& what, b
   return profiled{std::move(*judged), evaluation.seen_profile()};
 }
 
-boost::json::object to_json(const gpu::event_group& group, const gpu::call_profile& x) {
+boost::json::object to_json(const gpu::event_group& group, const gpu::call_profile& x,
+                            double busy) {
   auto& e = *group.first;
   boost::json::object result{{"kind", e.kind},
                              {"name", e.name},
                              {"calls", group.calls},
                              {"ms", 1e3 * group.seconds},
-                             {"share", group.seconds / gpu::busy_time(x)}};
+                             {"share", group.seconds / busy}};
   if (!e.is_kernel())
     return result;
   auto held = gpu::occupancy_of(e, x.limits);
@@ -107,14 +108,15 @@ boost::json::object to_json(const profile_arguments& x, const environment& where
     bounds.push_back({{"bottleneck", to_string(y.what)},
                       {"evidence", y.evidence},
                       {"moves", gpu::usual_moves(y.what, profile.on_gpu())}});
+  auto busy = gpu::busy_time(profile);
   boost::json::array kernels;
   for (auto& group : gpu::group_events(profile))
-    kernels.push_back(to_json(group, profile));
+    kernels.push_back(to_json(group, profile, busy));
   for (auto& stage : found.judged.stages)
     if (stage.stage == "profile")
       result["profiling_s"] = stage.wall;
   result["call_ms"] = 1e3 * profile.seconds;
-  result["busy_ms"] = 1e3 * gpu::busy_time(profile);
+  result["busy_ms"] = 1e3 * busy;
   result["bounds"] = std::move(bounds);
   result["kernels"] = std::move(kernels);
   return result;
@@ -123,13 +125,13 @@ boost::json::object to_json(const profile_arguments& x, const environment& where
 int show(const profile_arguments& x, const environment& where, const profiled& found) {
   if (x.json)
     fmt::print("{}\n", boost::json::serialize(to_json(x, where, found)));
+  else if (!found.judged.correct())
+    fmt::print("{}   {}\n", to_string(found.judged.outcome), found.judged.evidence);
   else if (found.profile)
     fmt::print("{}\n{}", where.device, gpu::digest(*found.profile));
-  else if (found.judged.correct())
+  else
     return fail(make_error(errc::evaluator_failed,
                            "the candidate is correct, and what it does could not be recorded"));
-  else
-    fmt::print("{}   {}\n", to_string(found.judged.outcome), found.judged.evidence);
   return found.judged.correct() ? done : not_better;
 }
 

@@ -74,6 +74,19 @@ class call_profile_test(unittest.TestCase):
         self.assertFalse(told["scale"]["tensor_cores"])
         self.assertEqual(0, told["scale"]["stack"])
 
+    def test_of_several_kernels_of_one_name_the_one_that_was_launched_is_told(self):
+        code = PTX.replace("STRIDE", "4")
+        self.write(code.replace("param_0)\n{", "param_0)\n.reqntid 256\n{"))
+        other = self.folder / "TRITON_CACHE_DIR/other/scale.ptx"
+        other.parent.mkdir(parents=True)
+        other.write_text(PTX.replace("STRIDE", "128").replace(
+            "param_0)\n{", "param_0)\n.reqntid 128\n{"))
+        self.assertEqual(1, call_profile.code_of([event()])["scale"]["efficiency"])
+        other.write_text(PTX.replace("STRIDE", "128"))
+        self.assertEqual({}, call_profile.code_of([event()]), "it could be either")
+        other.write_text(self.folder.joinpath("TRITON_CACHE_DIR/abc/scale.ptx").read_text())
+        self.assertEqual(["scale"], list(call_profile.code_of([event()])), "the same twice")
+
     def test_a_stride_between_lanes_shows(self):
         told = self.facts(PTX.replace("STRIDE", "128"), [event()])
         self.assertEqual(0.125, told["scale"]["efficiency"])

@@ -12,6 +12,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "gpu/processes"))
 import compiled  # noqa: E402
 
 
+def framed(record):
+    return compiled.length_of(record) + record
+
+
 class compiled_test(unittest.TestCase):
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -35,7 +39,7 @@ class compiled_test(unittest.TestCase):
             archive = compiled.Compiled().pack(1000)
         with self.at("b"):
             worker = compiled.Compiled()
-            worker.unpack(archive)
+            worker.unpack(framed(archive))
             self.assertEqual(b"", worker.pack(1000), "nothing is new")
         back = self.folder / "b/TORCH_EXTENSIONS_DIR/x/x.so"
         self.assertEqual(b"code", back.read_bytes())
@@ -49,12 +53,12 @@ class compiled_test(unittest.TestCase):
             first = compiled.Compiled().pack(1000)
         with self.at("b"):
             worker = compiled.Compiled()
-            worker.unpack(first)
+            worker.unpack(framed(first))
             self.write("b", "TRITON_CACHE_DIR/one", b"changed")
             self.write("b", "TRITON_CACHE_DIR/two", b"2")
             second = worker.pack(1000)
         with self.at("c"):
-            compiled.Compiled().unpack(first + second)
+            compiled.Compiled().unpack(framed(first) + framed(second))
         self.assertEqual(b"changed", (self.folder / "c/TRITON_CACHE_DIR/one").read_bytes())
         self.assertEqual(b"2", (self.folder / "c/TRITON_CACHE_DIR/two").read_bytes())
 
@@ -70,12 +74,20 @@ class compiled_test(unittest.TestCase):
     def test_what_is_broken_is_left_out(self):
         self.write("a", "TRITON_CACHE_DIR/one", b"1")
         with self.at("a"):
-            good = compiled.Compiled().pack(1000)
-        broken = (b"nonsense", good[:-1], b"\xff" * 50, compiled.length_of(b"zz") + b"zz")
+            good = framed(compiled.Compiled().pack(1000))
+        broken = (b"nonsense", good[:-1], b"\xff" * 50, framed(b"zz"))
         for text in broken:
             with self.at("b"):
                 compiled.Compiled().unpack(good + text)
             self.assertTrue((self.folder / "b/TRITON_CACHE_DIR/one").exists())
+
+    def test_no_more_is_unpacked_than_there_is_room_for(self):
+        self.write("a", "TRITON_CACHE_DIR/one", b"1" * 500)
+        with self.at("a"), mock.patch.object(compiled, "MOST_UNPACKED", 400):
+            archive = framed(compiled.Compiled().pack(1000))
+            with self.at("b"):
+                compiled.Compiled().unpack(archive)
+        self.assertFalse((self.folder / "b/TRITON_CACHE_DIR/one").exists())
 
     def test_nothing_is_written_outside(self):
         for path in ("../outside", "/tmp/outside", "a/../../outside"):

@@ -59,7 +59,7 @@ std::string note(const judgement& x) {
   if (auto repeated = compare_runs(x))
     parts.push_back(in_words(*repeated));
   if (!found->profile.empty()) // begins with the bottleneck's name
-    parts.push_back(found->profile.substr(0, found->profile.find(':')));
+    parts.push_back(found->profile.substr(0, found->profile.find_first_of(":\n")));
   if (found->correct() && found->correctness)
     parts.push_back(found->correctness->precision_class + " class");
   else if (!found->evidence.empty())
