@@ -323,12 +323,14 @@ class Worker:
             self.device.settle()
         return {}
 
-    def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
+    def record(self, inputs: str, events: int) -> None:
         model = self.constructed()
-        arguments = copy_of(self.inputs[request["inputs"]])
+        arguments = copy_of(self.inputs[inputs])
         with torch.no_grad():
-            self.traced = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE,
-                                                   request.get("events", 0))
+            self.traced = lathe_native.traced_call(model, tuple(arguments), TRACE_PATIENCE, events)
+
+    def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.record(request["inputs"], request.get("events", 0))
         return {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
                                                      "library_ns", "framework_ns", "graphs")}
 
@@ -379,7 +381,7 @@ class Worker:
 
         if self.device.name == "cuda":
             if not self.traced.get("events"):  # not every judge has traces made
-                self.trace({**request, "events": call_profile.MOST_EVENTS}, fds)
+                self.record(request["inputs"], call_profile.MOST_EVENTS)
             profile = call_profile.of_device(self.traced)
         else:
             arguments = copy_of(self.inputs[request["inputs"]])

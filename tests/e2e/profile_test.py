@@ -30,25 +30,15 @@ def get_init_inputs():
 class Profile(LatheCase):
     def test_the_model_itself_is_profiled_where_no_candidate_is_named(self) -> None:
         self.write("task.py", PRODUCT)
-        ended = self.lathe("profile", "task.py")
+        ended = self.lathe("profile", "task.py", "--svg", "profile.svg")
         self.assert_code(ended, DONE)
+        self.assertIn("this call: ", (self.folder / "profile.svg").read_text())
         where, bound, moves = ended.out.splitlines()[:3]
         self.assertRegex(where, "^cpu, 1 thread")
         self.assertRegex(bound, r"^compute-bound: products take \d+ % of the time: 134 Mop in ")
         self.assertRegex(moves, "^  usual moves: compute less")
         self.assertRegex(ended.out, r"\n +\d+ %  \S+ ms in 1 call  aten::addmm ")
         self.assertLess(len(ended.out), 2000, "it goes into prompts")
-
-    def test_a_candidate_is_profiled_for_programs_too(self) -> None:
-        self.write("task.py", TASK)
-        self.write("faster.py", FASTER)
-        ended = self.lathe("profile", "task.py", "faster.py", "--json", "--svg", "profile.svg")
-        self.assert_code(ended, DONE)
-        self.assertIn("this call: ", (self.folder / "profile.svg").read_text())
-        self.assertEqual("correct", ended.json["outcome"])
-        self.assertGreater(ended.json["call_ms"], 0)
-        self.assertIn("moves", ended.json["bounds"][0])
-        self.assertIn("aten::", ended.json["kernels"][0]["name"])
 
     def test_a_wrong_candidate_gets_its_verdict(self) -> None:
         self.write("task.py", TASK)
@@ -68,6 +58,16 @@ class Profile(LatheCase):
 
 
 class Beside(LatheCase):
+    def test_a_candidate_is_profiled_for_programs_too(self) -> None:
+        self.write("task.py", TASK)
+        self.write("faster.py", FASTER)
+        ended = self.lathe("profile", "task.py", "faster.py", "--json")
+        self.assert_code(ended, DONE)
+        self.assertEqual("correct", ended.json["outcome"])
+        self.assertGreater(ended.json["call_ms"], 0)
+        self.assertIn("moves", ended.json["bounds"][0])
+        self.assertIn("aten::", ended.json["kernels"][0]["name"])
+
     def test_eval_says_it_beside_the_verdict(self) -> None:
         self.write("task.py", PRODUCT)
         self.write("same.py", PRODUCT.replace("class Model(", "class ModelNew("))
