@@ -57,13 +57,6 @@ constexpr double longest_folding_call = 1;
 // Kernels and copies of a call that are told one by one.
 constexpr int most_events = 20'000;
 
-// What a worker may tell of one call [bytes].
-constexpr std::size_t most_profile = 16 << 20;
-
-bool uses_compiler(const std::string& source) {
-  return source.find("torch.compile") != std::string::npos;
-}
-
 // Shares of the device's time. Nothing where it took none: a task may move no data.
 device_work read_work(const reply& x) {
   auto seconds = [&](std::string_view key) {
@@ -177,21 +170,6 @@ bool evaluation::build() {
     request["otherwise"] = "Model";
   auto loaded = call(std::move(request), fds, site_.config().build_limit);
   return loaded.ok() || fail(loaded.problem());
-}
-
-bool evaluation::begin_process() {
-  auto compiles = uses_compiler(request_.subject.source);
-  for (auto gives : {keeps_compiled(), false}) {
-    worker_.end();
-    auto worker =
-      site_.spawn("candidate", tag_, compiles ? site_.compiler() : std::vector<std::string>{});
-    if (!worker)
-      return give_up(std::move(worker.error()));
-    worker_ = std::move(*worker);
-    if (!gives || site_.give_compiled(*worker_.process, compiled_subject(), author_of_compiled()))
-      break;
-  }
-  return true;
 }
 
 // From here on it may have a context and tensors on the device.
@@ -476,32 +454,6 @@ void evaluation::profile() {
     seen->peaks = *peaks;
   verdict_.profile = digest(*seen);
   profile_ = std::move(*seen);
-}
-
-caf::expected<call_profile> evaluation::recorded_call() {
-  auto held = hold(leases_, lease_kind::shared, request_.priority);
-  if (!held)
-    return std::move(held.error());
-  stage_end end{*this, *held};
-  enter("profile");
-  auto told = call_for_file({{"op", "profile"}, {"inputs", oracle_->checked().back().name}});
-  if (!told)
-    return std::move(told.error());
-  return parse_profile(*told);
-}
-
-caf::expected<std::string> evaluation::call_for_file(boost::json::object request) {
-  auto found = call(std::move(request), {}, site_.config().run_limit);
-  if (!found.ok() || found.fds.size() != 1)
-    return make_error(errc::evaluator_failed, found.ok() ? "no file" : found.problem().message);
-  auto file = shared_memory::adopt(std::move(found.fds.front()), most_profile);
-  if (!file)
-    return std::move(file.error());
-  auto view = file->map();
-  if (!view)
-    return std::move(view.error());
-  auto bytes = view->bytes();
-  return std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // Changes the candidate's weights and calls it: an answer that is still right for the old ones

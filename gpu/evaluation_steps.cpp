@@ -2,6 +2,7 @@
 
 #include "gpu/forbidden_work.hpp"
 #include "messages/content_hash.hpp"
+#include "messages/error.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -47,6 +48,13 @@ std::string printed(std::string bytes) {
     std::replace_if(
       bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) != 0; }, '?');
   return bytes;
+}
+
+// What a worker may tell of one call [bytes].
+constexpr std::size_t most_profile = 16 << 20;
+
+bool uses_compiler(const std::string& source) {
+  return source.find("torch.compile") != std::string::npos;
 }
 
 } // namespace
@@ -161,6 +169,47 @@ author evaluation::author_of_compiled() const {
 std::string evaluation::compiled_subject() const {
   return request_.kin.empty() ? "candidate " + content_hash(request_.subject.source)
                               : "kin " + request_.kin;
+}
+
+bool evaluation::begin_process() {
+  auto compiles = uses_compiler(request_.subject.source);
+  for (auto gives : {keeps_compiled(), false}) {
+    worker_.end();
+    auto worker =
+      site_.spawn("candidate", tag_, compiles ? site_.compiler() : std::vector<std::string>{});
+    if (!worker)
+      return give_up(std::move(worker.error()));
+    worker_ = std::move(*worker);
+    if (!gives || site_.give_compiled(*worker_.process, compiled_subject(), author_of_compiled()))
+      break;
+  }
+  return true;
+}
+
+caf::expected<call_profile> evaluation::recorded_call() {
+  auto held = hold(leases_, lease_kind::shared, request_.priority);
+  if (!held)
+    return std::move(held.error());
+  stage_end end{*this, *held};
+  enter("profile");
+  auto told = call_for_file({{"op", "profile"}, {"inputs", oracle_->checked().back().name}});
+  if (!told)
+    return std::move(told.error());
+  return parse_profile(*told);
+}
+
+caf::expected<std::string> evaluation::call_for_file(boost::json::object request) {
+  auto found = call(std::move(request), {}, site_.config().run_limit);
+  if (!found.ok() || found.fds.size() != 1)
+    return make_error(errc::evaluator_failed, found.ok() ? "no file" : found.problem().message);
+  auto file = shared_memory::adopt(std::move(found.fds.front()), most_profile);
+  if (!file)
+    return std::move(file.error());
+  auto view = file->map();
+  if (!view)
+    return std::move(view.error());
+  auto bytes = view->bytes();
+  return std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 void evaluation::enter(std::string stage) {
