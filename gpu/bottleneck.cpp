@@ -450,7 +450,7 @@ double busy_time(const call_profile& x) {
 std::vector<event_group> group_events(const call_profile& x) {
   std::map<std::string, event_group> by_name;
   for (auto& e : x.events) {
-    auto& group = by_name[e.is_kernel() ? e.symbol : e.kind + " " + e.name];
+    auto& group = by_name[e.key()];
     if (group.first == nullptr || e.seconds > group.first->seconds)
       group.first = &e;
     group.calls += e.calls;

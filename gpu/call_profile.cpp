@@ -17,7 +17,6 @@ constexpr std::size_t longest_name = 120;
 constexpr std::size_t longest_symbol = 4096;
 
 // What is told beyond that is left out.
-constexpr std::size_t most_events = 20'000;
 constexpr std::size_t most_kernels = 64;
 
 // CUDA's limits, and what no device comes near.
@@ -97,9 +96,9 @@ profile_event event_from(const element& x) {
 }
 
 kernel_code code_from(const element& x) {
-  return {flag(x, "tensor_cores"),   number(x, "arithmetic"),   known(x, "efficiency"),
-          known(x, "conflicts"),     number(x, "shared_share"), number(x, "gathered_share"),
-          number(x, "atomic_share"), known(x, "same_address"),  whole(x, "stack")};
+  return {flag(x, "tensor_cores"),  number(x, "arithmetic"),   known(x, "efficiency"),
+          known(x, "conflicts"),    number(x, "shared_share"), number(x, "atomic_share"),
+          known(x, "same_address"), whole(x, "stack")};
 }
 
 device_limits limits_from(const element& x) {
@@ -129,7 +128,7 @@ caf::expected<call_profile> parse_profile(std::string_view json) {
     return make_error(errc::evaluator_failed, "the profile cannot be read");
   call_profile result;
   for (auto item : events)
-    if (result.events.size() < most_events)
+    if (result.events.size() < static_cast<std::size_t>(most_events))
       result.events.push_back(event_from(item));
   result.complete = flag(root, "complete");
   if (element limits; root["limits"].get(limits) == simdjson::SUCCESS)

@@ -17,6 +17,9 @@
 
 namespace lathe::gpu {
 
+/// Kernels and copies of a call that are told one by one, at most.
+inline constexpr int most_events = 20'000;
+
 /// A kernel, a copy or a fill on a GPU; an operator of torch's on a CPU.
 struct profile_event {
   std::string kind;   ///< "kernel", "fill", "pageable host memory to device", "operator"
@@ -41,6 +44,20 @@ struct profile_event {
   bool is_transfer() const {
     return kind.find("host") != std::string::npos;
   }
+
+  /// The same for all that are told together.
+  std::string key() const {
+    return is_kernel() ? symbol : kind + " " + name;
+  }
+
+  /// Copies and fills have no name.
+  bool has_name() const {
+    return is_kernel() || kind == "operator";
+  }
+
+  const std::string& label() const {
+    return has_name() ? name : kind;
+  }
 };
 
 /// What a kernel's code tells of its way to memory, without running it
@@ -52,7 +69,6 @@ struct kernel_code {
   std::optional<double> efficiency; ///< of accesses to global memory: bytes wanted over bytes moved
   std::optional<double> conflicts;  ///< how many times a shared access is made, on average
   double shared_share = 0;          ///< of accesses that go to shared memory
-  double gathered_share = 0;        ///< of accesses whose address comes out of memory itself
   double atomic_share = 0;          ///< of accesses that are atomic ...
   std::optional<double> same_address; ///< ... and of their lanes, how many meet at one address
   std::int64_t stack = 0;             ///< [bytes] of a thread, where registers do not suffice

@@ -54,9 +54,6 @@ constexpr int most_repetitions = 2;
 // Whoever calls for longer [seconds] is not called once more to see whether it folds its weights.
 constexpr double longest_folding_call = 1;
 
-// Kernels and copies of a call that are told one by one.
-constexpr int most_events = 20'000;
-
 // Shares of the device's time. Nothing where it took none: a task may move no data.
 device_work read_work(const reply& x) {
   auto seconds = [&](std::string_view key) {

@@ -196,7 +196,10 @@ caf::error evaluation_site::look_around() {
   if (!probe)
     return std::move(probe.error());
   missing_ = probe->process->missing();
-  compilers_ = find_compilers();
+  compiled_with_ =
+    fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(), paths_.processes.string(),
+                warm_->python_version(), warm_->torch_version(), config_.threads, processor_name(),
+                find_compilers());
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
     memory_.emplace(std::numeric_limits<std::int64_t>::max() / 2);
@@ -351,14 +354,14 @@ bool evaluation_site::give_compiled(worker_process& to, const std::string& subje
 
 void evaluation_site::keep_compiled(worker_process& from, const std::string& subject,
                                     author whose) {
-  if (!keeps_compiled(from) || !compiled_->wants(name_of_compiled(subject), whose))
+  auto name = name_of_compiled(subject);
+  if (!keeps_compiled(from) || !compiled_->wants(name, whose))
     return;
   auto packed = from.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
   if (!packed.ok() || packed.fds.size() != 1)
     return;
-  auto record = shared_memory::adopt(std::move(packed.fds.front()), most_compiled);
-  auto view = record ? record->map() : caf::expected<memory_view>{std::move(record.error())};
-  if (view && !compiled_->add(name_of_compiled(subject), view->bytes()))
+  auto record = shared_memory::view(std::move(packed.fds.front()), most_compiled);
+  if (record && !compiled_->add(name, record->bytes()))
     spdlog::warn("compiled code cannot be kept in {}", paths_.cache.string());
 }
 
@@ -368,9 +371,7 @@ bool evaluation_site::keeps_compiled(const worker_process& x) const {
 }
 
 std::string evaluation_site::name_of_compiled(const std::string& subject) const {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(),
-                     paths_.processes.string(), warm_->python_version(), warm_->torch_version(),
-                     gpu_, config_.threads, processor_name(), compilers_, subject);
+  return fmt::format("{}{}\n{}\n", compiled_with_, gpu_, subject);
 }
 
 environment evaluation_site::describe() const {

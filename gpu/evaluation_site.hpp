@@ -34,8 +34,8 @@ struct site_paths {
   std::filesystem::path verifier;  ///< the verifier's executable
   std::filesystem::path recipes;   ///< the folder of recipe passes
   std::filesystem::path cache;     ///< for what outlives a run; empty: nothing does
-  std::int64_t compiled_limit =
-    0; ///< [bytes] of compiled code in it; 0: none is kept; less: an error
+  /// [bytes] of compiled code in it; 0: none is kept; less: an error
+  std::int64_t compiled_limit = 0;
 };
 
 /// A worker, and what the site knows it by. Members go in the opposite order: while others may
@@ -217,7 +217,7 @@ private:
   std::string hardware_;  // in words
   std::string cuda_arch_; // "9.0a"; empty on the CPU
   std::string gpu_;       // what kind it is; empty on the CPU
-  std::string compilers_; // which they are
+  std::string compiled_with_; // all but the GPU that compiled code depends on
   std::shared_ptr<gpu::freezer> freezer_;
   std::shared_ptr<compiled_code> compiled_;
   std::size_t sites_; // of the host

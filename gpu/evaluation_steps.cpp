@@ -202,14 +202,10 @@ caf::expected<std::string> evaluation::call_for_file(boost::json::object request
   auto found = call(std::move(request), {}, site_.config().run_limit);
   if (!found.ok() || found.fds.size() != 1)
     return make_error(errc::evaluator_failed, found.ok() ? "no file" : found.problem().message);
-  auto file = shared_memory::adopt(std::move(found.fds.front()), most_profile);
+  auto file = shared_memory::view(std::move(found.fds.front()), most_profile);
   if (!file)
     return std::move(file.error());
-  auto view = file->map();
-  if (!view)
-    return std::move(view.error());
-  auto bytes = view->bytes();
-  return std::string{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return std::string{file->text()};
 }
 
 void evaluation::enter(std::string stage) {

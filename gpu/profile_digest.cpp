@@ -30,7 +30,7 @@ std::string product(const std::array<std::int64_t, 3>& x) {
   return x[1] > 1 ? fmt::format("{}x{}", x[0], x[1]) : fmt::format("{}", x[0]);
 }
 
-std::string_view shortened(std::string_view name) {
+std::string shortened(const std::string& name) {
   return name.substr(0, name_width);
 }
 
@@ -61,10 +61,9 @@ std::string code_facts(const kernel_code& x) {
 
 std::string row(const event_group& group, const call_profile& x, double busy) {
   auto& e = *group.first;
-  auto name = e.is_kernel() || e.kind == "operator" ? e.name : fmt::format("copy: {}", e.kind);
   auto result = fmt::format("{:>5}  {} in {} call{}  {}", percent(group.seconds / busy),
                             milliseconds(group.seconds), group.calls, group.calls == 1 ? "" : "s",
-                            shortened(name));
+                            shortened((e.has_name() ? "" : "copy: ") + e.label()));
   if (!e.is_kernel())
     return result;
   result += "\n       " + resources(e, x.limits);

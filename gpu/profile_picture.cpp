@@ -1,6 +1,7 @@
 #include "gpu/profile_picture.hpp"
 
 #include "gpu/bottleneck.hpp"
+#include "messages/markup.hpp"
 
 #include <fmt/format.h>
 
@@ -29,28 +30,6 @@ constexpr std::size_t last_colour = std::size(colours) - 1;
 constexpr double narrowest = 0.5;
 constexpr std::size_t most_bars = 5'000;
 
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (auto c : text)
-    switch (c) {
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '&':
-        result += "&amp;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  return result;
-}
-
 std::string text_at(double x, double y, const std::string& text, const char* attributes = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes,
                      escaped(text));
@@ -59,14 +38,6 @@ std::string text_at(double x, double y, const std::string& text, const char* att
 std::string line(double x1, double y1, double x2, double y2, const char* attributes) {
   return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1,
                      x2, y2, attributes);
-}
-
-std::string key_of(const profile_event& e) {
-  return e.is_kernel() ? e.symbol : e.kind + " " + e.name;
-}
-
-std::string name_of(const profile_event& e) {
-  return e.is_kernel() || e.kind == "operator" ? e.name : e.kind;
 }
 
 /// Where a drawing goes on, downwards.
@@ -81,7 +52,7 @@ void draw_timeline(page& p, const call_profile& x) {
   auto groups = group_events(x);
   std::map<std::string, std::size_t> colour;
   for (auto& g : groups)
-    colour.emplace(key_of(*g.first), std::min(colour.size(), last_colour));
+    colour.emplace(g.first->key(), std::min(colour.size(), last_colour));
   std::map<std::int64_t, std::size_t> lanes;
   double end = x.seconds;
   double in_turn = 0;
@@ -103,8 +74,8 @@ void draw_timeline(page& p, const call_profile& x) {
       "<rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\" fill=\"{}\"><title>{}, "
       "{:.3g} us</title></rect>\n",
       margin + inner * start / end, p.y + lane_height * static_cast<double>(lanes[e.stream]),
-      std::max(narrowest, inner * e.seconds / end), lane_height - 4, colours[colour[key_of(e)]],
-      escaped(name_of(e)), 1e6 * e.seconds);
+      std::max(narrowest, inner * e.seconds / end), lane_height - 4, colours[colour[e.key()]],
+      escaped(e.label()), 1e6 * e.seconds);
   }
   p.y += lane_height * static_cast<double>(lanes.size());
   p.content += line(margin, p.y, margin + inner, p.y, "class=\"axis\"");
@@ -122,7 +93,7 @@ void draw_timeline(page& p, const call_profile& x) {
                   margin, p.y - 10, colours[i]);
     p.content += text_at(margin + 20, p.y,
                          fmt::format("{:.0f} %  {}", 100 * seconds / busy_time(x),
-                                     rest ? "all others" : name_of(*groups[i].first)));
+                                     rest ? "all others" : groups[i].first->label()));
     p.y += 18;
   }
 }

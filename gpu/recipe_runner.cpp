@@ -126,14 +126,10 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
     return make_error(errc::evaluator_failed,
                       fmt::format("the recipe passes failed: {}",
                                   answer.ok() ? "no answer" : answer.problem().message));
-  auto book = shared_memory::adopt(std::move(answer.fds.front()), max_book);
+  auto book = shared_memory::view(std::move(answer.fds.front()), max_book);
   if (!book)
     return std::move(book.error());
-  auto view = book->map();
-  if (!view)
-    return std::move(view.error());
-  auto bytes = view->bytes();
-  return parse_book({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, request.session);
+  return parse_book(book->text(), request.session);
 }
 
 } // namespace lathe::gpu

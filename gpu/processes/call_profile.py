@@ -168,7 +168,6 @@ def facts(kernel: str, symbol: str, event: dict[str, Any]) -> dict[str, Any]:
         "efficiency": told["global_efficiency"],
         "conflicts": told["shared_conflicts"],
         "shared_share": told["shared_share"],
-        "gathered_share": told["gathered_share"],
         "atomic_share": told["atomics_share"],
         "same_address": told["atomics_same"],
     }

@@ -77,6 +77,13 @@ caf::expected<shared_memory> shared_memory::adopt(unique_fd fd, std::size_t limi
   return shared_memory{std::move(fd), size};
 }
 
+caf::expected<memory_view> shared_memory::view(unique_fd fd, std::size_t limit) {
+  auto file = adopt(std::move(fd), limit);
+  if (!file)
+    return std::move(file.error());
+  return file->map();
+}
+
 caf::expected<memory_view> shared_memory::map() const {
   if (size_ == 0)
     return memory_view{};

@@ -24,6 +24,10 @@ public:
     return bytes_;
   }
 
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+
 private:
   std::span<const std::byte> bytes_;
 };
@@ -50,6 +54,9 @@ public:
   }
 
   caf::expected<memory_view> map() const;
+
+  /// Takes over a file that another process made, as `adopt`, and maps it.
+  static caf::expected<memory_view> view(unique_fd fd, std::size_t limit);
 
 private:
   shared_memory(unique_fd fd, std::size_t size) : fd_(std::move(fd)), size_(size) {}

@@ -261,12 +261,20 @@ TEST(session_state, recipes_are_asked_for_more_when_those_before_are_judged) {
   EXPECT_TRUE(x.state.in_flight().at(x.waiting("evaluator", "recipes#1")).confirm);
 }
 
-TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes) {
-  auto plan = test::small_topology();
-  for (auto& route : plan.routes)
+namespace {
+
+topology topology_with_recipes_around_candidates() {
+  auto result = test::small_topology();
+  for (auto& route : result.routes)
     if (route.port == "correct")
       route.targets.push_back("recipes");
-  session_driver x{plan};
+  return result;
+}
+
+} // namespace
+
+TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes) {
+  session_driver x{topology_with_recipes_around_candidates()};
   x.answer("", "",
            drafts_received{x.waiting("recipes"), {{"recipes#1", "h", "fold", ""}}, {}, {}, {}});
   auto kin_of = [&](const candidate_id& id) {
@@ -295,11 +303,7 @@ TEST(session_state, recipes_go_around_correct_candidates_but_not_around_recipes)
 }
 
 TEST(session_state, a_wrong_recipe_around_a_candidate_is_nobodys_to_mend) {
-  auto plan = test::small_topology();
-  for (auto& route : plan.routes)
-    if (route.port == "correct")
-      route.targets.push_back("recipes");
-  session_driver x{plan};
+  session_driver x{topology_with_recipes_around_candidates()};
   x.fail("recipes", errc::evaluator_failed);
   x.ideas({"fuse", "tile"});
   auto id = x.code("coder");

@@ -1,5 +1,6 @@
 #include "tools/lathe/judging/html_page.hpp"
 
+#include "messages/markup.hpp"
 #include "runtime/report.hpp"
 #include "tools/lathe/judging/summary.hpp"
 #include "tools/lathe/judging/words.hpp"
@@ -55,28 +56,6 @@ for (const head of document.querySelectorAll("th button")) head.onclick = () => 
   body.append(...[...body.rows].sort((a, b) => up ? order(a, b) : order(b, a)));
 };
 )";
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (auto c : text)
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  return result;
-}
 
 std::string count_of(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
