@@ -8,8 +8,6 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 
-#include <algorithm>
-#include <thread>
 
 namespace lathe::runtime {
 
@@ -27,10 +25,6 @@ agent_config workers(const char* name, std::int32_t instances) {
   return result;
 }
 
-std::int32_t cores() {
-  return std::max(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
-}
-
 } // namespace
 
 evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluation_site> site,
@@ -44,17 +38,18 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
   auto owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   auto configured = site->config().workers;
   auto usual = static_cast<std::int32_t>(site->usual_workers());
+  auto cores = static_cast<std::int32_t>(site->cores());
   auto judges = actors::spawn_agent_pool<evaluation_request, verdict>(
     sys, workers("evaluator", configured > 0 ? configured : usual),
     [site, owner](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_judge(home, site, owner);
     });
   auto preparers = actors::spawn_agent_pool<prepare_request, task_profile>(
-    sys, workers("oracles", cores()), [site, owner](caf::actor_system& home, const agent_config&) {
+    sys, workers("oracles", cores), [site, owner](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_preparer(home, site, owner);
     });
   auto recipes = actors::spawn_agent_pool<recipe_request, recipe_book>(
-    sys, workers("recipe passes", (cores() + 1) / 2),
+    sys, workers("recipe passes", (cores + 1) / 2),
     [site](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_recipe_runner(home, site);
     });
