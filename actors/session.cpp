@@ -73,7 +73,7 @@ struct session_actor_state {
 
   /// An earlier run prepared the task; this run's evaluator does not know it yet.
   void prepare_again() {
-    self->request(options.peers.evaluator, agent_patience, prepare_request{state.subject()})
+    self->request(options.peers.evaluator, agent_patience, state.preparation())
       .then([this](task_profile&) { take_up(); },
             [this](caf::error& reason) { self->quit(std::move(reason)); });
   }

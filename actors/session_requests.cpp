@@ -19,12 +19,17 @@ constexpr std::int32_t line_priority = 1;
 
 } // namespace
 
+prepare_request session_state::preparation() const {
+  auto reads_profile = [](const agent_config& x) { return x.role != role::recipe; };
+  return {subject_, std::none_of(plan_.agents.begin(), plan_.agents.end(), reads_profile)};
+}
+
 outgoing session_state::message_for(const request_issued& request) const {
   auto profile = profile_.value_or(task_profile{});
   if (request.target == evaluator_node) {
     auto* entry = find(request.subject);
     if (entry == nullptr)
-      return prepare_request{subject_};
+      return preparation();
     return evaluation_request{subject_.name,
                               request.id,
                               candidate{entry->id, text(entry->hash), entry->origin},

@@ -80,6 +80,10 @@ public:
   /// Returns the message for a request.
   outgoing message_for(const request_issued& request) const;
 
+  /// What the evaluator is to find out about the task. Recipes want to be tried, not to be told how
+  /// fast torch.compile is, which takes as long as some of them: that is timed with the winner.
+  prepare_request preparation() const;
+
   /// Returns the id that the next candidate of `agent` gets, after `skip` others.
   candidate_id next_candidate_id(const std::string& agent, std::int32_t skip = 0) const;
 

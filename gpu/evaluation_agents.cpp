@@ -54,7 +54,8 @@ preparer_actor spawn_preparer(caf::actor_system& sys, std::shared_ptr<evaluation
         auto oracle = prepare_oracle(x.subject, *site, leases);
         if (!oracle)
           return std::move(oracle.error());
-        if (auto error = measure_baselines(**oracle, *site, leases, site->config().baselines))
+        auto names = x.only_eager ? std::vector<std::string>{} : site->config().baselines;
+        if (auto error = measure_baselines(**oracle, *site, leases, names))
           return error;
         site->add_oracle(x.subject.name, *oracle);
         return (*oracle)->profile();

@@ -77,11 +77,13 @@ bool inspect(Inspector& f, task_profile& x) {
 /// Asks the evaluator to load a task: the reference runs, its outputs are kept, it is timed.
 struct prepare_request {
   task subject;
+  bool only_eager = false; ///< nobody asks for the other baselines before there is a winner
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, prepare_request& x) {
-  return f.object(x).fields(f.field("subject", x.subject));
+  return f.object(x).fields(f.field("subject", x.subject),
+                            f.field("only_eager", x.only_eager).fallback(false));
 }
 
 } // namespace lathe

@@ -16,6 +16,11 @@ namespace fs = std::filesystem;
 
 constexpr auto needs_model = std::array{role::planner, role::coder, role::fixer};
 
+// A recipe hands what it is asked on to the evaluator, which has cores for some of it at a time: it is
+// not what others should wait for, and how long they wait is not its fault.
+constexpr std::int32_t recipe_instances = 64;
+constexpr double recipe_timeout = 6 * 3600; // [seconds]
+
 // Keys that only one role has.
 struct own_key {
   std::string_view name;
@@ -174,6 +179,10 @@ void read_asking(map_reader& reader, agent_config& x, const block_context& conte
 // Returns whether the agent's role is known, without which nothing can be said about its routes.
 bool read_agent(map_reader reader, agent_config& x, const block_context& context) {
   auto known = read_role(reader, x.role);
+  if (x.role == role::recipe) {
+    x.instances = recipe_instances;
+    x.timeout = recipe_timeout;
+  }
   reader.read("instances", x.instances, {1, 10'000});
   reader.read_duration("timeout", x.timeout, {1, 86'400});
   if (known) {

@@ -101,6 +101,15 @@ TEST(session_state, prepares_the_task_before_anything_else) {
   EXPECT_FALSE(state.next(0, false)) << "nothing else goes out before the task is known";
 }
 
+TEST(session_state, where_recipes_work_alone_nothing_waits_for_the_time_of_torch_compile) {
+  session_state alone;
+  alone.apply(session_started{task{"mlp", "", ""}, test::recipes_topology()});
+  EXPECT_TRUE(alone.preparation().only_eager);
+  session_state with_planner;
+  with_planner.apply(session_started{task{"mlp", "", ""}, test::small_topology()});
+  EXPECT_FALSE(with_planner.preparation().only_eager);
+}
+
 TEST(session_state, a_task_that_cannot_be_prepared_ends_the_session_with_the_reason) {
   session_state state;
   state.apply(session_started{task{"mlp", "", ""}, test::small_topology()});

@@ -24,6 +24,14 @@ TEST(agents, every_key_arrives) {
   EXPECT_THAT(x.value.agent("recipes")->passes, ElementsAre("fold"));
 }
 
+TEST(agents, recipes_of_many_tasks_are_asked_at_once) {
+  auto x = read(spoilt("[fold]", "[fold]"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.agent("recipes")->instances, 64);
+  EXPECT_EQ(x.value.agent("recipes")->timeout, 6 * 3600);
+  EXPECT_EQ(read(spoilt("[fold]", "[fold], instances: 2")).value.agent("recipes")->instances, 2);
+}
+
 TEST(agents, an_unknown_key_gets_a_suggestion) {
   EXPECT_THAT(mistakes_in(spoilt("instances: 2", "instanses: 2")),
               ElementsAre("t.yaml:15:5: unknown key 'instanses' in agents.coder; did you mean "
