@@ -16,7 +16,7 @@ namespace lathe::gpu {
 /// Times what torch.compile makes of the reference, in a process of its own: the oracle's stays
 /// free of a compiler and its threads. Compiles without a lease, frozen while others are timed,
 /// then times in blocks that alternate with eager's, in the same process and alone on the device.
-/// The caller holds no lease.
+/// The caller holds no lease, and none of the device's memory that others wait for.
 class baseline_timer {
 public:
   baseline_timer(task_oracle& oracle, evaluation_site& site, lease_source& leases);
@@ -37,6 +37,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
+  std::optional<room::share> memory_; // of the device; outlives the process that uses it
   std::optional<site_worker> worker_;
 };
 

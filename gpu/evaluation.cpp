@@ -141,9 +141,8 @@ void evaluation::attempt_once() {
   if (build() && meet_oracle() && warm() && make_room() && check() && time()) {
     if (request_.want_profile)
       profile();
-    if (request_.confirm)
+    if (fold() && request_.confirm)
       time_baselines();
-    fold();
   }
 }
 
@@ -207,18 +206,21 @@ bool evaluation::warm() {
 // Those whose first call takes minutes do not wait for room that only a race needs, nor keep others
 // from it.
 bool evaluation::make_room() {
-  if (!site_.device().cuda || room_ != room_for::a_call)
+  if (!site_.device().cuda)
     return true;
-  auto needed = oracle_->needed_memory();
-  if (needed - oracle_->memory_of_call() < little_memory) {
-    memory_->resize(needed);
-    return true;
-  }
   auto trimmed =
     call({{"op", "trim"}, {"inputs", boost::json::array{}}}, {}, site_.config().run_limit);
   if (!trimmed.ok())
     return fail(trimmed.problem());
-  memory_->resize(oracle_->memory_between_calls());
+  if (room_ != room_for::a_call)
+    return true;
+  auto held = std::max(oracle_->memory_between_calls(), trimmed.integer("held").value_or(0));
+  auto needed = oracle_->needed_memory(held);
+  if (needed - oracle_->memory_of_call() < little_memory) {
+    memory_->resize(needed);
+    return true;
+  }
+  memory_->resize(held);
   memory_->grow(needed, turn::later);
   return true;
 }
@@ -488,6 +490,8 @@ bool evaluation::fold() {
 // Beside a winner stands what was measured now, not what once was.
 void evaluation::time_baselines() {
   auto eager = verdict_.timing->reference;
+  worker_.end();
+  memory_.reset(); // who waits for more while it holds some may wait for ever
   auto begin = std::chrono::steady_clock::now();
   auto compiled =
     time_compiled(*oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);

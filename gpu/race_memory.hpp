@@ -23,8 +23,7 @@ struct race_memory {
   /// All of it, but for the inputs of one draw, which calls outside of a race need as well.
   std::size_t bytes() const;
 
-  /// Whether it is so much that the reference keeps no outputs, and gives everything back after a
-  /// race.
+  /// Whether it is so much that the reference keeps no outputs.
   bool is_large() const;
 };
 

@@ -103,7 +103,7 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   // Passes run the model on the device, and hold several answers beside it.
   std::optional<room::share> memory;
   if (auto oracle = site.oracle(request.session); oracle && request.tried.empty())
-    memory.emplace(site.memory().take(2 * oracle->needed_memory(), turn::later));
+    memory.emplace(site.memory().take(2 * oracle->memory_of_call()));
   auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
   auto source = shared_memory::holding(request.subject.source);
   auto files = shared_memory::holding(boost::json::serialize(sources));

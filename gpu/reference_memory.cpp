@@ -48,15 +48,14 @@ void reference_memory::know_call(std::int64_t output) {
   look(use_);
 }
 
-// What a race that is not large takes stays there until the next one; of a large one, inputs alone
-// are there at all.
+// One reference is timed at a time, and gives back afterwards what it took for that. In a large race
+// it keeps no outputs.
 void reference_memory::keep(const race_memory& race) {
   if (!share_)
     return;
-  auto to_come = race.is_large() ? 0 : static_cast<std::int64_t>(race.bytes());
-  share_->keep(use_.held + to_come);
-  auto inputs = race.is_large() ? static_cast<std::int64_t>(race.input_bytes()) : 0;
-  while_timed_.emplace(*timing_, std::max<std::int64_t>(0, use_.needed - use_.held) + inputs);
+  share_->keep(use_.held);
+  auto taken = static_cast<std::int64_t>(race.is_large() ? race.input_bytes() : race.bytes());
+  while_timed_.emplace(*timing_, std::max<std::int64_t>(0, use_.needed - use_.held) + taken);
 }
 
 } // namespace lathe::gpu

@@ -3,6 +3,7 @@
 #include "gpu/race_memory.hpp"
 #include "gpu/room.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -58,6 +59,12 @@ public:
   /// A candidate with all that a race takes.
   std::int64_t needed(const race_memory& race) const {
     return memory_ == nullptr ? 0 : use_.needed + static_cast<std::int64_t>(race.bytes());
+  }
+
+  /// The same for one that holds so much when torch has given back what no tensor needs: a CUDA
+  /// graph keeps the memory of its call.
+  std::int64_t needed(const race_memory& race, std::int64_t held) const {
+    return std::max(needed(race), held + static_cast<std::int64_t>(race.bytes()));
   }
 
   /// A candidate's first call.

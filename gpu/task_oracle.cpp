@@ -123,7 +123,7 @@ reply task_oracle::forget() {
 }
 
 void task_oracle::end_timing() {
-  if (memory_of_race().is_large())
+  if (site_.device().cuda)
     forget();
 }
 

@@ -96,8 +96,8 @@ public:
   /// Gives the process the inputs of a draw, in the place of those that have this name.
   reply give(const input_draw& draw, const std::string& name);
 
-  /// To be called when it has been timed: a large task's process gives back the memory that this
-  /// took, which is nobody's share. Who finds it broken then revives it.
+  /// To be called when it has been timed: on a GPU, its process gives back the memory that this took,
+  /// which is for the next reference. Who finds it broken then revives it.
   void end_timing();
 
   /// Replaces the process by a new one in the same state, which has been called. The caller holds
@@ -125,6 +125,11 @@ public:
   /// did, with what a race takes beside. 0 on the CPU.
   std::int64_t needed_memory() const {
     return memory_.needed(memory_of_race());
+  }
+
+  /// The same for a candidate that holds so much between its calls.
+  std::int64_t needed_memory(std::int64_t held) const {
+    return memory_.needed(memory_of_race(), held);
   }
 
   /// The same for a first call, and for what stays when that has ended.

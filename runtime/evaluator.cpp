@@ -49,7 +49,7 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
       return gpu::spawn_preparer(home, site, owner);
     });
   auto recipes = actors::spawn_agent_pool<recipe_request, recipe_book>(
-    sys, workers("recipe passes", (cores + 1) / 2),
+    sys, workers("recipe passes", cores),
     [site](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_recipe_runner(home, site);
     });

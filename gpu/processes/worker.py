@@ -195,11 +195,12 @@ class Worker:
         return {}
 
     def trim(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        """Gives back what is not needed any more: memory of the device is everybody's."""
+        """Gives back what is not needed any more: memory of the device is everybody's. Returns what
+        it has left."""
         self.inputs.forget_all_but(request["inputs"])
         self.answered = self.exact_model = None
         self.device.trim()
-        return {}
+        return self.device.memory()
 
     def memory(self, request: dict[str, Any], fds: list[int]) -> Reply:
         if request.get("trim", False):
