@@ -126,6 +126,8 @@ struct session_actor_state {
 
   /// The event is on disk: now it may have effects.
   void act_on(const session_event& event) {
+    if (std::holds_alternative<session_ended>(event))
+      self->send(options.peers.evaluator, task_release{state.subject().name});
     if (options.observe)
       options.observe(state, event);
     if (auto* request = std::get_if<request_issued>(&event))

@@ -37,7 +37,8 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
-  std::optional<room::share> memory_; // of the device; outlives the process that uses it
+  std::optional<room::share> process_; // of the host's memory
+  std::optional<room::share> memory_;  // of the device; outlives the process that uses it
   std::optional<site_worker> worker_;
 };
 

@@ -128,8 +128,7 @@ bool evaluation::has_room_for_twice() {
 }
 
 void evaluation::attempt_once() {
-  worker_.end();
-  memory_.reset();
+  let_go();
   verdict_ = {};
   verdict_.outcome = outcome::correct;
   seconds_.clear();
@@ -174,6 +173,7 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
+  process_.emplace(site_.take_process());
   switch (auto& all = site_.memory(); room_) {
     case room_for::a_call:
       memory_ = all.take(oracle_->memory_of_call());
@@ -490,8 +490,7 @@ bool evaluation::fold() {
 // Beside a winner stands what was measured now, not what once was.
 void evaluation::time_baselines() {
   auto eager = verdict_.timing->reference;
-  worker_.end();
-  memory_.reset(); // who waits for more while it holds some may wait for ever
+  let_go(); // who waits for memory while it holds some may wait for ever
   auto begin = std::chrono::steady_clock::now();
   auto compiled =
     time_compiled(*oracle_, site_, leases_, site_.config().baselines, eager, known::ignored);

@@ -164,6 +164,9 @@ private:
   /// Waits until it has been, and gives up when it is lost.
   void confirm_device();
 
+  /// Ends the process, and gives back what it had.
+  void let_go();
+
   /// Begins to count the cost of a stage.
   void enter(std::string stage);
   reply call(boost::json::object request, std::span<const int> fds, double limit);
@@ -182,6 +185,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
+  std::optional<room::share> process_; // of the host's memory
   std::optional<room::share> memory_; // of the device; outlives the process that uses it
   site_worker worker_;
   std::future<caf::expected<verifier::comparison>> compared_;

@@ -72,7 +72,8 @@ judge_actor spawn_judge(caf::actor_system& sys, std::shared_ptr<evaluation_site>
       [self, site, owner](evaluation_request& x) -> caf::result<verdict> {
         auto oracle = site->oracle(x.session);
         if (!oracle)
-          return make_error(errc::evaluator_failed, "the task was not prepared");
+          return site->closed() ? make_error(errc::cancelled, "the run stops")
+                                : make_error(errc::evaluator_failed, "the task was not prepared");
         owner_leases leases{self->system(), owner, x.session};
         auto find = [&] { return caf::expected{oracle}; };
         auto result = evaluation{x, oracle->rules(), find, *site, leases}.run();

@@ -2,6 +2,7 @@
 
 #include "gpu/forbidden_work.hpp"
 #include "gpu/host_claim.hpp"
+#include "gpu/host_memory.hpp"
 #include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
 #include "messages/error.hpp"
@@ -50,8 +51,16 @@ constexpr std::int64_t contexts_at_once = 4;
 // for a task to be prepared or for their turn on the device.
 constexpr std::size_t workers_a_core = 4;
 
-constexpr std::int64_t host_memory = std::int64_t{8} << 30;
-constexpr std::int64_t host_memory_beside_gpu = std::int64_t{64} << 30;
+constexpr std::int64_t worker_memory = std::int64_t{8} << 30;
+constexpr std::int64_t worker_memory_beside_gpu = std::int64_t{64} << 30;
+
+// Of the host's memory that is there at the beginning. The rest is for answers and compilers.
+constexpr double draws_share = 0.55;
+constexpr double processes_share = 0.3;
+
+// Beside what is shared with the process that it was forked from [bytes]: seen were 0.4 GiB with a
+// context, and as much again with a compiler.
+constexpr std::int64_t memory_of_process = std::int64_t{1} << 30;
 
 // [seconds] A GPU is calm, and a search waits for it; winners are timed again, for longer.
 constexpr double gpu_time_budget = 0.4;
@@ -123,6 +132,14 @@ evaluation_site::host evaluation_site::host_for(const site_paths& paths) {
   host result;
   auto folder = paths.cache.empty() ? paths.cache : paths.cache / "compiled";
   result.compiled = std::make_shared<compiled_code>(folder, paths.compiled_limit);
+  auto found =
+    static_cast<double>(paths.host_memory > 0 ? static_cast<std::uint64_t>(paths.host_memory)
+                                              : measure_host_memory().available);
+  auto part = [&](double share) {
+    return found > 0 ? static_cast<std::int64_t>(found * share)
+                     : std::numeric_limits<std::int64_t>::max() / 2;
+  };
+  result.rooms.reset(new host_rooms{room{part(draws_share)}, room{part(processes_share)}});
   return result;
 }
 
@@ -137,6 +154,10 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
       errc::user_error,
       "LATHE_COMPILED_LIMIT is no size: write 4GiB, 500MB, or 0 to keep no compiled "
       "code");
+  if (paths.host_memory < 0)
+    return make_error(errc::user_error,
+                      "LATHE_HOST_MEMORY is no size: write 48GiB, or leave it out "
+                      "to let Lathe use what is free");
   if (auto unseen = unseen_on_cpu(config.forbid); !where.cuda && !unseen.empty())
     return make_error(errc::user_error, "forbid: " + unseen);
   std::unique_ptr<evaluation_site> result{new evaluation_site(
@@ -164,14 +185,14 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
                                  host shared)
   : paths_(std::move(paths)), config_(std::move(config)), device_(std::move(where)),
     freezer_(std::move(shared.freezer)), compiled_(std::move(shared.compiled)),
-    sites_(shared.sites),
+    rooms_(std::move(shared.rooms)), sites_(shared.sites),
     builds_(static_cast<std::int64_t>(cores())), // compilers make way for all others
     contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),
     flush_bytes_(flush_size()), peaks_(*this) {
   if (config_.memory == 0)
-    config_.memory = device_.cuda ? host_memory_beside_gpu : host_memory;
+    config_.memory = device_.cuda ? worker_memory_beside_gpu : worker_memory;
   if (config_.time_budget == 0)
     config_.time_budget = device_.cuda ? gpu_time_budget : host_time_budget;
 }
@@ -291,8 +312,10 @@ std::vector<std::string> evaluation_site::compiler() const {
 }
 
 void evaluation_site::close() {
+  decltype(oracles_) given_up; // others wait for their memory, only to hear that the site is closed
   std::lock_guard guard{mutex_};
   closed_ = true;
+  given_up.swap(oracles_);
   for (auto* worker : live_)
     worker->kill();
 }
@@ -302,11 +325,24 @@ bool evaluation_site::closed() const {
   return closed_;
 }
 
+room::share evaluation_site::take_process() {
+  return device_.cuda ? rooms_->processes.take(memory_of_process)
+                      : rooms_->processes.keep_nothing();
+}
+
 // -- tasks and verdicts -------------------------------------------------------------------
 
 void evaluation_site::add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle) {
   std::lock_guard guard{mutex_};
   oracles_[session] = std::move(oracle);
+}
+
+void evaluation_site::remove_oracle(const session_id& session) {
+  std::shared_ptr<task_oracle> given_up; // ends its process, which takes the mutex
+  std::lock_guard guard{mutex_};
+  if (auto i = oracles_.extract(session); !i.empty())
+    given_up = std::move(i.mapped());
+  std::erase_if(known_, [&](const auto& x) { return x.first.first == session; });
 }
 
 std::shared_ptr<task_oracle> evaluation_site::oracle(const session_id& session) {

@@ -36,6 +36,9 @@ struct site_paths {
   std::filesystem::path cache;     ///< for what outlives a run; empty: nothing does
   /// [bytes] of compiled code in it; 0: none is kept; less: an error
   std::int64_t compiled_limit = 0;
+  /// [bytes] of the host's memory that tasks and candidates share; 0: what is free now; less: an
+  /// error
+  std::int64_t host_memory = 0;
 };
 
 /// A worker, and what the site knows it by. Members go in the opposite order: while others may
@@ -103,6 +106,17 @@ public:
     return *timing_memory_;
   }
 
+  /// The host's memory for what is drawn for tasks [bytes]. Whoever has a share gives it back when
+  /// the task is given up.
+  room& draws() {
+    return rooms_->draws;
+  }
+
+  /// Waits for the host's memory that a process with a context on a GPU takes beside what is shared
+  /// with others. Nothing on the CPU, where there are as many processes as cores. Taken before the
+  /// device's memory, never while some of that is held.
+  [[nodiscard]] room::share take_process();
+
   // -- compiled code --------------------------------------------------------------------------
 
   /// Gives a worker what compilers made before of this subject, with compilers and a device like
@@ -130,6 +144,9 @@ public:
   // -- tasks ------------------------------------------------------------------------------
 
   void add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle);
+
+  /// Gives up a task. Evaluations under way keep its oracle until they end.
+  void remove_oracle(const session_id& session);
 
   /// Returns the oracle of a prepared task; nullptr when it was not prepared.
   std::shared_ptr<task_oracle> oracle(const session_id& session);
@@ -187,10 +204,17 @@ public:
   std::int64_t secret_seed();
 
 private:
+  /// Parts of the host's memory [bytes].
+  struct host_rooms {
+    room draws;
+    room processes;
+  };
+
   /// What the sites of a host have in common.
   struct host {
     std::shared_ptr<gpu::freezer> freezer = std::make_shared<gpu::freezer>();
     std::shared_ptr<compiled_code> compiled;
+    std::shared_ptr<host_rooms> rooms;
     std::size_t sites = 1;
   };
 
@@ -220,6 +244,7 @@ private:
   std::string compiled_with_; // all but the GPU that compiled code depends on
   std::shared_ptr<gpu::freezer> freezer_;
   std::shared_ptr<compiled_code> compiled_;
+  std::shared_ptr<host_rooms> rooms_;
   std::size_t sites_; // of the host
   std::optional<room> memory_;
   std::optional<peak_room> timing_memory_; // in it

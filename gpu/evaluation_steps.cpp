@@ -252,8 +252,7 @@ bool evaluation::in_doubt() const {
 // A stage without a lease may have used the GPU, too: importing a file can launch kernels. And it
 // may be the device that broke: then there is no verdict.
 void evaluation::confirm_device() {
-  worker_.end();
-  memory_.reset(); // others may wait for it
+  let_go(); // others may wait for it
   if (!site_.device().cuda || site_.closed())
     return;
   if (auto lost = gpu::confirm_device(leases_, request_.priority, doubt_told_))
@@ -266,6 +265,12 @@ evaluation::stage_end::~stage_end() {
     held_.doubt();
   if (owner_.broken_ || !owner_.verdict_.correct())
     owner_.worker_.end();
+}
+
+void evaluation::let_go() {
+  worker_.end();
+  memory_.reset();
+  process_.reset();
 }
 
 bool evaluation::refuse(std::string rule, std::string evidence) {

@@ -119,6 +119,21 @@ public:
     home_->changed_.notify_all();
   }
 
+  /// Takes so much at once, if there is. Who is alone gets it however much it is.
+  bool try_resize(std::int64_t amount) {
+    std::lock_guard guard{home_->mutex_};
+    auto more = amount - amount_;
+    auto is_alone = home_->working_ == (works_ ? 1 : 0);
+    if (more > home_->free_ && !is_alone)
+      return false;
+    home_->free_ -= more;
+    amount_ = amount;
+    if (!works_)
+      home_->kept_ += more;
+    home_->changed_.notify_all();
+    return true;
+  }
+
   /// Waits until it has so much, or more. Meanwhile it keeps what it has, and nobody waits for
   /// that.
   void grow(std::int64_t amount, turn when = turn::first);

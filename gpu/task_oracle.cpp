@@ -22,6 +22,9 @@ constexpr std::size_t most_timed_draws = 16;
 constexpr std::size_t fewest_timed_draws = 6;
 constexpr std::size_t timed_bytes = 256 << 20;
 
+// Until it is known how much a task's draws take, they have such a part of what there is for all.
+constexpr std::int64_t first_share_of_draws = 32;
+
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
@@ -66,19 +69,25 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
   std::shared_ptr<task_oracle> result;
+  auto draws = site.draws().size() / first_share_of_draws;
+  auto when = turn::first;
   auto attempt = [&](void (reference_memory::*begin)()) {
-    result.reset(new task_oracle(subject, site, rules));
+    result.reset(); // what it held is for others
+    result.reset(new task_oracle(subject, site, rules, site.draws().take(draws, when)));
     (result->memory_.*begin)();
     return result->prepare(leases);
   };
   auto error = attempt(&reference_memory::begin);
+  if (result->waits_for_draws_) {
+    draws = result->draws_needed_;
+    when = turn::later; // those pass who need little
+    error = attempt(&reference_memory::begin);
+  }
   // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = site.device().cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
-  if (is_full || was_killed) {
-    result.reset();
+  if (is_full || was_killed)
     error = attempt(is_full ? &reference_memory::begin_alone : &reference_memory::begin);
-  }
   if (error)
     return error;
   result->memory_.keep(result->memory_of_race());
@@ -196,10 +205,12 @@ caf::error task_oracle::revive() {
   return {};
 }
 
-task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules)
+task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules rules,
+                         room::share draws)
   : site_(site), subject_(subject), rules_(std::move(rules)), tag_("oracle:" + subject.name),
-    path_(subject.path), memory_(site.device().cuda ? &site.memory() : nullptr,
-                                 site.device().cuda ? &site.timing_memory() : nullptr),
+    path_(subject.path), draws_(std::move(draws)),
+    memory_(site.device().cuda ? &site.memory() : nullptr,
+            site.device().cuda ? &site.timing_memory() : nullptr),
     draws_on_device_(site.device().cuda && !rules_.seeds) {
   // nop
 }
@@ -280,6 +291,8 @@ caf::error task_oracle::draw_checked() {
         return error;
       memory_.know_call(static_cast<std::int64_t>(output_bytes_));
       plan_timed();
+      if (auto error = make_room_for_draws())
+        return error;
       std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
       others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());
       draw_ahead(std::move(others));
@@ -295,6 +308,16 @@ void task_oracle::plan_timed() {
                                           fewest_timed_draws, most_timed_draws);
   while (timed_seeds_.size() < count)
     timed_seeds_.push_back(rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
+}
+
+// Who holds memory of the device does not wait here: those who could make room may need that.
+caf::error task_oracle::make_room_for_draws() {
+  auto count = rules_.all_input_draws() + timed_seeds_.size();
+  draws_needed_ = static_cast<std::int64_t>(count * draw_bytes_);
+  waits_for_draws_ = !draws_.try_resize(draws_needed_);
+  if (waits_for_draws_)
+    return make_error(errc::overloaded, "no room for what is drawn for the task");
+  return {};
 }
 
 // Each takes the last one's place: who needs them is given them then.

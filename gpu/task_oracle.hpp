@@ -181,7 +181,7 @@ public:
   }
 
 private:
-  task_oracle(const task& subject, evaluation_site& site, judge_rules rules);
+  task_oracle(const task& subject, evaluation_site& site, judge_rules rules, room::share draws);
 
   caf::error prepare(lease_source& leases);
   caf::error trim();
@@ -205,6 +205,9 @@ private:
   caf::error construct();
   caf::error draw_checked();
   void plan_timed();
+
+  /// Takes memory of the host for all draws, if there is.
+  caf::error make_room_for_draws();
   caf::error draw_timed();
   caf::expected<std::vector<std::int64_t>> trial_seeds();
   caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
@@ -232,6 +235,9 @@ private:
   judge_rules rules_;
   std::string tag_;
   std::string path_;
+  room::share draws_;             // of the host's memory
+  std::int64_t draws_needed_ = 0; // [bytes], once the first draw is made
+  bool waits_for_draws_ = false;
   reference_memory memory_; // of the device; outlives the process that uses it
   site_worker worker_;
   std::vector<weight_draw> weights_;

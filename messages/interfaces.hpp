@@ -41,7 +41,9 @@ using evaluator_actor = caf::typed_actor<
   // evaluator is.
   caf::result<verdict>(evaluation_request),
   // Applies passes to a task's model.
-  caf::result<recipe_book>(recipe_request)>;
+  caf::result<recipe_book>(recipe_request),
+  // Gives up what was kept of a task.
+  caf::result<void>(task_release)>;
 
 /// Hands out time on one GPU. Grants are fenced: a holder must show `lease::fence` whenever it acts.
 using gpu_owner_actor = caf::typed_actor<

@@ -86,4 +86,15 @@ bool inspect(Inspector& f, prepare_request& x) {
                             f.field("only_eager", x.only_eager).fallback(false));
 }
 
+/// Tells the evaluator that nothing more will be asked about a session's task: its reference goes,
+/// and others get the memory that it took.
+struct task_release {
+  session_id session;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, task_release& x) {
+  return f.object(x).fields(f.field("session", x.session));
+}
+
 } // namespace lathe

@@ -78,6 +78,7 @@ struct spend;
 struct stage_cost;
 struct task;
 struct task_profile;
+struct task_release;
 struct timing;
 struct topology;
 struct tried_recipe;
@@ -128,6 +129,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (lathe::stage_cost))
   CAF_ADD_TYPE_ID(lathe, (lathe::task))
   CAF_ADD_TYPE_ID(lathe, (lathe::task_profile))
+  CAF_ADD_TYPE_ID(lathe, (lathe::task_release))
   CAF_ADD_TYPE_ID(lathe, (lathe::timing))
   CAF_ADD_TYPE_ID(lathe, (lathe::verdict))
   CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::attempt_note>))

@@ -26,17 +26,18 @@ std::size_t session_places::of(const session_id& session) {
   return place->second;
 }
 
+void session_places::leave(const session_id& session) {
+  auto place = places_.extract(session);
+  if (!place.empty())
+    --devices_[place.mapped()].sessions;
+}
+
 void session_places::lose(std::size_t place) {
   devices_[place].lost = true;
 }
 
 bool session_places::any_left() const {
   return !std::ranges::all_of(devices_, &device::lost);
-}
-
-std::size_t session_places::any() const {
-  auto i = std::ranges::find(devices_, false, &device::lost);
-  return i == devices_.end() ? 0 : static_cast<std::size_t>(i - devices_.begin());
 }
 
 // Among those that are not lost; once all are, it does not matter.
@@ -82,7 +83,13 @@ struct device_router_state {
   }
 
   caf::result<recipe_book> run_recipes(recipe_request& x) {
-    return self->delegate(fronts[places->any()], std::move(x));
+    return self->delegate(fronts[places->of(x.session)], std::move(x));
+  }
+
+  void release(const task_release& x) {
+    self->send(fronts[places->of(x.session)], x);
+    places->leave(x.session);
+    sessions.erase(x.session);
   }
 
   // -- one request after another, until a device answers ----------------------------------
@@ -179,6 +186,7 @@ evaluator_actor spawn_device_router(caf::actor_system& sys, std::vector<evaluato
       [&st](prepare_request& x) { return st.prepare(x); },
       [&st](evaluation_request& x) { return st.evaluate(x); },
       [&st](recipe_request& x) { return st.run_recipes(x); },
+      [&st](const task_release& x) { st.release(x); },
     };
   };
   return sys.spawn(std::move(run));

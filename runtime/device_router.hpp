@@ -22,13 +22,13 @@ public:
   /// left.
   std::size_t of(const session_id& session);
 
+  /// The session is over: its device has one less.
+  void leave(const session_id& session);
+
   /// Nobody is sent to that device any more, as long as any other is left.
   void lose(std::size_t place);
 
   bool any_left() const;
-
-  /// Returns the number of a device that is not lost, if any is left.
-  std::size_t any() const;
 
 private:
   struct device {

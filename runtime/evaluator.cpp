@@ -53,7 +53,8 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
     [site](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_recipe_runner(home, site);
     });
-  return {spawn_evaluator_front(sys, preparers, judges, recipes),
+  auto release = [site](const session_id& session) { site->remove_oracle(session); };
+  return {spawn_evaluator_front(sys, preparers, judges, recipes, release),
           caf::actor_cast<pool_actor>(judges),
           caf::actor_cast<pool_actor>(preparers),
           caf::actor_cast<pool_actor>(recipes),
@@ -65,12 +66,13 @@ evaluator_actor
 spawn_evaluator_front(caf::actor_system& sys,
                       caf::typed_actor<caf::result<task_profile>(prepare_request)> preparer,
                       caf::typed_actor<caf::result<verdict>(evaluation_request)> judge,
-                      recipe_actor recipes) {
+                      recipe_actor recipes, std::function<void(const session_id&)> release) {
   return sys.spawn([=](evaluator_actor::pointer self) -> evaluator_actor::behavior_type {
     return {
       [=](prepare_request& x) { return self->delegate(preparer, std::move(x)); },
       [=](evaluation_request& x) { return self->delegate(judge, std::move(x)); },
       [=](recipe_request& x) { return self->delegate(recipes, std::move(x)); },
+      [=](const task_release& x) { release(x.session); },
     };
   });
 }

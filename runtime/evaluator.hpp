@@ -28,10 +28,11 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
                           journal_actor journal, std::function<void(const device_event&)> tell);
 
 /// Spawns a front for any three actors that prepare, judge and run recipes; tests give fakes.
+/// @param release is called when a task is given up
 evaluator_actor
 spawn_evaluator_front(caf::actor_system& sys,
                       caf::typed_actor<caf::result<task_profile>(prepare_request)> preparer,
                       caf::typed_actor<caf::result<verdict>(evaluation_request)> judge,
-                      recipe_actor recipes);
+                      recipe_actor recipes, std::function<void(const session_id&)> release);
 
 } // namespace lathe::runtime

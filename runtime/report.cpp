@@ -142,7 +142,7 @@ std::string session_section(const session_result& x) {
     auto throttled = format_throttled(time);
     text += fmt::format("- proof: {}; {} timed calls a side in {} alternating blocks{}{}{}\n",
                         proof(best->verdict), time.samples, time.blocks,
-                        best->confirmed ? ", measured again after the search" : "",
+                        best->confirmed ? ", measured again after the search" : ", not measured again yet",
                         throttled.empty() ? "" : ", ", throttled);
     text += fmt::format("- against: {}{}\n", comparison(x, time, true),
                         best->verdict.baselines.empty() ? "" : "; all timed again with it");
@@ -262,7 +262,8 @@ std::string format_result(const session_result& x, const std::string& best_file)
     auto& time = *best->verdict.timing;
     text += fmt::format("{}{}  {} -> {}  {}\n", head, format_speedup(time),
                         format_ms(time.reference), format_ms(time.candidate), best->origin);
-    text += fmt::format("{}{}\n", indent, proof(best->verdict));
+    text += fmt::format("{}{}{}\n", indent, proof(best->verdict),
+                        best->confirmed ? "" : " · not measured again yet");
     if (auto throttled = format_throttled(time); !throttled.empty())
       text += fmt::format("{}{}\n", indent, throttled);
     text += fmt::format("{}against: {}\n", indent, comparison(x, time, false));
@@ -321,7 +322,8 @@ std::string format_best_file(const session_result& x) {
   auto header = fmt::format("# {}: {} ({} -> {}), made by {}.\n", x.status.name,
                             format_speedup(time), format_ms(time.reference),
                             format_ms(time.candidate), best->origin);
-  header += fmt::format("# Proof: {}.\n", proof(best->verdict));
+  header += fmt::format("# Proof: {}{}.\n", proof(best->verdict),
+                        best->confirmed ? "" : "; not measured again yet");
   header += fmt::format("# Measured on {}, {}.\n", x.profile.where.device, x.profile.where.software);
   header += fmt::format("# Use: {}\n\n", import_line(x.status.name + "_best"));
   return header + x.best_source;
@@ -347,6 +349,7 @@ std::string format_json(const std::string& run_name, const std::vector<session_r
       rows.push_back(std::move(item));
     }
     auto& s = x.status;
+    auto* best = x.best_row();
     sessions.push_back({{"task", s.name},
                         {"state", s.state},
                         {"reason", x.reason},
@@ -355,6 +358,7 @@ std::string format_json(const std::string& run_name, const std::vector<session_r
                         {"speedup", s.speedup},
                         {"low", s.low},
                         {"high", s.high},
+                        {"confirmed", best != nullptr && best->confirmed},
                         {"tried", s.tried},
                         {"right", s.right},
                         {"wrong", s.wrong},

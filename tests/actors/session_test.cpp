@@ -86,6 +86,16 @@ TEST_F(session_actor_test, works_until_the_budget_is_used_up_and_journals_every_
                                        + count("task_prepared"));
 }
 
+TEST_F(session_actor_test, gives_its_task_up_when_it_ends) {
+  auto session = spawn(fresh_options(test::recipes_topology()));
+  self->send(session, start_atom_v);
+  ASSERT_TRUE(wait_for_end());
+  self
+    ->request(world.peers().evaluator, patience, recipe_request{}) // heard after that
+    .receive([](const recipe_book&) {}, [](const caf::error& why) { FAIL() << describe(why); });
+  EXPECT_EQ(world.released, 1);
+}
+
 TEST_F(session_actor_test, the_journal_alone_rebuilds_the_state) {
   int asked = 0;
   world.judge = [&](const evaluation_request&) { return test::verdict_of(++asked % 3 ? 0 : asked); };

@@ -1,6 +1,7 @@
 """A run of recipes alone, from a task file to a faster model that is ready to use."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -175,6 +176,26 @@ class Choices(LatheCase):
         ended = self.lathe("run", "t.yaml", "--task", task, "--name", "s")
         self.assertIn("recipe not applied: mine: cannot be read",
                       (self.folder / "runs/s/report.md").read_text())
+
+
+class SeveralTasks(LatheCase):
+    def test_tasks_that_do_not_fit_the_host_together_are_worked_on_one_after_the_other(self) -> None:
+        tasks = [self.write(f"{name}.py", TASK) for name in ("first", "second")]
+        ended = self.lathe("run", self.write("t.yaml", recipes("trace")), "--task", *tasks,
+                           "--name", "r", env={**os.environ, "LATHE_HOST_MEMORY": "1MB"})
+        self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
+        journal = Journal(self.folder / "runs/r")
+        self.assertEqual(journal.query("select count(distinct session) from event where kind = "
+                                       "'verdict_received'"), [(2,)])
+        (prepared,), (over,) = journal.query(
+            "select max(seq) from event where kind = 'task_prepared' "
+            "union all select min(seq) from event where kind = 'session_ended'")
+        self.assertGreater(prepared, over)
+
+    def test_what_is_no_size_is_refused(self) -> None:
+        ended = self.lathe("run", self.write("task.py", TASK),
+                           env={**os.environ, "LATHE_HOST_MEMORY": "much"})
+        self.assert_sentence(ended, USER_MISTAKE, "LATHE_HOST_MEMORY is no size")
 
 
 class SeveralDevices(LatheCase):

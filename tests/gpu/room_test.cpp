@@ -51,6 +51,19 @@ TEST_F(room_test, who_came_first_is_not_passed_by_those_who_want_less) {
   EXPECT_EQ(order(), (std::vector<std::string>{"much", "little"}));
 }
 
+TEST_F(room_test, who_has_some_gets_more_at_once_or_is_told_that_there_is_not_so_much) {
+  auto mine = place.take(1);
+  std::optional other{place.take(8)};
+  EXPECT_TRUE(mine.try_resize(2));
+  EXPECT_FALSE(mine.try_resize(3));
+  EXPECT_EQ(place.waiting(), 0U);
+  other.reset();
+  EXPECT_TRUE(mine.try_resize(11)) << "who is alone gets in";
+  come("next", 1);
+  EXPECT_TRUE(mine.try_resize(9));
+  EXPECT_EQ(order(), (std::vector<std::string>{"next"}));
+}
+
 TEST_F(room_test, who_goes_last_lets_those_pass_who_come_later) {
   std::optional held{place.take(10)};
   come("all", 10, turn::last);

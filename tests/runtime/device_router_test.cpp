@@ -41,7 +41,6 @@ TEST(session_places, take_sessions_from_a_lost_device_to_the_emptiest_of_the_oth
     places.of(name); // a d, b e, c
   places.lose(0);
   EXPECT_TRUE(places.any_left());
-  EXPECT_EQ(places.any(), 1U);
   EXPECT_EQ(places.of("a"), 2U);
   EXPECT_EQ(places.of("d"), 1U);
   EXPECT_EQ(places.of("b"), 1U);
@@ -55,6 +54,15 @@ TEST(session_places, leave_sessions_where_they_are_when_no_device_is_left) {
   places.lose(1);
   EXPECT_FALSE(places.any_left());
   EXPECT_EQ(places.of("b"), 1U);
+}
+
+TEST(session_places, send_the_next_session_to_where_one_has_left) {
+  session_places places{2};
+  for (auto name : {"a", "b", "c"})
+    places.of(name); // a c, b
+  places.leave("a");
+  places.leave("c");
+  EXPECT_EQ(places.of("d"), 0U);
 }
 
 // -- the actor --------------------------------------------------------------------------
@@ -74,6 +82,7 @@ struct fake_device {
   std::atomic<bool> breaks_when_asked = false; // for the next verdict
   std::atomic<bool> prepares = true;
   std::atomic<int> prepared = 0;
+  std::atomic<bool> released = false;
 };
 
 using device_ptr = std::shared_ptr<fake_device>;
@@ -104,6 +113,7 @@ evaluator_actor::behavior_type run_device(device_ptr device) {
       result.declined.push_back(device->name);
       return result;
     },
+    [device](const task_release& x) { device->released = x.session == "b"; },
   };
 }
 
@@ -155,6 +165,17 @@ protected:
     for (std::size_t i = 0; i < count; ++i)
       self->receive([&](verdict& x) { result.push_back(x.evidence); },
                     [&](caf::error& why) { result.push_back(describe(why)); });
+    return result;
+  }
+
+  std::string recipes_of(const session_id& name) {
+    caf::scoped_actor self{sys()};
+    std::string result;
+    recipe_request request;
+    request.session = name;
+    self->request(router, caf::infinite, std::move(request))
+      .receive([&](recipe_book& x) { result = x.declined.at(0); },
+               [&](const caf::error& why) { result = describe(why); });
     return result;
   }
 
@@ -213,14 +234,30 @@ TEST_F(device_router, passes_on_why_a_task_cannot_be_prepared_elsewhere_and_trie
   EXPECT_THAT(evaluate("a"), ElementsAre("cuda:1"));
 }
 
+TEST_F(device_router, runs_recipes_where_their_task_was_prepared) {
+  prepare("a");
+  prepare("b");
+  EXPECT_EQ(recipes_of("b"), "cuda:1");
+  EXPECT_EQ(recipes_of("a"), "cuda:0");
+}
+
 TEST_F(device_router, runs_recipes_on_a_device_that_is_left) {
   prepare("a");
   devices[0]->lost = true;
   evaluate("a");
+  EXPECT_EQ(recipes_of("a"), "cuda:1");
+}
+
+TEST_F(device_router, tells_the_device_of_a_session_that_its_task_is_given_up) {
+  prepare("a");
+  prepare("b");
   caf::scoped_actor self{sys()};
-  self->request(router, caf::infinite, recipe_request{})
-    .receive([](recipe_book& x) { EXPECT_THAT(x.declined, ElementsAre("cuda:1")); },
-             [](const caf::error& why) { FAIL() << describe(why); });
+  self->request(router, caf::infinite, task_release{"b"})
+    .receive([] {}, [](const caf::error& why) { FAIL() << describe(why); });
+  prepare("c"); // hears of it after that
+  EXPECT_TRUE(devices[1]->released);
+  EXPECT_FALSE(devices[0]->released);
+  EXPECT_THAT(evaluate("c"), ElementsAre("cuda:1"));
 }
 
 } // namespace

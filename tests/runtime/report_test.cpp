@@ -127,6 +127,18 @@ TEST(report, baselines_that_were_timed_again_with_the_winner_count) {
   EXPECT_THAT(format_report("demo", "pike-b", {finished(best)}), HasSubstr("; all timed again"));
 }
 
+TEST(report, a_winner_that_was_not_measured_again_says_so) {
+  auto x = finished(won(3.41, 3.38, 3.45));
+  for (auto confirmed : {true, false}) {
+    x.rows.back().confirmed = confirmed;
+    for (auto& text : {format_result(x, "x.py"), format_report("demo", "pike-b", {x}),
+                       format_best_file(x)})
+      EXPECT_EQ(text.find("not measured again yet") == std::string::npos, confirmed) << text;
+    EXPECT_THAT(format_json("demo", {x}, {}),
+                HasSubstr(confirmed ? R"("confirmed":true)" : R"("confirmed":false)"));
+  }
+}
+
 TEST(report, discarded_pairs_are_told) {
   auto best = won(3.41, 3.38, 3.45);
   best.timing->throttled = 3;

@@ -67,7 +67,10 @@ fake_world::fake_world(caf::actor_system& sys)
       return task_profile{{}, {{"eager", 1.0}}, "", ""};
     },
     [this](evaluation_request& x) { return judge(x); },
-    [](recipe_request&) { return recipe_book{{{"recipe source", "fold", "", {}}}, {}}; });
+    [](recipe_request&) {
+      return recipe_book{{{"recipe source", "fold", "", {}}}, {}};
+    },
+    [this](const task_release&) { ++released; });
   auto code = [this](const std::string& from) {
     return draft{fmt::format("source {} of {}", ++coded, from), "", "", {1, 10, 0, 5, 0.01}};
   };

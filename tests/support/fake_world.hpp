@@ -38,6 +38,7 @@ public:
   std::atomic<bool> disk_full{false};
 
   std::atomic<int> prepared{0};
+  std::atomic<int> released{0};
   std::atomic<int> coded{0};
 
 private:

@@ -16,16 +16,18 @@ namespace {
 // Where no native part was built yet, any Python will do for `lathe doctor` to look at.
 constexpr auto usual_python = "/usr/bin/python3";
 
+// Of what compilers made [bytes].
+constexpr auto usual_compiled_limit = std::int64_t{4} << 30;
+
 fs::path from_environment(const char* name, const fs::path& otherwise) {
   auto* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? fs::path{value} : otherwise;
 }
 
-/// How much of what compilers made is kept [bytes]; less than nothing where that cannot be read.
-std::int64_t compiled_limit() {
-  constexpr auto usual = std::int64_t{4} << 30;
-  auto* value = std::getenv("LATHE_COMPILED_LIMIT");
-  return value == nullptr || *value == '\0' ? usual : runtime::parse_size(value).value_or(-1);
+/// Returns a size [bytes]; less than nothing where it cannot be read.
+std::int64_t size_from_environment(const char* name, std::int64_t otherwise) {
+  auto* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : runtime::parse_size(value).value_or(-1);
 }
 
 /// Returns the first `configs` in the folder of the executable or above it.
@@ -84,7 +86,8 @@ installation find_installation() {
   result.site.verifier = result.folder / "lathe-verifier";
   result.site.recipes = result.configs / "recipes";
   result.site.cache = cache_folder();
-  result.site.compiled_limit = compiled_limit();
+  result.site.compiled_limit = size_from_environment("LATHE_COMPILED_LIMIT", usual_compiled_limit);
+  result.site.host_memory = size_from_environment("LATHE_HOST_MEMORY", 0);
   for (auto& place : environment_places(result))
     if (use_environment(place.folder / place.link, result.site))
       break;
