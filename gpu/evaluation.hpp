@@ -199,6 +199,7 @@ private:
   bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;
+  bool refused_by_clocks_ = false;
   bool doubt_told_ = false;      // by the lease of the stage that left it
   double cpu_before_ = 0;
 };

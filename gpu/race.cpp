@@ -473,6 +473,7 @@ void race::judge(double cpu) {
       check_clocks(candidate_clocks_, reference_clocks_, site_.device().cuda ? device_chores : 0);
   if (!refused)
     refused = check_background(cpu, asked_ * site_.config().threads + copying_, result_.wall);
+  result_.may_be_noise = refused.has_value();
   if (!is_hopeless() && !is_cleared())
     result_.doubt =
       "the host is too busy to tell whether never-seen inputs are answered as fast as "

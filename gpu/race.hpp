@@ -24,6 +24,7 @@ namespace lathe::gpu {
 struct race_result {
   std::optional<lathe::timing> timing; ///< none: no interval could be had
   std::optional<refusal> refused;
+  bool may_be_noise = false; ///< it was refused for what clocks say, which a gust may say, too
   std::optional<failure> failed;       ///< the candidate broke while it was timed
   std::string doubt;                   ///< why its times are not to be believed
   std::optional<failure> broken;       ///< the reference broke: nobody's verdict

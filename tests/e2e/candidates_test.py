@@ -1,5 +1,6 @@
 """Candidates of every kind: each gets its own verdict, whoever came before it."""
 
+import re
 import unittest
 from typing import Any
 
@@ -131,6 +132,13 @@ class Candidates(LatheCase):
                 ended = self.lathe("eval", task, candidate, option, "-1")
                 self.assert_code(ended, USER_MISTAKE)
                 self.assertIn(f"{option}: Value -1 not in range", ended.err)
+
+    def test_who_is_refused_for_what_clocks_say_is_heard_once_more(self) -> None:
+        task, candidate = self.write("task.py", TASK), self.write("remembers.py", REMEMBERS)
+        ended = self.lathe("--log-level", "trace", "eval", task, candidate, "--json")
+        self.assertEqual(ended.json["verdicts"][0]["rule"], "cached-output", str(ended))
+        races = re.findall(r"race of worker (\d+) against", ended.err)
+        self.assertEqual(len(set(races)), 2, ended.err[-2000:])
 
 
 if __name__ == "__main__":
