@@ -98,9 +98,8 @@ caf::expected<verdict> evaluation::run() {
       room_ = more;
       attempt();
     }
-  // Noise does not repeat itself. Who cheats does, or else has earned the time of the second race.
   if (refused_by_clocks_)
-    attempt();
+    hear_again();
   // What noise hid may show in a fresh process, to which all inputs are new again.
   for (int again = 0; again < most_repetitions && verdict_.outcome == outcome::unstable; ++again)
     attempt();
@@ -118,6 +117,15 @@ void evaluation::attempt() {
   attempt_once();
   if (interrupted_)
     attempt_once();
+}
+
+// Noise does not repeat itself. Who cheats does, or else has earned the time of the second race.
+// Noise that hides it then acquits nobody.
+void evaluation::hear_again() {
+  auto refused = verdict_;
+  attempt();
+  if (verdict_.outcome == outcome::unstable && !broken_)
+    verdict_ = std::move(refused);
 }
 
 // Of the device's, and not of the host's while it was built.

@@ -64,6 +64,9 @@ private:
   void attempt();
   void attempt_once();
 
+  /// Once more after a refusal that a gust may have caused.
+  void hear_again();
+
   bool ran_out_of_memory() const;
 
   /// Whether it gets what compilers made of the same before, and what that is kept under.

@@ -132,7 +132,7 @@ reply task_oracle::forget() {
 }
 
 void task_oracle::end_timing() {
-  if (site_.device().cuda)
+  if (site_.device().cuda || memory_of_race().is_large())
     forget();
 }
 

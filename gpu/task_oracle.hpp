@@ -96,8 +96,9 @@ public:
   /// Gives the process the inputs of a draw, in the place of those that have this name.
   reply give(const input_draw& draw, const std::string& name);
 
-  /// To be called when it has been timed: on a GPU, its process gives back the memory that this took,
-  /// which is for the next reference. Who finds it broken then revives it.
+  /// To be called when it has been timed: on a GPU, and where it is much, its process gives back
+  /// the memory that this took, which is for the next reference. Who finds it broken then revives
+  /// it.
   void end_timing();
 
   /// Replaces the process by a new one in the same state, which has been called. The caller holds
