@@ -225,7 +225,9 @@ bool evaluation::make_room() {
     return fail(trimmed.problem());
   if (room_ != room_for::a_call)
     return true;
-  auto held = std::max(oracle_->memory_between_calls(), trimmed.integer("held").value_or(0));
+  auto least = oracle_->memory_between_calls();
+  auto most = std::max(least, site_.memory().size()); // it may say anything
+  auto held = std::clamp(trimmed.integer("held").value_or(0), least, most);
   auto needed = oracle_->needed_memory(held);
   if (needed - oracle_->memory_of_call() < little_memory) {
     memory_->resize(needed);
