@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <future>
 #include <limits>
 #include <thread>
 #include <unistd.h>
@@ -118,9 +119,14 @@ evaluation_site::open_all(const site_paths& paths, const evaluator_config& confi
     return std::move(devices.error());
   host shared = host_for(paths);
   shared.sites = devices->size();
+  // Each imports torch, which takes seconds.
+  std::vector<std::future<caf::expected<std::unique_ptr<evaluation_site>>>> opening;
+  for (auto& where : *devices)
+    opening.push_back(std::async(std::launch::async,
+                                 [&] { return open(paths, config, std::move(where), shared); }));
   std::vector<std::shared_ptr<evaluation_site>> result;
-  for (auto& where : *devices) {
-    auto site = open(paths, config, std::move(where), shared);
+  for (auto& x : opening) {
+    auto site = x.get();
     if (!site)
       return std::move(site.error());
     result.push_back(std::move(*site));
