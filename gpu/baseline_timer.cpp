@@ -74,10 +74,8 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
 caf::error baseline_timer::start() {
   if (worker_)
     return {};
-  if (!memory_) {
-    process_.emplace(site_.take_process());
-    memory_.emplace(site_.memory().take(oracle_.needed_memory(), turn::later));
-  }
+  if (!memory_)
+    memory_.emplace(site_.take_memory(oracle_.needed_memory(), turn::later));
   auto twin = oracle_.spawn_twin("baselines", tag_, site_.compiler());
   if (!twin)
     return std::move(twin.error());

@@ -37,8 +37,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
-  std::optional<room::share> process_; // of the host's memory
-  std::optional<room::share> memory_;  // of the device; outlives the process that uses it
+  std::optional<process_memory> memory_;
   std::optional<site_worker> worker_;
 };
 

@@ -184,16 +184,15 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  process_.emplace(site_.take_process());
-  switch (auto& all = site_.memory(); room_) {
+  switch (room_) {
     case room_for::a_call:
-      memory_ = all.take(oracle_->memory_of_call());
+      memory_.emplace(site_.take_memory(oracle_->memory_of_call()));
       break;
     case room_for::twice:
-      memory_ = all.take(2 * oracle_->needed_memory());
+      memory_.emplace(site_.take_memory(2 * oracle_->needed_memory()));
       break;
     case room_for::it_alone:
-      memory_ = all.take_all();
+      memory_.emplace(site_.take_memory(site_.memory().size(), turn::last));
   }
   return true;
 }
@@ -230,11 +229,11 @@ bool evaluation::make_room() {
   auto held = std::clamp(trimmed.integer("held").value_or(0), least, most);
   auto needed = oracle_->needed_memory(held);
   if (needed - oracle_->memory_of_call() < little_memory) {
-    memory_->resize(needed);
+    memory_->device.resize(needed);
     return true;
   }
-  memory_->resize(held);
-  memory_->grow(needed, turn::later);
+  memory_->device.resize(held);
+  memory_->device.grow(needed, turn::later);
   return true;
 }
 

@@ -331,9 +331,10 @@ bool evaluation_site::closed() const {
   return closed_;
 }
 
-room::share evaluation_site::take_process() {
-  return device_.cuda ? rooms_->processes.take(memory_of_process)
-                      : rooms_->processes.keep_nothing();
+process_memory evaluation_site::take_memory(std::int64_t of_device, turn when) {
+  auto& processes = rooms_->processes;
+  auto host = device_.cuda ? processes.take(memory_of_process) : processes.keep_nothing();
+  return {std::move(host), memory().take(of_device, when)};
 }
 
 // -- tasks and verdicts -------------------------------------------------------------------

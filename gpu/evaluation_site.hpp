@@ -56,6 +56,12 @@ struct site_worker {
   }
 };
 
+/// The memory that a process may use. Outlives it.
+struct process_memory {
+  room::share host;
+  room::share device;
+};
+
 /// What all evaluations of a run share: the warm process, the verifier, the oracles, the verdicts
 /// that are known. Safe to use from several threads.
 class evaluation_site {
@@ -112,10 +118,11 @@ public:
     return rooms_->draws;
   }
 
-  /// Waits for the host's memory that a process with a context on a GPU takes beside what is shared
-  /// with others. Nothing on the CPU, where there are as many processes as cores. Taken before the
-  /// device's memory, never while some of that is held.
-  [[nodiscard]] room::share take_process();
+  /// Waits for the memory of another process: of the host what one with a context on a GPU takes
+  /// beside what it shares with others (nothing on the CPU, where there are as many as cores), then
+  /// so much of the device's. Who holds some of the device's for which others wait asks for no
+  /// more.
+  [[nodiscard]] process_memory take_memory(std::int64_t of_device, turn when = turn::first);
 
   // -- compiled code --------------------------------------------------------------------------
 

@@ -270,7 +270,6 @@ evaluation::stage_end::~stage_end() {
 void evaluation::let_go() {
   worker_.end();
   memory_.reset();
-  process_.reset();
 }
 
 bool evaluation::refuse(std::string rule, std::string evidence) {

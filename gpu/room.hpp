@@ -112,25 +112,16 @@ public:
   /// Takes more or less, at once: where there is not so much, nobody else gets in until there is.
   void resize(std::int64_t amount) {
     std::lock_guard guard{home_->mutex_};
-    auto before = std::exchange(amount_, amount);
-    home_->free_ += before - amount;
-    if (!works_)
-      home_->kept_ += amount - before;
-    home_->changed_.notify_all();
+    change(amount);
   }
 
   /// Takes so much at once, if there is. Who is alone gets it however much it is.
   bool try_resize(std::int64_t amount) {
     std::lock_guard guard{home_->mutex_};
-    auto more = amount - amount_;
     auto is_alone = home_->working_ == (works_ ? 1 : 0);
-    if (more > home_->free_ && !is_alone)
+    if (amount - amount_ > home_->free_ && !is_alone)
       return false;
-    home_->free_ -= more;
-    amount_ = amount;
-    if (!works_)
-      home_->kept_ += more;
-    home_->changed_.notify_all();
+    change(amount);
     return true;
   }
 
@@ -150,6 +141,15 @@ public:
   }
 
 private:
+  // Whoever calls it has the room's mutex.
+  void change(std::int64_t amount) {
+    auto before = std::exchange(amount_, amount);
+    home_->free_ += before - amount;
+    if (!works_)
+      home_->kept_ += amount - before;
+    home_->changed_.notify_all();
+  }
+
   room* home_;
   std::int64_t amount_;
   bool works_;

@@ -8,7 +8,6 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 
-
 namespace lathe::runtime {
 
 namespace {

@@ -78,11 +78,12 @@ std::string comparison(const session_result& x, const timing& best, bool all) {
   return fmt::format("{}", fmt::join(parts, " · "));
 }
 
-std::string proof(const verdict& x) {
-  auto& c = *x.correctness;
-  return fmt::format("{} class (tolerance {}) · {}, {}, worst error {:.2g}x eager's",
+std::string proof(const result_row& x) {
+  auto& c = *x.verdict.correctness;
+  return fmt::format("{} class (tolerance {}) · {}, {}, worst error {:.2g}x eager's{}",
                      c.precision_class, c.policy, plural(c.input_draws, "input draw"),
-                     plural(c.weight_draws, "weight draw"), c.error_ratio);
+                     plural(c.weight_draws, "weight draw"), c.error_ratio,
+                     x.confirmed ? "" : " · not measured again yet");
 }
 
 // "83 % own kernels, 17 % library, in a CUDA graph"
@@ -141,8 +142,8 @@ std::string session_section(const session_result& x) {
                         format_ms(time.reference), format_ms(time.candidate));
     auto throttled = format_throttled(time);
     text += fmt::format("- proof: {}; {} timed calls a side in {} alternating blocks{}{}{}\n",
-                        proof(best->verdict), time.samples, time.blocks,
-                        best->confirmed ? ", measured again after the search" : ", not measured again yet",
+                        proof(*best), time.samples, time.blocks,
+                        best->confirmed ? ", measured again after the search" : "",
                         throttled.empty() ? "" : ", ", throttled);
     text += fmt::format("- against: {}{}\n", comparison(x, time, true),
                         best->verdict.baselines.empty() ? "" : "; all timed again with it");
@@ -262,8 +263,7 @@ std::string format_result(const session_result& x, const std::string& best_file)
     auto& time = *best->verdict.timing;
     text += fmt::format("{}{}  {} -> {}  {}\n", head, format_speedup(time),
                         format_ms(time.reference), format_ms(time.candidate), best->origin);
-    text += fmt::format("{}{}{}\n", indent, proof(best->verdict),
-                        best->confirmed ? "" : " · not measured again yet");
+    text += fmt::format("{}{}\n", indent, proof(*best));
     if (auto throttled = format_throttled(time); !throttled.empty())
       text += fmt::format("{}{}\n", indent, throttled);
     text += fmt::format("{}against: {}\n", indent, comparison(x, time, false));
@@ -322,8 +322,7 @@ std::string format_best_file(const session_result& x) {
   auto header = fmt::format("# {}: {} ({} -> {}), made by {}.\n", x.status.name,
                             format_speedup(time), format_ms(time.reference),
                             format_ms(time.candidate), best->origin);
-  header += fmt::format("# Proof: {}{}.\n", proof(best->verdict),
-                        best->confirmed ? "" : "; not measured again yet");
+  header += fmt::format("# Proof: {}.\n", proof(*best));
   header += fmt::format("# Measured on {}, {}.\n", x.profile.where.device, x.profile.where.software);
   header += fmt::format("# Use: {}\n\n", import_line(x.status.name + "_best"));
   return header + x.best_source;
