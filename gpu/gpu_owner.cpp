@@ -50,8 +50,8 @@ struct gpu_owner_state {
     if (!self->current_sender())
       return make_error(errc::user_error,
                         "a lease request needs a sender, who will hold the lease");
-    if (health.lost())
-      return health.loss();
+    if (closed)
+      return closed;
     auto ticket = queue.push(request, self->clock().now());
     if (!ticket)
       return make_error(errc::overloaded, fmt::format("{} requests wait for {} already",
@@ -127,8 +127,6 @@ struct gpu_owner_state {
 
   // Answers everybody whose wait ends now.
   void settle() {
-    if (health.lost())
-      refuse_all();
     for (auto& [ticket, granted] : queue.decide(self->clock().now(), health.usable())) {
       auto x = std::move(waiting.extract(ticket).mapped());
       if (granted) {
@@ -143,11 +141,13 @@ struct gpu_owner_state {
     }
   }
 
-  void refuse_all() {
+  // Nobody gets a lease any more.
+  void close(const caf::error& why) {
+    closed = why;
     for (auto& [ticket, x] : std::exchange(waiting, {})) {
       queue.cancel(ticket);
       log.drop(ticket);
-      x.promise.deliver(health.loss());
+      x.promise.deliver(why);
     }
   }
 
@@ -162,7 +162,9 @@ struct gpu_owner_state {
     self->request(options.probe, caf::infinite, start_atom_v)
       .then([this] { follow(health.passed()); },
             [this](const caf::error& why) {
-              if (why != errc::cancelled) // else the run stops, and nobody is to wait for more
+              if (why == errc::cancelled) // the run stops: those who wait would, for ever
+                close(why);
+              else
                 follow(health.failed(describe(why), self->clock().now()));
             });
   }
@@ -172,6 +174,8 @@ struct gpu_owner_state {
       announce(*x.news);
     if (x.probe_in)
       run_at(self->clock().now() + *x.probe_in, [this] { probe(); });
+    if (health.lost())
+      close(health.loss());
     settle();
   }
 
@@ -209,6 +213,7 @@ struct gpu_owner_state {
   gpu_owner_options options;
   lease_queue queue;
   device_health health;
+  caf::error closed; // why there are no leases any more
   lease_log log;
   caf::actor_clock::time_point began;
   std::chrono::system_clock::duration began_at;  // since the epoch

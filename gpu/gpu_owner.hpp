@@ -12,8 +12,8 @@
 
 namespace lathe::gpu {
 
-/// Probes a device that is in doubt. Fails with what is wrong with it, or with `cancelled` when
-/// that is of no interest any more.
+/// Probes a device that is in doubt. Fails with what is wrong with it, or with `cancelled` when the
+/// run stops: then nobody gets a lease any more, and all who wait for one are told so.
 using device_probe_actor = caf::typed_actor<caf::result<void>(start_atom)>;
 
 struct gpu_owner_options {

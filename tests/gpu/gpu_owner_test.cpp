@@ -315,16 +315,21 @@ TEST_F(gpu_owner, a_lost_device_fails_all_requests_at_once) {
   EXPECT_THAT(written->news(), testing::ElementsAre("quarantined", "lost"));
 }
 
-TEST_F(gpu_owner, a_probe_that_is_cancelled_is_nobodys_news) {
+TEST_F(gpu_owner, a_probe_that_is_cancelled_is_nobodys_news_and_ends_all_waiting) {
   auto holder = make_asker();
   auto next = make_asker();
+  auto late = make_asker();
   ask(holder, exclusive);
   release(holder, true);
   ask(next, shared);
   answer_probe("cancelled");
+  ask(late, shared);
   pass(1h);
   EXPECT_TRUE(written->news().empty());
-  EXPECT_EQ(next.leases(), 0u) << "the run stops";
+  for (auto& x : {next, late}) {
+    EXPECT_EQ(x.leases(), 0u);
+    EXPECT_THAT(x.got->errors, testing::ElementsAre("cancelled"));
+  }
 }
 
 TEST_F(gpu_owner, a_stale_fence_leaves_nothing_in_doubt) {
