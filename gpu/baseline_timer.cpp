@@ -74,8 +74,11 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
 caf::error baseline_timer::start() {
   if (worker_)
     return {};
-  if (!memory_)
-    memory_.emplace(site_.take_memory(oracle_.needed_memory(), turn::later));
+  if (!share_) {
+    auto amount = site_.of_process(oracle_.needed_memory());
+    amount.cores = 1;
+    share_.emplace(site_.room().take(amount, turn::later));
+  }
   auto twin = oracle_.spawn_twin("baselines", tag_, site_.compiler());
   if (!twin)
     return std::move(twin.error());

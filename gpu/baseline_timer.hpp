@@ -37,7 +37,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
-  std::optional<process_memory> memory_;
+  std::optional<room::share> share_;
   std::optional<site_worker> worker_;
 };
 

@@ -42,9 +42,6 @@ constexpr double short_call = 1e-3;
 constexpr double host_hesitation = 1.0 / 20;
 constexpr double launch_hesitation = 1.0 / 3;
 
-// Who needs no more than this beyond a first call, does not wait for it [bytes].
-constexpr std::int64_t little_memory = 256 << 20;
-
 // Who is checked for longer lets those pass who wait to be timed.
 constexpr auto longest_turn = std::chrono::milliseconds{1000};
 
@@ -130,12 +127,12 @@ void evaluation::hear_again() {
 
 // Of the device's, and not of the host's while it was built.
 bool evaluation::ran_out_of_memory() const {
-  return site_.device().cuda && memory_ && verdict_.outcome == outcome::out_of_memory;
+  return site_.device().cuda && share_ && verdict_.outcome == outcome::out_of_memory;
 }
 
 bool evaluation::has_room_for_twice() {
-  auto& all = site_.memory();
-  return 2 * oracle_->needed_memory() < all.size() - all.kept();
+  auto& all = site_.room();
+  return 2 * oracle_->needed_memory() < all.size().device - all.kept().device;
 }
 
 void evaluation::attempt_once() {
@@ -148,7 +145,7 @@ void evaluation::attempt_once() {
   interrupted_ = reference_broke_ = refused_by_clocks_ = doubt_told_ = false;
   cpu_before_ = 0;
   agreed_ = 0;
-  if (build() && meet_oracle() && warm() && make_room() && check() && time()) {
+  if (build() && meet_oracle() && warm() && take_place() && check() && time()) {
     if (request_.want_profile)
       profile();
     if (fold() && request_.confirm)
@@ -159,7 +156,8 @@ void evaluation::attempt_once() {
 // -- stages -------------------------------------------------------------------------------
 
 bool evaluation::build() {
-  auto core = site_.builds().take(1, std::exchange(is_new_, false) ? turn::later : turn::first);
+  auto core =
+    site_.room().take({.cores = 1}, std::exchange(is_new_, false) ? turn::later : turn::first);
   if (!begin_process())
     return false;
   verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
@@ -184,16 +182,13 @@ bool evaluation::meet_oracle() {
   if (!oracle)
     return give_up(std::move(oracle.error()));
   oracle_ = std::move(*oracle);
-  switch (room_) {
-    case room_for::a_call:
-      memory_.emplace(site_.take_memory(oracle_->memory_of_call()));
-      break;
-    case room_for::twice:
-      memory_.emplace(site_.take_memory(2 * oracle_->needed_memory()));
-      break;
-    case room_for::it_alone:
-      memory_.emplace(site_.take_memory(site_.memory().size(), turn::last));
-  }
+  auto& room = site_.room();
+  auto when = room_ == room_for::it_alone ? turn::last : turn::later;
+  auto amount = site_.of_process(room_ == room_for::a_call  ? oracle_->memory_of_call()
+                                 : room_ == room_for::twice ? 2 * oracle_->needed_memory()
+                                                            : room.size().device);
+  amount.cores = 1;
+  share_.emplace(room.take(amount, when));
   return true;
 }
 
@@ -202,7 +197,7 @@ bool evaluation::warm() {
   enter("warm");
   auto& first = oracle_->checked().front();
   {
-    auto place = site_.contexts().take(1);
+    auto place = site_.contexts().take({.places = 1});
     if (!construct(first.weights))
       return false;
   }
@@ -214,26 +209,26 @@ bool evaluation::warm() {
 }
 
 // Those whose first call takes minutes do not wait for room that only a race needs, nor keep others
-// from it.
-bool evaluation::make_room() {
-  if (!site_.device().cuda)
-    return true;
-  auto trimmed =
-    call({{"op", "trim"}, {"inputs", boost::json::array{}}}, {}, site_.config().run_limit);
-  if (!trimmed.ok())
-    return fail(trimmed.problem());
-  if (room_ != room_for::a_call)
-    return true;
-  auto least = oracle_->memory_between_calls();
-  auto most = std::max(least, site_.memory().size()); // it may say anything
-  auto held = std::clamp(trimmed.integer("held").value_or(0), least, most);
-  auto needed = oracle_->needed_memory(held);
-  if (needed - oracle_->memory_of_call() < little_memory) {
-    memory_->device.resize(needed);
-    return true;
+// from it; and those who are ready for a race go before all who are not.
+bool evaluation::take_place() {
+  auto held = share_->amount();
+  held.cores = 0;
+  auto needed = held;
+  needed.places = 1;
+  if (site_.device().cuda) {
+    auto trimmed =
+      call({{"op", "trim"}, {"inputs", boost::json::array{}}}, {}, site_.config().run_limit);
+    if (!trimmed.ok())
+      return fail(trimmed.problem());
+    if (room_ == room_for::a_call) {
+      auto least = oracle_->memory_between_calls();
+      auto most = std::max(least, site_.room().size().device); // it may say anything
+      held.device = std::clamp(trimmed.integer("held").value_or(0), least, most);
+      needed.device = oracle_->needed_memory(held.device);
+    }
   }
-  memory_->device.resize(held);
-  memory_->device.grow(needed, turn::later);
+  share_->resize(held);
+  share_->grow(needed, turn::later);
   return true;
 }
 

@@ -107,7 +107,7 @@ private:
   bool build();
   bool meet_oracle();
   bool warm();
-  bool make_room();
+  bool take_place();
   bool check();
   bool time();
   bool survived(race_result& found);
@@ -188,7 +188,7 @@ private:
   evaluation_site& site_;
   lease_source& leases_;
   std::string tag_;
-  std::optional<process_memory> memory_;
+  std::optional<room::share> share_;
   site_worker worker_;
   std::future<caf::expected<verifier::comparison>> compared_;
   verdict verdict_;

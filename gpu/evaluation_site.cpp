@@ -48,6 +48,12 @@ constexpr double spare_memory = 0.12;
 
 constexpr std::int64_t contexts_at_once = 4;
 
+// Candidates that are checked and timed at once: while one is timed all others are frozen, and who
+// only waits for that holds memory that those could use who compile.
+constexpr std::int64_t places_on_gpu = 12;
+
+constexpr auto any_amount = std::numeric_limits<std::int64_t>::max() / 2;
+
 // Evaluations at once, for each core of a host with a GPU: some are built, some tuned, others wait
 // for a task to be prepared or for their turn on the device.
 constexpr std::size_t workers_a_core = 4;
@@ -142,10 +148,10 @@ evaluation_site::host evaluation_site::host_for(const site_paths& paths) {
     static_cast<double>(paths.host_memory > 0 ? static_cast<std::uint64_t>(paths.host_memory)
                                               : measure_host_memory().available);
   auto part = [&](double share) {
-    return found > 0 ? static_cast<std::int64_t>(found * share)
-                     : std::numeric_limits<std::int64_t>::max() / 2;
+    return found > 0 ? static_cast<std::int64_t>(found * share) : any_amount;
   };
-  result.rooms.reset(new host_rooms{room{part(draws_share)}, room{part(processes_share)}});
+  result.draws = std::make_shared<gpu::room>(resources{.host = part(draws_share)});
+  result.process_memory = part(processes_share);
   return result;
 }
 
@@ -191,9 +197,9 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
                                  host shared)
   : paths_(std::move(paths)), config_(std::move(config)), device_(std::move(where)),
     freezer_(std::move(shared.freezer)), compiled_(std::move(shared.compiled)),
-    rooms_(std::move(shared.rooms)), sites_(shared.sites),
-    builds_(static_cast<std::int64_t>(cores())), // compilers make way for all others
-    contexts_(device_.cuda ? contexts_at_once : std::numeric_limits<std::int64_t>::max() / 2),
+    draws_(std::move(shared.draws)), sites_(shared.sites),
+    process_memory_(shared.process_memory / static_cast<std::int64_t>(sites_)),
+    contexts_({.places = device_.cuda ? contexts_at_once : any_amount}),
     timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
                                           allowed_cpus().size() / timing_share / sites_)),
     flush_bytes_(flush_size()), peaks_(*this) {
@@ -229,8 +235,7 @@ caf::error evaluation_site::look_around() {
                 find_compilers());
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
-    memory_.emplace(std::numeric_limits<std::int64_t>::max() / 2);
-    timing_memory_.emplace(*memory_);
+    make_room({any_amount, any_amount, static_cast<std::int64_t>(this->cores()), any_amount});
     hardware_ = fmt::format("cpu, {} thread{} of {} cores, {}", config_.threads,
                             config_.threads == 1 ? "" : "s", cores, processor_name());
     return {};
@@ -242,9 +247,9 @@ caf::error evaluation_site::look_around() {
                                   "more",
                                   device_.name(), found.problem().message));
   flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
-  memory_.emplace(static_cast<std::int64_t>(
-    (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0))));
-  timing_memory_.emplace(*memory_);
+  auto memory = (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0));
+  make_room({static_cast<std::int64_t>(memory), process_memory_,
+             static_cast<std::int64_t>(this->cores()), places_on_gpu});
   cuda_arch_ = architecture(found.text("capability").value_or(""));
   gpu_ = found.text("gpu").value_or("GPU") + " " + cuda_arch_;
   hardware_ = fmt::format("{}, {}, {} multiprocessors, CUDA {}, {} cores, {}", device_.name(),
@@ -331,10 +336,13 @@ bool evaluation_site::closed() const {
   return closed_;
 }
 
-process_memory evaluation_site::take_memory(std::int64_t of_device, turn when) {
-  auto& processes = rooms_->processes;
-  auto host = device_.cuda ? processes.take(memory_of_process) : processes.keep_nothing();
-  return {std::move(host), memory().take(of_device, when)};
+void evaluation_site::make_room(const resources& size) {
+  room_.emplace(size);
+  timing_memory_.emplace(*room_);
+}
+
+resources evaluation_site::of_process(std::int64_t device) const {
+  return {.device = device, .host = device_.cuda ? memory_of_process : 0};
 }
 
 // -- tasks and verdicts -------------------------------------------------------------------

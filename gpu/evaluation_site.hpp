@@ -56,12 +56,6 @@ struct site_worker {
   }
 };
 
-/// The memory that a process may use. Outlives it.
-struct process_memory {
-  room::share host;
-  room::share device;
-};
-
 /// What all evaluations of a run share: the warm process, the verifier, the oracles, the verdicts
 /// that are known. Safe to use from several threads.
 class evaluation_site {
@@ -102,27 +96,27 @@ public:
     return *freezer_;
   }
 
-  /// The device's memory [bytes]. Any amount is there on the CPU, whose memory is the host's.
-  room& memory() {
-    return *memory_;
+  /// What processes share on this site. On the CPU, whose memory is the host's, there is any amount
+  /// of all but cores. Whoever holds some that others wait for asks for no more.
+  gpu::room& room() {
+    return *room_;
   }
 
-  /// That part of it which references take while they are timed, beside what they hold.
+  /// What another process with a context on the device takes: so much of the device's memory
+  /// [bytes], and of the host's what it does not share with others.
+  resources of_process(std::int64_t device) const;
+
+  /// That part of the device's memory which references take while they are timed, beside what they
+  /// hold.
   peak_room& timing_memory() {
     return *timing_memory_;
   }
 
-  /// The host's memory for what is drawn for tasks [bytes]. Whoever has a share gives it back when
-  /// the task is given up.
-  room& draws() {
-    return rooms_->draws;
+  /// The host's memory for what is drawn for tasks, of all sites. Whoever has a share gives it back
+  /// when the task is given up.
+  gpu::room& draws() {
+    return *draws_;
   }
-
-  /// Waits for the memory of another process: of the host what one with a context on a GPU takes
-  /// beside what it shares with others (nothing on the CPU, where there are as many as cores), then
-  /// so much of the device's. Who holds some of the device's for which others wait asks for no
-  /// more.
-  [[nodiscard]] process_memory take_memory(std::int64_t of_device, turn when = turn::first);
 
   // -- compiled code --------------------------------------------------------------------------
 
@@ -137,14 +131,9 @@ public:
 
   // -- shares ---------------------------------------------------------------------------------
 
-  /// Cores for builds, which take one each.
-  room& builds() {
-    return builds_;
-  }
-
   /// Places for processes that make their context on the device, which a driver does for one after
   /// the other: whoever is among few is there soon, and can go on.
-  room& contexts() {
+  gpu::room& contexts() {
     return contexts_;
   }
 
@@ -211,17 +200,12 @@ public:
   std::int64_t secret_seed();
 
 private:
-  /// Parts of the host's memory [bytes].
-  struct host_rooms {
-    room draws;
-    room processes;
-  };
-
   /// What the sites of a host have in common.
   struct host {
     std::shared_ptr<gpu::freezer> freezer = std::make_shared<gpu::freezer>();
     std::shared_ptr<compiled_code> compiled;
-    std::shared_ptr<host_rooms> rooms;
+    std::shared_ptr<gpu::room> draws;
+    std::int64_t process_memory = 0; // of all processes [bytes]
     std::size_t sites = 1;
   };
 
@@ -238,6 +222,7 @@ private:
 
   caf::error claim_device();
   caf::error look_around();
+  void make_room(const resources& size);
 
   caf::expected<warm_process*> warm_for_compiling();
 
@@ -251,12 +236,12 @@ private:
   std::string compiled_with_; // all but the GPU that compiled code depends on
   std::shared_ptr<gpu::freezer> freezer_;
   std::shared_ptr<compiled_code> compiled_;
-  std::shared_ptr<host_rooms> rooms_;
+  std::shared_ptr<gpu::room> draws_;
   std::size_t sites_; // of the host
-  std::optional<room> memory_;
+  std::int64_t process_memory_; // this site's share of the host's, for processes [bytes]
+  std::optional<gpu::room> room_;
   std::optional<peak_room> timing_memory_; // in it
-  room builds_;
-  room contexts_;
+  gpu::room contexts_;
   std::unique_ptr<warm_process> warm_;
   std::mutex compiling_mutex_;
   std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made

@@ -269,7 +269,7 @@ evaluation::stage_end::~stage_end() {
 
 void evaluation::let_go() {
   worker_.end();
-  memory_.reset();
+  share_.reset();
 }
 
 bool evaluation::refuse(std::string rule, std::string evidence) {

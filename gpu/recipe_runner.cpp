@@ -101,10 +101,10 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
     sources[name] = i->second;
   }
   // Passes run the model on the device, beside another that stays as it is.
-  std::optional<process_memory> memory;
+  std::optional<room::share> memory;
   if (auto oracle = site.oracle(request.session); oracle && request.tried.empty())
-    memory.emplace(
-      site.take_memory(oracle->memory_of_call() + oracle->memory_between_calls(), turn::later));
+    memory.emplace(site.room().take(
+      site.of_process(oracle->memory_of_call() + oracle->memory_between_calls()), turn::later));
   auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
   auto source = shared_memory::holding(request.subject.source);
   auto files = shared_memory::holding(boost::json::serialize(sources));

@@ -69,7 +69,7 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
                                                                  judge_rules rules,
                                                                  lease_source& leases) {
   std::shared_ptr<task_oracle> result;
-  auto draws = site.draws().size() / first_share_of_draws;
+  resources draws{.host = site.draws().size().host / first_share_of_draws};
   auto when = turn::first;
   auto attempt = [&](void (reference_memory::*begin)()) {
     result.reset(); // what it held is for others
@@ -79,7 +79,7 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   };
   auto error = attempt(&reference_memory::begin);
   if (result->waits_for_draws_) {
-    draws = result->draws_needed_;
+    draws.host = result->draws_needed_;
     when = turn::later; // those pass who need little
     error = attempt(&reference_memory::begin);
   }
@@ -209,7 +209,7 @@ task_oracle::task_oracle(const task& subject, evaluation_site& site, judge_rules
                          room::share draws)
   : site_(site), subject_(subject), rules_(std::move(rules)), tag_("oracle:" + subject.name),
     path_(subject.path), draws_(std::move(draws)),
-    memory_(site.device().cuda ? &site.memory() : nullptr,
+    memory_(site.device().cuda ? &site.room() : nullptr,
             site.device().cuda ? &site.timing_memory() : nullptr),
     draws_on_device_(site.device().cuda && !rules_.seeds) {
   // nop
@@ -314,7 +314,7 @@ void task_oracle::plan_timed() {
 caf::error task_oracle::make_room_for_draws() {
   auto count = rules_.all_input_draws() + timed_seeds_.size();
   draws_needed_ = static_cast<std::int64_t>(count * draw_bytes_);
-  waits_for_draws_ = !draws_.try_resize(draws_needed_);
+  waits_for_draws_ = !draws_.try_resize({.host = draws_needed_});
   if (waits_for_draws_)
     return make_error(errc::overloaded, "no room for what is drawn for the task");
   return {};

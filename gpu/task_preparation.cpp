@@ -109,7 +109,7 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
     found = time_eager(oracle, site, leases);
   } else if (why != nullptr && why->for_want_of_memory) {
     // Others work beside it, and it may take more than while it was prepared.
-    auto room = site.memory().take_all();
+    auto room = site.room().take_device();
     found = time_eager(oracle, site, leases);
   }
   if (auto* still = std::get_if<untimed>(&found))

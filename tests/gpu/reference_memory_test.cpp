@@ -16,7 +16,7 @@ constexpr race_memory small_race{10, 5, 6};
 // A device on which somebody works who has so much.
 class reference_memory_test : public ::testing::Test {
 protected:
-  room device{size};
+  room device{{.device = size}};
   peak_room timing{device};
   std::optional<room::share> somebody;
   std::optional<reference_memory> reference{std::in_place, &device, &timing};
@@ -25,7 +25,7 @@ protected:
   bool has_room_for(std::int64_t amount) {
     std::atomic<bool> got = false;
     std::thread other{[&] {
-      auto share = device.take(amount, turn::last);
+      auto share = device.take({.device = amount}, turn::last);
       got = true;
     }};
     while (!got && device.waiting() == 0)
@@ -40,20 +40,20 @@ protected:
 } // namespace
 
 TEST_F(reference_memory_test, is_guessed_until_it_has_run) {
-  somebody.emplace(device.take(1));
+  somebody.emplace(device.take({.device = 1}));
   reference->begin();
   EXPECT_FALSE(has_room_for(size - 1 - 99));
 }
 
 TEST_F(reference_memory_test, is_guessed_until_the_float64_run_is_over) {
-  somebody.emplace(device.take(1));
+  somebody.emplace(device.take({.device = 1}));
   reference->begin();
   reference->look({20, 40, 30});
   EXPECT_FALSE(has_room_for(size - 1 - 99));
 }
 
 TEST_F(reference_memory_test, is_what_it_took_once_a_draw_is_done) {
-  somebody.emplace(device.take(1));
+  somebody.emplace(device.take({.device = 1}));
   reference->begin();
   reference->look({20, 40, 30});
   reference->look({20, 60, 30});
@@ -72,15 +72,15 @@ TEST_F(reference_memory_test, small_float64_runs_need_not_wait) {
 TEST_F(reference_memory_test, who_waits_for_a_float64_run_keeps_nothing_for_it) {
   reference->begin();
   reference->look({500, 500, 450});
-  std::optional other{device.take(600)};
+  std::optional other{device.take({.device = 600})};
   std::thread waiting{[&] { reference->wait_for_exact(50); }}; // 950 with it
   while (device.waiting() == 0)
     std::this_thread::yield();
-  EXPECT_EQ(device.kept(), 50);
-  { auto passes = device.take(500); }
+  EXPECT_EQ(device.kept().device, 50);
+  { auto passes = device.take({.device = 500}); }
   other.reset();
   waiting.join();
-  somebody.emplace(device.take(1));
+  somebody.emplace(device.take({.device = 1}));
   EXPECT_TRUE(has_room_for(size - 1 - 950));
 }
 
@@ -90,7 +90,7 @@ TEST_F(reference_memory_test, who_has_all_of_it_keeps_that_until_it_is_prepared)
   EXPECT_FALSE(reference->has_to_wait_for_exact());
   std::atomic<bool> got = false;
   std::thread other{[&] {
-    auto share = device.take(1);
+    auto share = device.take({.device = 1});
     got = true;
   }};
   while (device.waiting() == 0)
@@ -99,7 +99,7 @@ TEST_F(reference_memory_test, who_has_all_of_it_keeps_that_until_it_is_prepared)
   reference->look({100, 700, 150});
   reference->keep(small_race);
   other.join();
-  EXPECT_EQ(device.kept(), 100 + 50 + static_cast<std::int64_t>(small_race.bytes()));
+  EXPECT_EQ(device.kept().device, 100 + 50 + static_cast<std::int64_t>(small_race.bytes()));
 }
 
 TEST_F(reference_memory_test, what_it_takes_while_it_is_timed_is_there_once_for_all) {
@@ -110,9 +110,9 @@ TEST_F(reference_memory_test, what_it_takes_while_it_is_timed_is_there_once_for_
     x->keep(small_race);
   }
   auto while_timed = 40 + static_cast<std::int64_t>(small_race.bytes());
-  EXPECT_EQ(device.kept(), 2 * 20 + while_timed);
+  EXPECT_EQ(device.kept().device, 2 * 20 + while_timed);
   reference.reset();
-  EXPECT_EQ(device.kept(), 20 + while_timed);
+  EXPECT_EQ(device.kept().device, 20 + while_timed);
 }
 
 TEST_F(reference_memory_test, tells_what_a_candidate_takes) {

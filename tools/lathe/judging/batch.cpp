@@ -221,10 +221,10 @@ private:
       {
         std::unique_lock guard{mutex_};
         auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
-        auto& memory = site_.memory();
+        auto& room = site_.room();
         let_go_.wait(guard, [&] {
           return live_oracles_ == 0
-                 || (live_oracles_ < most && memory.kept() < memory.size() / 2
+                 || (live_oracles_ < most && room.kept().device < room.size().device / 2
                      && !gpu::measure_host_memory().is_short());
         });
         ++live_oracles_;
