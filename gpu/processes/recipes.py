@@ -32,6 +32,7 @@ import recipe_chains
 PRECISIONS = ["fp32", "tf32", "half"]  # strictest first
 DEVICES = ["cpu", "cuda"]
 DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
+PRODUCTS = {"addmm", "mm", "bmm", "baddbmm", "convolution"}
 FAR = 0.1  # of the output: no rounding explains that
 SLICE = 0.2  # [seconds] that are waited at a time
 CANNOT_GO_ON = b"null"  # what a process says whose GPU is broken
@@ -334,7 +335,7 @@ class Unchanged:
 
     model = None
     inputs = None
-    operators = None
+    called = None
 
 
 # -- questions that passes may ask in `applies` ----------------------------------------------------
@@ -345,33 +346,45 @@ def operators(model, inputs):
 
     Reading values into Python shows as "_local_scalar_dense", "tolist" or "numpy".
     """
+    return {name for name, _ in calls(model, inputs)}
+
+
+def products(model, inputs):
+    """Returns how many matrix products and convolutions one call of `model` runs that differ in
+    their operands' shapes: each is one for a compiler to tune."""
+    return sum(name in PRODUCTS for name, _ in calls(model, inputs))
+
+
+def multiplies(model, inputs):
+    """Says whether `model` runs matrix products or convolutions."""
+    return products(model, inputs) > 0
+
+
+def calls(model, inputs):
+    """Returns the operators that one call of `model` runs, each with its operands' shapes."""
     unchanged = model is Unchanged.model and inputs is Unchanged.inputs
     Unchanged.model = None  # a pass may change what it was given
-    if unchanged and Unchanged.operators is not None:
-        return set(Unchanged.operators)
+    if unchanged and Unchanged.called is not None:
+        return Unchanged.called
     seen = set()
 
     class Dispatched(TorchDispatchMode):
         def __torch_dispatch__(self, function, kinds, args=(), kwargs=None):
-            seen.add(function.overloadpacket.__name__)
+            shapes = tuple(tuple(x.shape) for x in args if isinstance(x, torch.Tensor))
+            seen.add((function.overloadpacket.__name__, shapes))
             return function(*args, **(kwargs or {}))
 
     class Called(TorchFunctionMode):
         def __torch_function__(self, function, kinds, args=(), kwargs=None):
             if function in (torch.Tensor.tolist, torch.Tensor.numpy):
-                seen.add(function.__name__)
+                seen.add((function.__name__, ()))
             return function(*args, **(kwargs or {}))
 
     with Called(), Dispatched():
         model(*inputs)
     if unchanged:
-        Unchanged.operators = frozenset(seen)
+        Unchanged.called = frozenset(seen)
     return seen
-
-
-def multiplies(model, inputs):
-    """Says whether `model` runs matrix products or convolutions."""
-    return bool(operators(model, inputs) & {"addmm", "mm", "bmm", "baddbmm", "convolution"})
 
 
 def on_gpu(inputs):

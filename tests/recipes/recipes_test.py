@@ -194,6 +194,34 @@ class recipes_test(drafts_case):
         drafts = drafts_of(models.SOFTMAX, PASSES, tolerance="half")
         self.assertEqual({"compile", "trace"}, set(drafts))
 
+    def test_many_different_products_are_not_tuned(self):
+        def deep(width, step):
+            return f"""
+import torch
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        sizes = [8 + {step} * i for i in range({width} + 1)]
+        self.layers = torch.nn.Sequential(*map(torch.nn.Linear, sizes, sizes[1:]))
+
+    def forward(self, x):
+        return self.layers(x)
+
+def get_inputs():
+    return [torch.randn(2, 8)]
+
+def get_init_inputs():
+    return []
+"""
+
+        self.assertEqual("", reason(deep(8, 1), "compile_max_autotune"))
+        self.assertEqual("", reason(deep(20, 0), "compile_max_autotune"), "one that repeats")
+        self.assertEqual(
+            "9 different matrix products and convolutions would take minutes to tune",
+            reason(deep(9, 1), "compile_max_autotune"),
+        )
+
     def test_training_mode_declines_what_changes_batch_norm_or_freezes_weights(self):
         for name in ("fold", "attention", "trace", "freeze", "bfloat16"):
             self.assertRegex(reason(models.CONVOLUTIONS, name, "train"), "training", name)
