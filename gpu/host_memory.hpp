@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace lathe::gpu {
 
-/// The memory of this host [bytes].
+/// The memory of this host that this process may use [bytes].
 struct host_memory {
   std::uint64_t total = 0;
   std::uint64_t available = 0; ///< without swapping
@@ -16,9 +20,24 @@ struct host_memory {
   }
 };
 
-/// Reads the text of /proc/meminfo; zeros where it does not say.
+/// Reads the text of /proc/meminfo, which knows nothing of limits; zeros where it does not say.
 host_memory parse_host_memory(std::string_view meminfo);
 
+/// Returns the folders whose files limit this process: of its own control group and those around
+/// it, innermost first, in the unified hierarchy (v2) and in that of `controller` (v1).
+/// @param text /proc/self/cgroup
+std::vector<std::filesystem::path> control_groups(std::string_view text,
+                                                  const std::string& controller,
+                                                  const std::filesystem::path& root);
+
+/// The same of this process, where the kernel shows them.
+std::vector<std::filesystem::path> own_control_groups(const std::string& controller);
+
+/// Returns what these control groups leave of a host's memory. What they hold of files could be
+/// read again, and counts as available.
+host_memory within(host_memory machine, std::span<const std::filesystem::path> groups);
+
+/// What this process may use now, by the kernel and by its control groups.
 host_memory measure_host_memory();
 
 } // namespace lathe::gpu

@@ -232,14 +232,6 @@ TEST_F(doctor_checks, warns_of_a_host_that_is_not_quiet) {
   EXPECT_EQ(judge_frequency("powersave").state, condition::warning);
 }
 
-TEST_F(doctor_checks, walks_through_control_groups_of_both_versions) {
-  EXPECT_THAT(control_groups("0::/a/b\n", "memory", "/g"), ElementsAre("/g/a/b", "/g/a", "/g"));
-  EXPECT_THAT(control_groups("0::/\n", "memory", "/g"), ElementsAre("/g"));
-  EXPECT_THAT(control_groups("4:memory:/x\n2:cpu,cpuacct:/y\n", "memory", "/g"),
-              ElementsAre("/g/memory/x", "/g/memory"));
-  EXPECT_THAT(control_groups("nonsense", "memory", "/g"), IsEmpty());
-}
-
 TEST_F(doctor_checks, reads_limits_of_control_groups) {
   EXPECT_EQ(parse_cpu_limit("250000 100000"), 2.5);
   EXPECT_FALSE(parse_cpu_limit("max 100000"));

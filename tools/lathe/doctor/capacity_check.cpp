@@ -23,21 +23,12 @@ constexpr double enough_cores = 2;                  // one for what is timed, on
 constexpr std::uint64_t enough_memory = 4ull << 30; // [bytes]: reference, candidate, verifier
 constexpr std::uint64_t enough_disk = 5ull << 30;   // [bytes]
 
-const fs::path control_group_root = "/sys/fs/cgroup";
-
-// The lowest of what the files of this name allow; `read` returns nothing for "not limited".
-template <class Read>
-auto lowest_limit(std::span<const fs::path> folders, const char* file, Read read) {
-  decltype(read(std::string{})) result;
-  for (auto& folder : folders)
-    if (auto limit = read(read_text(folder / file)); limit && (!result || *limit < *result))
-      result = limit;
+std::optional<double> lowest_cpu_limit() {
+  std::optional<double> result;
+  for (auto& group : gpu::own_control_groups("cpu"))
+    if (auto limit = parse_cpu_limit(read_text(group / "cpu.max")); limit)
+      result = std::min(*limit, result.value_or(*limit));
   return result;
-}
-
-std::optional<std::uint64_t> parse_memory_limit(const std::string& text) {
-  auto limit = number_in(text); // or "max"
-  return limit ? std::optional{static_cast<std::uint64_t>(*limit)} : std::nullopt;
 }
 
 long allowed_cores(long otherwise) {
@@ -49,27 +40,6 @@ long allowed_cores(long otherwise) {
 } // namespace
 
 // -- cores and memory -----------------------------------------------------------------------
-
-std::vector<fs::path> control_groups(std::string_view text, const std::string& controller,
-                                     const fs::path& root) {
-  std::vector<fs::path> result;
-  for (auto& line : lines_of(text)) { // hierarchy:controllers:/path
-    auto first = line.find(':');
-    auto second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos)
-      continue;
-    auto controllers = line.substr(first + 1, second - first - 1);
-    if (!controllers.empty()
-        && ("," + controllers + ",").find("," + controller + ",") == std::string::npos)
-      continue;
-    auto top = controllers.empty() ? root : root / controllers;
-    for (auto path = fs::path{line.substr(second + 1)}; path.has_relative_path();
-         path = path.parent_path())
-      result.push_back(top / path.relative_path());
-    result.push_back(top);
-  }
-  return result;
-}
 
 std::optional<double> parse_cpu_limit(std::string_view text) {
   std::istringstream fields{std::string{text}};
@@ -84,18 +54,12 @@ capacity measure_capacity() {
   capacity result;
   result.cores = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
   result.allowed = allowed_cores(result.cores);
-  auto memory = gpu::measure_host_memory();
-  result.memory = memory.total;
-  result.free_memory = memory.available;
-  auto groups = read_text("/proc/self/cgroup");
-  result.cpu_limit =
-    lowest_limit(control_groups(groups, "cpu", control_group_root), "cpu.max", parse_cpu_limit);
-  auto memory_groups = control_groups(groups, "memory", control_group_root);
-  result.memory_limit = lowest_limit(memory_groups, "memory.max", parse_memory_limit);
-  if (!result.memory_limit) // v1
-    result.memory_limit = lowest_limit(memory_groups, "memory.limit_in_bytes", parse_memory_limit);
-  if (result.memory_limit.value_or(0) >= result.memory)
-    result.memory_limit.reset(); // no limit at all: v1 writes a huge number
+  result.memory = gpu::parse_host_memory(read_text("/proc/meminfo")).total;
+  auto usable = gpu::measure_host_memory();
+  result.free_memory = usable.available;
+  if (usable.total < result.memory)
+    result.memory_limit = usable.total;
+  result.cpu_limit = lowest_cpu_limit();
   return result;
 }
 

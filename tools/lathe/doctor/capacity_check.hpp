@@ -14,13 +14,6 @@ namespace lathe::doctor {
 
 // -- cores and memory -----------------------------------------------------------------------
 
-/// Returns the folders whose files limit this process: of its own control group and those around
-/// it, innermost first, in the unified hierarchy (v2) and in that of `controller` (v1).
-/// @param text /proc/self/cgroup
-std::vector<std::filesystem::path> control_groups(std::string_view text,
-                                                  const std::string& controller,
-                                                  const std::filesystem::path& root);
-
 /// Reads cpu.max: the cores' worth of time that a group gets; nothing when it is not limited.
 std::optional<double> parse_cpu_limit(std::string_view text);
 
@@ -29,7 +22,7 @@ struct capacity {
   long allowed = 1;                          ///< that this process may run on
   std::optional<double> cpu_limit;           ///< [cores] of control groups
   std::uint64_t memory = 0;                  ///< [bytes] of the machine
-  std::uint64_t free_memory = 0;             ///< [bytes], what caches would give up included
+  std::uint64_t free_memory = 0; ///< [bytes] for this process, what caches would give up included
   std::optional<std::uint64_t> memory_limit; ///< [bytes] of control groups
 };
 
