@@ -4,13 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace lathe::gpu {
 
-claimed_cpus::claimed_cpus(std::vector<int> available, std::size_t count) {
+claimed_cpus::claimed_cpus(const std::vector<int>& available, std::size_t count) {
   std::vector<int> taken;
-  std::reverse(available.begin(), available.end());
   for (auto cpu : available) {
     if (numbers_.size() == count)
       return;

@@ -7,12 +7,12 @@
 
 namespace lathe::gpu {
 
-/// Processors to time on, which no other Lathe of this host times on as long as this lives, if there
-/// are enough of them. The last ones come first: the first ones get most interrupts.
+/// Processors to time on, which nobody else on this host times on as long as this lives, if there
+/// are enough of them.
 class claimed_cpus {
 public:
-  /// @param available numbers of processors to choose from
-  claimed_cpus(std::vector<int> available, std::size_t count);
+  /// @param available numbers of processors to choose from, best first
+  claimed_cpus(const std::vector<int>& available, std::size_t count);
 
   /// As many as were wanted, or all there are.
   const std::vector<int>& numbers() const {

@@ -36,11 +36,19 @@ std::size_t flush_size() {
 // two processes with the same model differed by up to a third, and by 2 % on one core.
 constexpr std::size_t gpu_timing_cpus = 1;
 
-// To choose from, where there are many: a share of the host's.
-constexpr std::size_t timing_share = 4;
-
-std::size_t timing_cpus(bool cuda, const evaluator_config& config) {
+std::size_t count_timing_cpus(bool cuda, const evaluator_config& config) {
   return cuda ? gpu_timing_cpus : static_cast<std::size_t>(config.threads);
+}
+
+// The more there are to choose from, the likelier is one whose core no other virtual machine uses:
+// on a host with an H200, with four of 16 to choose from, models that launch many kernels took up
+// to twice as long in half of all races. The first processors get most interrupts, and are left out
+// if they can be.
+std::vector<int> cpus_to_time_on(std::size_t least) {
+  auto result = allowed_cpus();
+  auto spared = std::min((result.size() + 2) / 4, result.size() - std::min(least, result.size()));
+  result.erase(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(spared));
+  return result;
 }
 
 // Of a GPU's memory, what is left for the verifier and for those who take more than was thought.
@@ -200,8 +208,7 @@ evaluation_site::evaluation_site(site_paths paths, evaluator_config config, gpu:
     draws_(std::move(shared.draws)), sites_(shared.sites),
     process_memory_(shared.process_memory / static_cast<std::int64_t>(sites_)),
     contexts_({.places = device_.cuda ? contexts_at_once : any_amount}),
-    timing_cpus_(allowed_cpus(), std::max(timing_cpus(device_.cuda, config_),
-                                          allowed_cpus().size() / timing_share / sites_)),
+    timing_cpus_(cpus_to_time_on(count_timing_cpus(device_.cuda, config_))),
     flush_bytes_(flush_size()), peaks_(*this) {
   if (config_.memory == 0)
     config_.memory = device_.cuda ? worker_memory_beside_gpu : worker_memory;
@@ -436,8 +443,8 @@ environment evaluation_site::describe() const {
   return result;
 }
 
-std::vector<int> evaluation_site::choose_timing_cpus() const {
-  return fastest_cpus(timing_cpus_.numbers(), timing_cpus(device_.cuda, config_));
+claimed_cpus evaluation_site::choose_timing_cpus() const {
+  return {by_speed(timing_cpus_), count_timing_cpus(device_.cuda, config_)};
 }
 
 std::int64_t evaluation_site::secret_seed() {

@@ -177,13 +177,14 @@ public:
   /// Where candidates run and how they are judged, in words.
   environment describe() const;
 
-  /// The processors that timed processes are to be bound to now: those that compute fastest among
-  /// the ones that are this site's. Asks each of them, which nobody else should be using.
-  std::vector<int> choose_timing_cpus() const;
+  /// The processors that timed processes are to be bound to now: those that compute fastest and
+  /// that nobody else on the host times on. Asks all that it may choose from, when other evaluation
+  /// processes are frozen.
+  claimed_cpus choose_timing_cpus() const;
 
-  /// The processors that are this site's.
-  const std::vector<int>& own_cpus() const {
-    return timing_cpus_.numbers();
+  /// The processors that it chooses from.
+  const std::vector<int>& timing_cpus() const {
+    return timing_cpus_;
   }
 
   /// Bytes to write between calls so that nothing of the last one is left in the cache.
@@ -247,7 +248,7 @@ private:
   std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made
                                                  // for the first who wants one
   std::unique_ptr<verifier::verifier_process> verifier_;
-  claimed_cpus timing_cpus_;
+  std::vector<int> timing_cpus_; // to choose from
   std::size_t flush_bytes_ = 0;
   measured_peaks peaks_;
 

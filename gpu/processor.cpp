@@ -47,12 +47,10 @@ std::string processor_name() {
   return "unknown processor";
 }
 
-std::vector<int> fastest_cpus(std::vector<int> cpus, std::size_t count) {
-  if (cpus.size() <= count)
-    return cpus;
+std::vector<int> by_speed(std::vector<int> cpus) {
   constexpr int tries = 3; // the first finds cold caches, and any may be interrupted
   cpu_set_t before;
-  if (::sched_getaffinity(0, sizeof(before), &before) != 0)
+  if (cpus.size() < 2 || ::sched_getaffinity(0, sizeof(before), &before) != 0)
     return cpus;
   std::vector<std::pair<double, int>> found;
   for (auto cpu : cpus) {
@@ -67,9 +65,7 @@ std::vector<int> fastest_cpus(std::vector<int> cpus, std::size_t count) {
   }
   stay_on(before);
   std::ranges::stable_sort(found, {}, &std::pair<double, int>::first);
-  cpus.clear();
-  for (std::size_t i = 0; i < count; ++i)
-    cpus.push_back(found[i].second);
+  std::ranges::transform(found, cpus.begin(), &std::pair<double, int>::second);
   return cpus;
 }
 

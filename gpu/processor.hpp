@@ -12,10 +12,10 @@ std::string processor_name();
 /// Returns the numbers of the processors that this process may use.
 std::vector<int> allowed_cpus();
 
-/// Returns the `count` of these processors that compute fastest right now, as a probe of some tens of
-/// microseconds on each finds them: one that shares its core with a busy neighbour, of this host or
-/// of another virtual machine, does half of what it could.
-std::vector<int> fastest_cpus(std::vector<int> cpus, std::size_t count);
+/// Returns these processors in the order of how fast they compute right now, as a probe of some
+/// tens of microseconds on each finds them: one that shares its core with a busy neighbour, of this
+/// host or of another virtual machine, does half of what it could.
+std::vector<int> by_speed(std::vector<int> cpus);
 
 /// Returns the size of the last cache level that the system names [bytes].
 std::size_t last_cache_size();

@@ -58,7 +58,7 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
       result->oracle_ = std::unique_lock{oracle->mutex()};
     auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
     result->frozen_ = site.freezer().freeze_all_but(awake);
-    auto cpus = site.choose_timing_cpus();
+    auto& cpus = result->cpus_.emplace(site.choose_timing_cpus()).numbers();
     result->timed_.emplace(timed.group(), cpus);
     if (beside != nullptr)
       result->beside_.emplace(beside->group(), cpus);

@@ -52,6 +52,7 @@ private:
   held_lease lease_;
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
+  std::optional<claimed_cpus> cpus_;
   std::optional<favoured_group> timed_;
   std::optional<favoured_group> beside_;
 };

@@ -273,7 +273,7 @@ bool race::give(const input_draw& draw) {
   std::deque<unbound_thread> copying;
   if (threads > 1)
     for (auto* side : {&candidate_, &oracle_.process()})
-      copying.emplace_back(side->group(), site_.own_cpus());
+      copying.emplace_back(side->group(), site_.timing_cpus());
   auto asked = asked_;
   auto asked_reference = asked_reference_;
   int fds[] = {draw.inputs.fd()};
