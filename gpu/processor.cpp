@@ -33,9 +33,29 @@ double probe() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void stay_on(const cpu_set_t& cpus) {
-  ::sched_setaffinity(0, sizeof(cpus), &cpus); // only this thread
-}
+// The thread that makes it runs on one processor as long as it lives.
+class visit {
+public:
+  explicit visit(int cpu) {
+    known_ = ::sched_getaffinity(0, sizeof(before_), &before_) == 0;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(cpu), &one);
+    ::sched_setaffinity(0, sizeof(one), &one);
+  }
+
+  visit(const visit&) = delete;
+  visit& operator=(const visit&) = delete;
+
+  ~visit() {
+    if (known_)
+      ::sched_setaffinity(0, sizeof(before_), &before_);
+  }
+
+private:
+  cpu_set_t before_;
+  bool known_ = false;
+};
 
 } // namespace
 
@@ -47,23 +67,21 @@ std::string processor_name() {
   return "unknown processor";
 }
 
-std::vector<int> by_speed(std::vector<int> cpus) {
+double seconds_of_probe(int cpu) {
   constexpr int tries = 3; // the first finds cold caches, and any may be interrupted
-  cpu_set_t before;
-  if (cpus.size() < 2 || ::sched_getaffinity(0, sizeof(before), &before) != 0)
+  const visit there{cpu};
+  auto fastest = probe();
+  for (int i = 1; i < tries; ++i)
+    fastest = std::min(fastest, probe());
+  return fastest;
+}
+
+std::vector<int> by_speed(std::vector<int> cpus) {
+  if (cpus.size() < 2)
     return cpus;
   std::vector<std::pair<double, int>> found;
-  for (auto cpu : cpus) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(cpu), &one);
-    stay_on(one);
-    auto fastest = probe();
-    for (int i = 1; i < tries; ++i)
-      fastest = std::min(fastest, probe());
-    found.emplace_back(fastest, cpu);
-  }
-  stay_on(before);
+  for (auto cpu : cpus)
+    found.emplace_back(seconds_of_probe(cpu), cpu);
   std::ranges::stable_sort(found, {}, &std::pair<double, int>::first);
   std::ranges::transform(found, cpus.begin(), &std::pair<double, int>::second);
   return cpus;

@@ -12,9 +12,12 @@ std::string processor_name();
 /// Returns the numbers of the processors that this process may use.
 std::vector<int> allowed_cpus();
 
-/// Returns these processors in the order of how fast they compute right now, as a probe of some
-/// tens of microseconds on each finds them: one that shares its core with a busy neighbour, of this
-/// host or of another virtual machine, does half of what it could.
+/// Returns how long a fixed piece of work takes on a processor right now [seconds, some 1e-5]:
+/// twice as long on one that shares its core with a busy neighbour, of this host or of another
+/// virtual machine.
+double seconds_of_probe(int cpu);
+
+/// Returns these processors in the order of how fast they compute right now.
 std::vector<int> by_speed(std::vector<int> cpus);
 
 /// Returns the size of the last cache level that the system names [bytes].

@@ -1,5 +1,6 @@
 #include "gpu/quiet_hold.hpp"
 
+#include "gpu/processor.hpp"
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
@@ -59,6 +60,7 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
     auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
     result->frozen_ = site.freezer().freeze_all_but(awake);
     auto& cpus = result->cpus_.emplace(site.choose_timing_cpus()).numbers();
+    result->speed_ = seconds_of_probe(cpus.front());
     result->timed_.emplace(timed.group(), cpus);
     if (beside != nullptr)
       result->beside_.emplace(beside->group(), cpus);
@@ -75,6 +77,14 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
     result.reset();
     std::this_thread::sleep_for(respite);
   }
+}
+
+quiet_hold::~quiet_hold() {
+  if (!cpus_ || !spdlog::should_log(spdlog::level::trace))
+    return;
+  auto cpu = cpus_->numbers().front();
+  spdlog::trace("processor {}: {:.1f} us for what took {:.1f} us at first", cpu,
+                1e6 * seconds_of_probe(cpu), 1e6 * speed_);
 }
 
 } // namespace lathe::gpu

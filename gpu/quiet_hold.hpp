@@ -35,6 +35,11 @@ public:
   take(evaluation_site& site, lease_source& leases, worker_process& alone, const std::string& tag,
        std::int32_t priority);
 
+  quiet_hold(const quiet_hold&) = delete;
+  quiet_hold& operator=(const quiet_hold&) = delete;
+
+  ~quiet_hold();
+
   /// The exclusive one.
   held_lease& lease() {
     return lease_;
@@ -53,6 +58,7 @@ private:
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
   std::optional<claimed_cpus> cpus_;
+  double speed_ = 0; // of the first of them, at first [seconds]
   std::optional<favoured_group> timed_;
   std::optional<favoured_group> beside_;
 };
