@@ -16,6 +16,8 @@ local_leases::local_leases(local_lease_options options)
 
 caf::expected<lease> local_leases::acquire(lease_kind kind, std::int32_t priority) {
   std::unique_lock guard{mutex_};
+  if (closed_)
+    return closed_;
   auto ticket = queue_.push({"", kind, priority, 0}, options_.now());
   if (!ticket)
     return make_error(errc::overloaded, "too many evaluations wait for the device");
@@ -40,9 +42,13 @@ void local_leases::probe(std::unique_lock<std::mutex>& guard) {
     guard.unlock();
     auto problem = options_.probe();
     guard.lock();
+    if (problem == errc::cancelled) // those who wait would, for ever
+      return close(problem);
     auto next = problem ? health_.failed(describe(problem), options_.now()) : health_.passed();
     if (next.news && options_.tell)
       options_.tell(*next.news);
+    if (health_.lost())
+      return close(health_.loss());
     if (!next.probe_in)
       return;
     guard.unlock();
@@ -51,13 +57,17 @@ void local_leases::probe(std::unique_lock<std::mutex>& guard) {
   }
 }
 
+// Nobody gets a lease any more.
+void local_leases::close(const caf::error& why) {
+  closed_ = why;
+  for (auto ticket : std::exchange(waiting_, {})) {
+    queue_.cancel(ticket);
+    answers_.emplace(ticket, why);
+  }
+}
+
 // Answers everybody whose wait ends now.
 void local_leases::settle() {
-  if (health_.lost())
-    for (auto ticket : std::exchange(waiting_, {})) {
-      queue_.cancel(ticket);
-      answers_.emplace(ticket, health_.loss());
-    }
   // Requests have no time limit, so every decision is a lease.
   for (auto& decision : queue_.decide(options_.now(), health_.usable())) {
     waiting_.erase(decision.ticket);

@@ -20,7 +20,9 @@ namespace lathe::gpu {
 struct local_lease_options {
   std::size_t bound = 1'024;  ///< the most threads that may wait; more are answered `overloaded`
   std::string device = "cpu"; ///< for messages to people
-  std::function<caf::error()> probe = {}; ///< blocks; empty: nothing to probe, and no doubt counts
+  /// Blocks; empty: nothing to probe, and no doubt counts. `cancelled`: the site is closed, and
+  /// nobody gets a lease any more.
+  std::function<caf::error()> probe = {};
   device_health::limits health = {};
   std::function<void(const device_event&)> tell = {}; ///< called with what people have to hear
 
@@ -36,13 +38,14 @@ class local_leases : public lease_source {
 public:
   explicit local_leases(local_lease_options options = {});
 
-  /// Fails with `overloaded`, or with `device_lost`.
+  /// Fails with `overloaded`, with `device_lost`, or with `cancelled`.
   caf::expected<lease> acquire(lease_kind kind, std::int32_t priority) override;
 
   void release(const lease& x, bool suspect = false) override;
 
 private:
   void probe(std::unique_lock<std::mutex>& guard);
+  void close(const caf::error& why);
   void settle();
 
   local_lease_options options_;
@@ -50,6 +53,7 @@ private:
   std::condition_variable settled_;
   lease_queue queue_;
   device_health health_;
+  caf::error closed_;               // why there are no leases any more
   std::set<std::uint64_t> waiting_; // tickets
   std::map<std::uint64_t, caf::expected<lease>>
     answers_; // by ticket, until their thread takes them

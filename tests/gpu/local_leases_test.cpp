@@ -120,6 +120,28 @@ TEST(local_leases, on_a_lost_device_nobody_waits) {
                                        "no context");
 }
 
+TEST(local_leases, a_probe_that_is_cancelled_is_nobodys_news_and_ends_all_waiting) {
+  gpu::local_lease_options options;
+  std::atomic<bool> waits = false;
+  options.probe = [&] {
+    while (!waits)
+      std::this_thread::yield();
+    return make_error(errc::cancelled, "the run stops");
+  };
+  options.pause = [](gpu::device_health::duration) { FAIL() << "nobody probes once more"; };
+  options.tell = [](const device_event& x) { FAIL() << gpu::in_words(x); };
+  local_leases leases{options};
+  auto held = leases.acquire(lease_kind::exclusive, 0);
+  ASSERT_TRUE(held);
+  std::thread waiting{[&] {
+    waits = true;
+    EXPECT_TRUE(leases.acquire(lease_kind::shared, 0).error() == errc::cancelled);
+  }};
+  leases.release(*held, true);
+  waiting.join();
+  EXPECT_TRUE(leases.acquire(lease_kind::shared, 0).error() == errc::cancelled);
+}
+
 TEST(local_leases, who_blames_a_device_hears_whether_it_is_lost) {
   auto now = gpu::device_health::time_point{} + std::chrono::hours{1};
   int probes = 0;
