@@ -29,12 +29,20 @@ resources operator-(resources x, const resources& y) {
   return x -= y;
 }
 
+// Whether they want some of the same.
+bool compete(const resources& x, const resources& y) {
+  return std::ranges::any_of(kinds, [&](auto kind) { return x.*kind > 0 && y.*kind > 0; });
+}
+
 } // namespace
 
 // -- room -----------------------------------------------------------------------------
 
 room::share room::take(const resources& amount, turn when) {
-  return take(amount, when, false);
+  std::unique_lock guard{mutex_};
+  wait(guard, amount, when, false);
+  add(amount, use::works);
+  return {*this, amount, use::works};
 }
 
 room::share room::take_device() {
@@ -42,7 +50,7 @@ room::share room::take_device() {
 }
 
 room::share room::keep_nothing() {
-  return {*this, {}, false};
+  return {*this, {}, use::keeps};
 }
 
 resources room::kept() {
@@ -55,16 +63,15 @@ std::size_t room::waiting() {
   return waiting_.size();
 }
 
-room::share room::take(const resources& amount, turn when, bool grows) {
-  std::unique_lock guard{mutex_};
+// For the turn of one who wants so much.
+void room::wait(std::unique_lock<std::mutex>& guard, const resources& amount, turn when,
+                bool grows) {
   auto me = waiting_.insert(waiting_.end(), {when, last_ticket_++, amount, grows});
   changed_.wait(guard, [&] { return is_next(*me); });
   for (auto& other : waiting_)
-    if (other.ticket < me->ticket)
+    if (other.ticket < me->ticket && compete(other.amount, amount))
       ++other.passed;
   waiting_.erase(me);
-  add(amount, true);
-  return {*this, amount, true};
 }
 
 // Of each kind there is as much, or nobody who would give some back.
@@ -89,23 +96,29 @@ bool room::is_before(const waiter& x, const waiter& y) const {
   return rank(x) < rank(y);
 }
 
-// It fits, and of those before it none does, and none has been passed often enough.
+// It fits, and of those before it who want some of the same none does, and none has been passed
+// often enough.
 bool room::is_next(const waiter& x) const {
   return fits(x.amount, working_) && std::ranges::none_of(waiting_, [&](const waiter& other) {
-           return is_before(other, x) && (is_tired(other) || fits(other.amount, working_));
+           return compete(other.amount, x.amount) && is_before(other, x)
+                  && (is_tired(other) || fits(other.amount, working_));
          });
 }
 
-void room::add(const resources& amount, bool works) {
+void room::add(const resources& amount, use how) {
   free_ -= amount;
-  (works ? working_ : kept_) += amount;
+  held_by(how) += amount;
   changed_.notify_all();
 }
 
-void room::remove(const resources& amount, bool works) {
+void room::remove(const resources& amount, use how) {
   free_ += amount;
-  (works ? working_ : kept_) -= amount;
+  held_by(how) -= amount;
   changed_.notify_all();
+}
+
+resources& room::held_by(use how) {
+  return how == use::works ? working_ : how == use::keeps ? kept_ : growing_;
 }
 
 // -- share ----------------------------------------------------------------------------
@@ -114,41 +127,41 @@ room::share::~share() {
   if (home_ == nullptr)
     return;
   std::lock_guard guard{home_->mutex_};
-  home_->remove(amount_, works_);
+  home_->remove(amount_, use_);
 }
 
 void room::share::resize(const resources& amount) {
   std::lock_guard guard{home_->mutex_};
-  change(amount, works_);
+  change(amount, use_);
 }
 
 bool room::share::try_resize(const resources& amount) {
   std::lock_guard guard{home_->mutex_};
-  auto others = works_ ? home_->working_ - amount_ : home_->working_;
+  auto others = use_ == use::works ? home_->working_ - amount_ : home_->working_;
   if (!home_->fits(amount - amount_, others))
     return false;
-  change(amount, works_);
+  change(amount, use_);
   return true;
 }
 
+// Without a gap in which it is among nobody: who would be alone then would be let in beside it.
 void room::share::grow(const resources& amount, turn when) {
-  keep(amount_);
-  auto more = home_->take(amount - amount_, when, true);
-  std::lock_guard guard{home_->mutex_};
-  more.change({}, true);
-  change(amount, true);
+  std::unique_lock guard{home_->mutex_};
+  change(amount_, use::grows);
+  home_->wait(guard, amount - amount_, when, true);
+  change(amount, use::works);
 }
 
 void room::share::keep(const resources& amount) {
   std::lock_guard guard{home_->mutex_};
-  change(amount, false);
+  change(amount, use::keeps);
 }
 
-void room::share::change(const resources& amount, bool works) {
-  home_->remove(amount_, works_);
+void room::share::change(const resources& amount, use how) {
+  home_->remove(amount_, use_);
   amount_ = amount;
-  works_ = works;
-  home_->add(amount_, works_);
+  use_ = how;
+  home_->add(amount_, use_);
 }
 
 // -- peak_room ------------------------------------------------------------------------

@@ -57,7 +57,7 @@ public:
     return size_;
   }
 
-  /// How much is kept by those whom nobody waits for.
+  /// How much is kept by those whom nobody waits for, but for those who wait for more.
   resources kept();
 
   /// How many wait.
@@ -72,20 +72,24 @@ private:
     int passed = 0; // by those who came after it
   };
 
-  share take(const resources& amount, turn when, bool grows);
+  enum class use : std::uint8_t { works, keeps, grows };
+
+  void wait(std::unique_lock<std::mutex>& guard, const resources& amount, turn when, bool grows);
   bool fits(const resources& amount, const resources& working) const;
   bool is_tired(const waiter& x) const;
   bool is_before(const waiter& x, const waiter& y) const;
   bool is_next(const waiter& x) const;
-  void add(const resources& amount, bool works);
-  void remove(const resources& amount, bool works);
+  void add(const resources& amount, use how);
+  void remove(const resources& amount, use how);
+  resources& held_by(use how);
 
   const resources size_;
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;
   resources free_;    // less than nothing where shares grew
-  resources kept_;    // by those who do not work
   resources working_; // will be given back: others wait for it
+  resources kept_;
+  resources growing_; // of those who wait for more
   std::uint64_t last_ticket_ = 0;
   std::list<waiter> waiting_;
 };
@@ -94,14 +98,14 @@ private:
 class room::share {
 public:
   share(share&& other) noexcept
-    : home_(std::exchange(other.home_, nullptr)), amount_(other.amount_), works_(other.works_) {
+    : home_(std::exchange(other.home_, nullptr)), amount_(other.amount_), use_(other.use_) {
     // nop
   }
 
   share& operator=(share&& other) noexcept {
     std::swap(home_, other.home_);
     std::swap(amount_, other.amount_);
-    std::swap(works_, other.works_);
+    std::swap(use_, other.use_);
     return *this;
   }
 
@@ -128,17 +132,16 @@ public:
 private:
   friend class room;
 
-  share(room& home, const resources& amount, bool works)
-    : home_(&home), amount_(amount), works_(works) {
+  share(room& home, const resources& amount, use how) : home_(&home), amount_(amount), use_(how) {
     // nop
   }
 
   // Whoever calls it has the room's mutex.
-  void change(const resources& amount, bool works);
+  void change(const resources& amount, use how);
 
   room* home_;
   resources amount_;
-  bool works_;
+  use use_;
 };
 
 /// A device's memory for many who need some of it for a while, one at a time: as much as the one

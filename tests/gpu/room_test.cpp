@@ -142,6 +142,37 @@ TEST_F(room_test, who_is_ready_is_not_held_up_by_who_waits_for_more_than_there_i
   EXPECT_EQ(order(), (std::vector<std::string>{"tired", "held up"}));
 }
 
+TEST_F(room_test, who_wants_something_else_is_neither_held_up_nor_tires_anybody) {
+  std::optional builds{place.take({.cores = 2})};
+  std::optional held{place.take({.device = 8})};
+  std::jthread build{[&] { auto share = place.take({.cores = 1}); }};
+  come("a candidate", 9, turn::later);
+  while (place.waiting() < 2)
+    std::this_thread::yield();
+  { auto passes = place.take({.device = 1}, turn::later); } // the build waits for a core
+  { auto nothing = place.take({}); }
+  builds.reset();
+  build.join();
+  for (int i = 0; i < 20; ++i)
+    auto core = place.take({.cores = 1}, turn::later);
+  { auto passes = place.take({.device = 1}, turn::later); } // none of those wanted the device
+  EXPECT_EQ(place.waiting(), 1U);
+  held.reset();
+  EXPECT_EQ(order(), (std::vector<std::string>{"a candidate"}));
+}
+
+TEST_F(room_test, what_is_kept_is_not_what_somebody_has_who_waits_for_more) {
+  auto kept = place.take({.device = 2});
+  kept.keep({.device = 2});
+  std::optional held{place.take({.device = 5})};
+  auto mine = place.take({.device = 1});
+  std::jthread grows{[&] { mine.grow({.device = 8}); }};
+  while (place.waiting() == 0)
+    std::this_thread::yield();
+  EXPECT_EQ(place.kept().device, 2);
+  held.reset();
+}
+
 TEST_F(room_test, nobody_is_passed_forever) {
   std::optional held{place.take({.device = 10})};
   come("a preparation", 10, turn::later);
