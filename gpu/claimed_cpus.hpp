@@ -3,18 +3,24 @@
 #include "gpu/processes/unique_fd.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 namespace lathe::gpu {
 
-/// Processors to time on, which nobody else on this host times on as long as this lives, if there
-/// are enough of them.
+/// Processors that nobody else on this host has claimed, for as long as this lives.
 class claimed_cpus {
 public:
-  /// @param available numbers of processors to choose from, best first
-  claimed_cpus(const std::vector<int>& available, std::size_t count);
+  /// Claims those on which a probe takes the shortest time. Only what nobody else has is probed:
+  /// others may be timing there. Where there are not enough, some are shared.
+  /// @param available numbers of processors to choose from
+  /// @param probe returns the time that it took on a processor
+  static claimed_cpus fastest(const std::vector<int>& available, std::size_t count,
+                              const std::function<double(int)>& probe);
 
-  /// As many as were wanted, or all there are.
+  /// Claims so many, or as many as nobody else has.
+  static claimed_cpus unused(const std::vector<int>& available, std::size_t most);
+
   const std::vector<int>& numbers() const {
     return numbers_;
   }

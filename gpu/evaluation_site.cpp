@@ -152,11 +152,12 @@ evaluation_site::host evaluation_site::host_for(const site_paths& paths) {
   host result;
   auto folder = paths.cache.empty() ? paths.cache : paths.cache / "compiled";
   result.compiled = std::make_shared<compiled_code>(folder, paths.compiled_limit);
-  auto found =
-    static_cast<double>(paths.host_memory > 0 ? static_cast<std::uint64_t>(paths.host_memory)
-                                              : measure_host_memory().available);
+  auto measured = measure_host_memory();
+  auto available = static_cast<double>(
+    paths.host_memory > 0 ? static_cast<std::uint64_t>(paths.host_memory) : measured.available);
   auto part = [&](double share) {
-    return found > 0 ? static_cast<std::int64_t>(found * share) : any_amount;
+    auto is_known = paths.host_memory > 0 || measured.total > 0;
+    return is_known ? static_cast<std::int64_t>(available * share) : any_amount;
   };
   result.draws = std::make_shared<gpu::room>(resources{.host = part(draws_share)});
   result.process_memory = part(processes_share);
@@ -444,7 +445,8 @@ environment evaluation_site::describe() const {
 }
 
 claimed_cpus evaluation_site::choose_timing_cpus() const {
-  return {by_speed(timing_cpus_), count_timing_cpus(device_.cuda, config_)};
+  return claimed_cpus::fastest(timing_cpus_, count_timing_cpus(device_.cuda, config_),
+                               seconds_of_probe);
 }
 
 std::int64_t evaluation_site::secret_seed() {

@@ -177,9 +177,8 @@ public:
   /// Where candidates run and how they are judged, in words.
   environment describe() const;
 
-  /// The processors that timed processes are to be bound to now: those that compute fastest and
-  /// that nobody else on the host times on. Asks all that it may choose from, when other evaluation
-  /// processes are frozen.
+  /// The processors that timed processes are to be bound to now: those that compute fastest, of all
+  /// that nobody else on the host times on. For when other evaluation processes are frozen.
   claimed_cpus choose_timing_cpus() const;
 
   /// The processors that it chooses from.

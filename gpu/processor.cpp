@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <fstream>
-#include <utility>
 
 #include <sched.h>
 #include <unistd.h>
@@ -74,17 +73,6 @@ double seconds_of_probe(int cpu) {
   for (int i = 1; i < tries; ++i)
     fastest = std::min(fastest, probe());
   return fastest;
-}
-
-std::vector<int> by_speed(std::vector<int> cpus) {
-  if (cpus.size() < 2)
-    return cpus;
-  std::vector<std::pair<double, int>> found;
-  for (auto cpu : cpus)
-    found.emplace_back(seconds_of_probe(cpu), cpu);
-  std::ranges::stable_sort(found, {}, &std::pair<double, int>::first);
-  std::ranges::transform(found, cpus.begin(), &std::pair<double, int>::second);
-  return cpus;
 }
 
 std::vector<int> allowed_cpus() {

@@ -17,9 +17,6 @@ std::vector<int> allowed_cpus();
 /// virtual machine.
 double seconds_of_probe(int cpu);
 
-/// Returns these processors in the order of how fast they compute right now.
-std::vector<int> by_speed(std::vector<int> cpus);
-
 /// Returns the size of the last cache level that the system names [bytes].
 std::size_t last_cache_size();
 

@@ -270,10 +270,11 @@ bool race::give(const input_draw& draw) {
   // Several threads copy what is large, and would have one processor between them.
   auto shares = (memory_.input + native::least_share - 1) / native::least_share;
   auto threads = site_.device().cuda ? std::clamp<std::size_t>(shares, 1, native::most_copying) : 1;
+  auto cpus = claimed_cpus::unused(site_.timing_cpus(), threads > 1 ? threads : 0);
   std::deque<unbound_thread> copying;
-  if (threads > 1)
+  if (!cpus.numbers().empty())
     for (auto* side : {&candidate_, &oracle_.process()})
-      copying.emplace_back(side->group(), site_.timing_cpus());
+      copying.emplace_back(side->group(), cpus.numbers());
   auto asked = asked_;
   auto asked_reference = asked_reference_;
   int fds[] = {draw.inputs.fd()};
