@@ -14,14 +14,18 @@ namespace {
 
 // How the two versions of control groups call the same.
 struct group_files {
-  const char* limit;
+  const char* limits[2]; // the second may be missing
   const char* used;
-  const char* files; // a key of memory.stat
+  const char* reclaimable[3]; // keys of memory.stat
 };
 
 constexpr group_files versions[] = {
-  {"memory.max", "memory.current", "inactive_file"},
-  {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"},
+  {{"memory.max", "memory.high"},
+   "memory.current",
+   {"inactive_file", "active_file", "slab_reclaimable"}},
+  {{"memory.limit_in_bytes", nullptr},
+   "memory.usage_in_bytes",
+   {"total_inactive_file", "total_active_file", "total_slab_reclaimable"}},
 };
 
 // Nothing for what is no number, such as "max".
@@ -86,14 +90,18 @@ host_memory within(host_memory machine, std::span<const fs::path> groups) {
   auto result = machine;
   for (auto& group : groups)
     for (auto& version : versions) {
-      auto limit = number_in(read_text(group / version.limit));
-      if (!limit || *limit >= machine.total)
-        continue; // v1 writes a huge number where there is no limit
+      auto limit = machine.total; // v1 writes a huge number where there is no limit
+      for (auto* file : version.limits)
+        if (file != nullptr)
+          limit = std::min(limit, number_in(read_text(group / file)).value_or(limit));
+      if (limit == machine.total)
+        continue;
       auto used = number_in(read_text(group / version.used)).value_or(0);
-      auto files = value_of(read_text(group / "memory.stat"), version.files);
-      auto kept = used - std::min(used, files);
-      result.total = std::min(result.total, *limit);
-      result.available = std::min(result.available, *limit - std::min(*limit, kept));
+      auto stat = read_text(group / "memory.stat");
+      for (auto* key : version.reclaimable)
+        used -= std::min(used, value_of(stat, key));
+      result.total = std::min(result.total, limit);
+      result.available = std::min(result.available, limit - std::min(limit, used));
     }
   return result;
 }

@@ -33,8 +33,8 @@ std::vector<std::filesystem::path> control_groups(std::string_view text,
 /// The same of this process, where the kernel shows them.
 std::vector<std::filesystem::path> own_control_groups(const std::string& controller);
 
-/// Returns what these control groups leave of a host's memory. What they hold of files could be
-/// read again, and counts as available.
+/// Returns what these control groups leave of a host's memory. What the kernel would give up for
+/// them, such as files that could be read again, counts as available.
 host_memory within(host_memory machine, std::span<const std::filesystem::path> groups);
 
 /// What this process may use now, by the kernel and by its control groups.

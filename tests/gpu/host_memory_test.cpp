@@ -89,11 +89,20 @@ TEST_F(group_folder, without_a_limit_leaves_all) {
 TEST_F(group_folder, leaves_what_it_does_not_hold_itself) {
   write("memory.max", size_in_bytes(400));
   write("memory.current", size_in_bytes(150));
-  write("memory.stat", "anon 1\ninactive_file_pages 7\ninactive_file " + size_in_bytes(40));
+  write("memory.stat", "anon 1\ninactive_file_pages 7\ninactive_file " + size_in_bytes(30)
+                         + "\nactive_file " + size_in_bytes(10));
   EXPECT_EQ(limited().total, 400 * mebibyte);
   EXPECT_EQ(limited().available, 290 * mebibyte) << "files could be read again";
   write("memory.current", size_in_bytes(500));
   EXPECT_EQ(limited().available, 0u);
+}
+
+TEST_F(group_folder, above_which_it_is_slowed_down_leaves_what_is_below_that) {
+  write("memory.max", size_in_bytes(400));
+  write("memory.high", size_in_bytes(300));
+  write("memory.current", size_in_bytes(100));
+  EXPECT_EQ(limited().total, 300 * mebibyte);
+  EXPECT_EQ(limited().available, 200 * mebibyte);
 }
 
 TEST_F(group_folder, of_the_first_version_is_read_too) {
