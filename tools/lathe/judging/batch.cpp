@@ -12,10 +12,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 namespace lathe::judging {
@@ -31,6 +34,9 @@ constexpr std::size_t most_preparers = 6;
 // those there are.
 constexpr std::size_t most_live_oracles = 16;
 constexpr std::size_t most_live_oracles_on_gpu = 24;
+
+// How often those who wait for memory look whether there is more.
+constexpr std::chrono::seconds memory_look{1};
 
 // The oracle of one task under one judge. One thread makes it, and others wait for it.
 class shared_oracle {
@@ -69,6 +75,11 @@ public:
       return false;
     oracle_.reset();
     return true;
+  }
+
+  bool is_made() {
+    std::lock_guard guard{mutex_};
+    return is_made_;
   }
 
   // Nobody needs it, and nobody will.
@@ -149,16 +160,18 @@ public:
     for (auto& task : work.tasks)
       plan(task);
     std::lock_guard guard{mutex_};
+    for (auto& x : jobs_)
+      waiting_.push_back(&x);
     tell_complete();
   }
 
   std::vector<row> run() {
     std::vector<std::thread> threads;
-    auto judges = std::clamp<std::size_t>(work_.jobs, 1, std::max<std::size_t>(1, jobs_.size()));
-    auto preparers = std::clamp<std::size_t>(judges / judges_a_preparer, 1, most_preparers);
+    judges_ = std::clamp<std::size_t>(work_.jobs, 1, std::max<std::size_t>(1, jobs_.size()));
+    auto preparers = std::clamp<std::size_t>(judges_ / judges_a_preparer, 1, most_preparers);
     for (std::size_t i = 0; i < preparers; ++i)
       threads.emplace_back([this] { prepare(); });
-    for (std::size_t i = 0; i < judges; ++i)
+    for (std::size_t i = 0; i < judges_; ++i)
       threads.emplace_back([this] { serve(); });
     for (auto& x : threads)
       x.join();
@@ -222,25 +235,59 @@ private:
         std::unique_lock guard{mutex_};
         auto most = site_.device().cuda ? most_live_oracles_on_gpu : most_live_oracles;
         auto& room = site_.room();
-        let_go_.wait(guard, [&] {
-          return live_oracles_ == 0
-                 || (live_oracles_ < most && room.kept().device < room.size().device / 2
-                     && !gpu::measure_host_memory().is_short());
-        });
+        // Nobody tells when there is more of the host's memory.
+        while (live_oracles_ > 0
+               && (live_oracles_ >= most || room.kept().device >= room.size().device / 2
+                   || gpu::measure_host_memory().is_short()))
+          changed_.wait_for(guard, memory_look);
         ++live_oracles_;
       }
       oracles_[i]->make(site_, leases_);
-      let_go_.notify_all(); // of what it needed to be made
+      std::lock_guard guard{mutex_};
+      changed_.notify_all();
     }
   }
 
   void serve() {
-    for (std::size_t i; (i = next_++) < jobs_.size();)
-      judge(jobs_[i]);
+    while (auto* next = take_job()) {
+      judge(*next);
+      std::lock_guard guard{mutex_};
+      ahead_.erase(next);
+      changed_.notify_all();
+    }
+  }
+
+  // The first whose oracle is there. Where there is none, the first of all, which can be built
+  // meanwhile; but one judge stays free for an oracle that is made before that one: what it holds
+  // may be what the other's waits for.
+  const job* take_job() {
+    std::unique_lock guard{mutex_};
+    for (;;) {
+      if (waiting_.empty())
+        return nullptr;
+      auto is_made = [&](const job* x) { return oracle_of(*x).is_made(); };
+      std::erase_if(ahead_, is_made);
+      auto next = std::ranges::find_if(waiting_, is_made);
+      auto ahead = next == waiting_.end();
+      if (ahead && (judges_ == 1 || ahead_.size() + 1 < judges_))
+        next = waiting_.begin();
+      if (next != waiting_.end()) {
+        auto* result = *next;
+        waiting_.erase(next);
+        if (ahead)
+          ahead_.insert(result);
+        return result;
+      }
+      changed_.wait(guard);
+    }
+  }
+
+  shared_oracle& oracle_of(const job& x) {
+    return *oracles_[work_.entries[x.entry].task * work_.judges.size() + x.judge];
   }
 
   void judge(const job& x) {
-    auto& oracle = *oracles_[work_.entries[x.entry].task * work_.judges.size() + x.judge];
+    auto& oracle = oracle_of(x);
     judged_run found;
     auto problem = evaluate(x, oracle, found);
     if (auto made = oracle.get(); !made) // a task that cannot be used is told of, whatever is judged
@@ -254,7 +301,7 @@ private:
       return;
     std::lock_guard guard{mutex_};
     --live_oracles_;
-    let_go_.notify_all();
+    changed_.notify_all();
   }
 
   caf::error evaluate(const job& x, shared_oracle& oracle, judged_run& found) {
@@ -320,10 +367,12 @@ private:
   gpu::local_leases leases_;
   std::vector<std::unique_ptr<shared_oracle>> oracles_; // by task, then by judge
   std::vector<job> jobs_;
+  std::size_t judges_ = 1;
   std::atomic<std::size_t> next_oracle_ = 0;
-  std::atomic<std::size_t> next_ = 0;
   std::mutex mutex_; // guards what follows
-  std::condition_variable let_go_;
+  std::condition_variable changed_;
+  std::deque<const job*> waiting_; // of jobs_
+  std::set<const job*> ahead_;     // taken before their oracles were made
   std::size_t live_oracles_ = 0;
   std::vector<row> rows_;
   std::map<std::pair<std::size_t, std::size_t>, std::map<std::size_t, judged_run>>
