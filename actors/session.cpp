@@ -21,7 +21,7 @@ namespace {
 
 // Pools and the evaluator have limits of their own and always answer; these only guard against one
 // that is gone. They include the time that a request waits for its turn.
-constexpr auto agent_patience = std::chrono::hours{6};
+constexpr auto agent_patience = std::chrono::hours{30 * 24};
 constexpr auto journal_patience = std::chrono::minutes{5};
 
 // How long to wait before a full queue is tried again.

@@ -77,17 +77,22 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
     (result->memory_.*begin)();
     return result->prepare(leases);
   };
-  auto error = attempt(&reference_memory::begin);
-  if (result->waits_for_draws_) {
-    draws.host = result->draws_needed_;
-    when = turn::later; // those pass who need little
-    error = attempt(&reference_memory::begin);
-  }
+  // Who knows how much is drawn waits for that, and lets those pass who need little.
+  auto attempt_with_draws = [&](void (reference_memory::*begin)()) {
+    auto error = attempt(begin);
+    while (result->waits_for_draws_) {
+      draws.host = result->draws_needed_;
+      when = turn::later;
+      error = attempt(begin);
+    }
+    return error;
+  };
+  auto error = attempt_with_draws(&reference_memory::begin);
   // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = site.device().cuda && result->ran_out_of_memory_;
   auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
   if (is_full || was_killed)
-    error = attempt(is_full ? &reference_memory::begin_alone : &reference_memory::begin);
+    error = attempt_with_draws(is_full ? &reference_memory::begin_alone : &reference_memory::begin);
   if (error)
     return error;
   result->memory_.keep(result->memory_of_race());

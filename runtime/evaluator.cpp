@@ -13,14 +13,16 @@ namespace lathe::runtime {
 namespace {
 
 // An evaluation has limits of its own for every stage, and may have to wait for leases; this is for
-// a worker that is lost.
+// a worker that is lost. A task may wait for memory until others have ended, which takes as long as
+// they are worked on.
 constexpr double worker_patience = 2 * 3600;
+constexpr double preparer_patience = 30 * 24 * 3600;
 
-agent_config workers(const char* name, std::int32_t instances) {
+agent_config workers(const char* name, std::int32_t instances, double patience = worker_patience) {
   agent_config result;
   result.name = name;
   result.instances = instances;
-  result.timeout = worker_patience;
+  result.timeout = patience;
   return result;
 }
 
@@ -44,7 +46,8 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
       return gpu::spawn_judge(home, site, owner);
     });
   auto preparers = actors::spawn_agent_pool<prepare_request, task_profile>(
-    sys, workers("oracles", cores), [site, owner](caf::actor_system& home, const agent_config&) {
+    sys, workers("oracles", cores, preparer_patience),
+    [site, owner](caf::actor_system& home, const agent_config&) {
       return gpu::spawn_preparer(home, site, owner);
     });
   auto recipes = actors::spawn_agent_pool<recipe_request, recipe_book>(
