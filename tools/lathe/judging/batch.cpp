@@ -168,8 +168,8 @@ public:
   std::vector<row> run() {
     std::vector<std::thread> threads;
     judges_ = std::clamp<std::size_t>(work_.jobs, 1, std::max<std::size_t>(1, jobs_.size()));
-    auto preparers = std::clamp<std::size_t>(judges_ / judges_a_preparer, 1, most_preparers);
-    for (std::size_t i = 0; i < preparers; ++i)
+    preparers_ = std::clamp<std::size_t>(judges_ / judges_a_preparer, 1, most_preparers);
+    for (std::size_t i = 0; i < preparers_; ++i)
       threads.emplace_back([this] { prepare(); });
     for (std::size_t i = 0; i < judges_; ++i)
       threads.emplace_back([this] { serve(); });
@@ -258,8 +258,8 @@ private:
   }
 
   // The first whose oracle is there. Where there is none, the first of all, which can be built
-  // meanwhile; but one judge stays free for an oracle that is made before that one: what it holds
-  // may be what the other's waits for.
+  // meanwhile; but where several are made at once, one judge stays free for an oracle that is made
+  // before that one: what it holds may be what the other's waits for.
   const job* take_job() {
     std::unique_lock guard{mutex_};
     for (;;) {
@@ -269,7 +269,7 @@ private:
       std::erase_if(ahead_, is_made);
       auto next = std::ranges::find_if(waiting_, is_made);
       auto ahead = next == waiting_.end();
-      if (ahead && (judges_ == 1 || ahead_.size() + 1 < judges_))
+      if (ahead && (preparers_ == 1 || ahead_.size() + 1 < judges_))
         next = waiting_.begin();
       if (next != waiting_.end()) {
         auto* result = *next;
@@ -368,6 +368,7 @@ private:
   std::vector<std::unique_ptr<shared_oracle>> oracles_; // by task, then by judge
   std::vector<job> jobs_;
   std::size_t judges_ = 1;
+  std::size_t preparers_ = 1;
   std::atomic<std::size_t> next_oracle_ = 0;
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;
