@@ -41,9 +41,9 @@ struct pool_limits {
   std::chrono::milliseconds longest_backoff{10'000};   ///< doubles up to here
 };
 
-/// Gives requests to idle agents, one at a time each, first come first served. A crashed agent is
-/// replaced after a back-off and its request given out again; a request that killed too many
-/// agents is answered with `dead_letter`.
+/// Gives requests to idle agents, one at a time each: sessions take turns, and within one whoever
+/// comes first is served first. A crashed agent is replaced after a back-off and its request given
+/// out again at once; a request that killed too many agents is answered with `dead_letter`.
 template <class Request, class Answer>
 struct agent_pool_state {
   using agent = agent_of<Request, Answer>;
@@ -161,11 +161,27 @@ struct agent_pool_state {
       if (waiting.empty())
         return;
       if (!x.busy && !x.retired) {
-        x.busy = std::move(waiting.front());
-        waiting.pop_front();
+        auto next = find_next();
+        x.busy = std::move(*next);
+        waiting.erase(next);
         ask(id, x);
       }
     }
+  }
+
+  /// Of those whose session has waited for longest since it had its turn, the first; before all of
+  /// them one that lost its agent.
+  auto find_next() {
+    auto next = waiting.begin();
+    if constexpr (requires(Request x) { x.session; }) {
+      if (next->deaths == 0)
+        next = std::ranges::min_element(waiting, {}, [this](const job& x) {
+          auto turn = turns.find(x.request.session);
+          return turn == turns.end() ? 0 : turn->second;
+        });
+      turns[next->request.session] = ++last_turn;
+    }
+    return next;
   }
 
   void ask(caf::actor_id id, worker& x) {
@@ -246,6 +262,8 @@ struct agent_pool_state {
   pool_limits limits;
   std::map<caf::actor_id, worker> workers;
   std::deque<job> waiting;
+  std::map<session_id, std::int64_t> turns; // when a session last had its turn; not yet: missing
+  std::int64_t last_turn = 0;
   std::chrono::milliseconds backoff{0};
   bool replacement_due = false; // no agent is added before the back-off has passed
   bool draining = false;

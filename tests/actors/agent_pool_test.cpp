@@ -134,6 +134,44 @@ protected:
 
 } // namespace
 
+TEST_F(agent_pool, sessions_take_turns) {
+  std::vector<std::string> served; // by one agent, one after the other
+  agent_factory<assignment, draft> one_that_notes = [&](caf::actor_system& sys,
+                                                        const agent_config&) -> coder_actor {
+    return sys.spawn([this, &served](coder_actor::pointer agent) -> coder_actor::behavior_type {
+      return {[this, &served, agent](assignment& x) -> caf::result<draft> {
+        served.push_back(x.idea);
+        if (x.idea == "holds up")
+          return agent->delegate(closed_gate, std::move(x));
+        return draft{x.idea, "", "", {}};
+      }};
+    });
+  };
+  auto pool = spawn_pool(coders(1), one_that_notes);
+  auto answers = std::async(std::launch::async, [&] {
+    caf::scoped_actor asker{system.get()};
+    std::vector<decltype(asker->request(pool, patience, assignment{}))> asked;
+    for (auto& [session, idea] :
+         std::vector<std::pair<std::string, std::string>>{{"first", "holds up"},
+                                                          {"first", "a"},
+                                                          {"first", "b"},
+                                                          {"second", "c"},
+                                                          {"second", "d"},
+                                                          {"third", "e"}}) {
+      auto request = about(idea);
+      request.session = session;
+      asked.push_back(asker->request(pool, patience, request));
+    }
+    for (auto& x : asked)
+      x.receive([](draft&) {}, [](const caf::error& reason) { FAIL() << describe(reason); });
+  });
+  while (status(pool).queued < 5)
+    std::this_thread::yield();
+  while (answers.wait_for(1ms) != std::future_status::ready)
+    self->send(closed_gate, flush_atom_v); // until the request has got there
+  EXPECT_EQ(served, (std::vector<std::string>{"holds up", "c", "e", "a", "d", "b"}));
+}
+
 TEST_F(agent_pool, hands_a_request_to_an_agent_and_its_answer_back) {
   auto pool = spawn_pool(coders(2), fakes.factory());
   EXPECT_EQ(ask(pool, "fuse")->source, "fuse");
