@@ -342,8 +342,8 @@ void add_judging(CLI::App& command, eval_arguments& x) {
   command
     .add_option("--jobs", x.jobs,
                 "candidates that are judged at once; if not given as many as cores, and with a GPU "
-                "four times as many; past their build go as many as find room in the GPU's memory, "
-                "and timing is always alone on its device")
+                "four times as many; one a core is built and called for the first time, past that go "
+                "as many as find room in the GPU's memory, and timing is always alone on its device")
     ->check(CLI::Range(1, 1'024));
   command.add_option("--threads", x.config.threads, "torch threads of reference and candidate")
     ->check(CLI::Range(1, 256))
