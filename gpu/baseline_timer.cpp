@@ -74,11 +74,8 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
 caf::error baseline_timer::start() {
   if (worker_)
     return {};
-  if (!share_) {
-    auto amount = site_.of_process(oracle_.needed_memory());
-    amount.cores = 1;
-    share_.emplace(site_.room().take(amount, turn::later));
-  }
+  if (!share_)
+    share_.emplace(site_.room().take(site_.of_process(oracle_.needed_memory(), 1), turn::later));
   auto twin = oracle_.spawn_twin("baselines", tag_, site_.compiler());
   if (!twin)
     return std::move(twin.error());

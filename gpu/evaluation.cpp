@@ -184,11 +184,10 @@ bool evaluation::meet_oracle() {
   oracle_ = std::move(*oracle);
   auto& room = site_.room();
   auto when = room_ == room_for::it_alone ? turn::last : turn::later;
-  auto amount = site_.of_process(room_ == room_for::a_call  ? oracle_->memory_of_call()
-                                 : room_ == room_for::twice ? 2 * oracle_->needed_memory()
-                                                            : room.size().device);
-  amount.cores = 1;
-  share_.emplace(room.take(amount, when));
+  auto memory = room_ == room_for::a_call  ? oracle_->memory_of_call()
+                : room_ == room_for::twice ? 2 * oracle_->needed_memory()
+                                           : room.size().device;
+  share_.emplace(room.take(site_.of_process(memory, 1), when));
   return true;
 }
 

@@ -349,8 +349,8 @@ void evaluation_site::make_room(const resources& size) {
   timing_memory_.emplace(*room_);
 }
 
-resources evaluation_site::of_process(std::int64_t device) const {
-  return {.device = device, .host = device_.cuda ? memory_of_process : 0};
+resources evaluation_site::of_process(std::int64_t device, std::int64_t cores) const {
+  return {.device = device, .host = device_.cuda ? memory_of_process : 0, .cores = cores};
 }
 
 // -- tasks and verdicts -------------------------------------------------------------------

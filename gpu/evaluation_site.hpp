@@ -103,8 +103,8 @@ public:
   }
 
   /// What another process with a context on the device takes: so much of the device's memory
-  /// [bytes], and of the host's what it does not share with others.
-  resources of_process(std::int64_t device) const;
+  /// [bytes], so many cores, and of the host's memory what it does not share with others.
+  resources of_process(std::int64_t device, std::int64_t cores) const;
 
   /// That part of the device's memory which references take while they are timed, beside what they
   /// hold.

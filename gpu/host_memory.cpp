@@ -35,12 +35,19 @@ std::optional<std::uint64_t> number_in(std::string_view text) {
   return found.ec == std::errc{} ? std::optional{result} : std::nullopt;
 }
 
-// Lines read "MemTotal:       24605084 kB" or "inactive_file 8192".
-std::uint64_t value_of(std::string_view text, std::string_view key) {
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> result;
   for (std::size_t begin = 0; begin < text.size();) {
     auto end = std::min(text.find('\n', begin), text.size());
-    auto line = text.substr(begin, end - begin);
+    result.push_back(text.substr(begin, end - begin));
     begin = end + 1;
+  }
+  return result;
+}
+
+// Lines read "MemTotal:       24605084 kB" or "inactive_file 8192".
+std::uint64_t value_of(std::string_view text, std::string_view key) {
+  for (auto line : lines_of(text)) {
     if (!line.starts_with(key))
       continue;
     line.remove_prefix(key.size());
@@ -61,10 +68,8 @@ host_memory parse_host_memory(std::string_view meminfo) {
 std::vector<fs::path> control_groups(std::string_view text, const std::string& controller,
                                      const fs::path& root) {
   std::vector<fs::path> result;
-  for (std::size_t begin = 0; begin < text.size();) { // hierarchy:controllers:/path
-    auto end = std::min(text.find('\n', begin), text.size());
-    auto line = std::string{text.substr(begin, end - begin)};
-    begin = end + 1;
+  for (auto view : lines_of(text)) { // hierarchy:controllers:/path
+    const std::string line{view};
     auto first = line.find(':');
     auto second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos)

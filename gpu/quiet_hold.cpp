@@ -60,7 +60,8 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
     auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
     result->frozen_ = site.freezer().freeze_all_but(awake);
     auto& cpus = result->cpus_.emplace(site.choose_timing_cpus()).numbers();
-    result->speed_ = cpus.empty() ? 0 : seconds_of_probe(cpus.front());
+    if (spdlog::should_log(spdlog::level::trace) && !cpus.empty())
+      result->speed_ = seconds_of_probe(cpus.front());
     result->timed_.emplace(timed.group(), cpus);
     if (beside != nullptr)
       result->beside_.emplace(beside->group(), cpus);
@@ -82,7 +83,7 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
 quiet_hold::~quiet_hold() {
   beside_.reset(); // who is ahead of others there would be ahead of the probe
   timed_.reset();
-  if (speed_ == 0 || !spdlog::should_log(spdlog::level::trace))
+  if (speed_ == 0)
     return;
   auto cpu = cpus_->numbers().front();
   spdlog::trace("processor {}: {:.1f} us for what took {:.1f} us at first", cpu,

@@ -58,7 +58,7 @@ private:
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
   std::optional<claimed_cpus> cpus_;
-  double speed_ = 0; // of the first of them, at first [seconds]
+  double speed_ = 0; // of the first of them, at first, where that is traced [seconds]
   std::optional<favoured_group> timed_;
   std::optional<favoured_group> beside_;
 };

@@ -104,7 +104,7 @@ caf::expected<recipe_book> run_recipes(const recipe_request& request, evaluation
   std::optional<room::share> memory;
   if (auto oracle = site.oracle(request.session); oracle && request.tried.empty())
     memory.emplace(site.room().take(
-      site.of_process(oracle->memory_of_call() + oracle->memory_between_calls()), turn::later));
+      site.of_process(oracle->memory_of_call() + oracle->memory_between_calls(), 0), turn::later));
   auto worker = site.spawn("recipes", "recipes:" + request.session, {"recipes"});
   auto source = shared_memory::holding(request.subject.source);
   auto files = shared_memory::holding(boost::json::serialize(sources));
