@@ -116,6 +116,16 @@ class CompileExtension(Case):
                 self.assertIn(f" -I{self.toolchain}/lean ", calls[0])
                 self.assertTrue(calls[0].endswith(" ".join(EXTENSION)))
 
+    def test_what_it_writes_for_an_object_is_no_newer_than_the_source(self) -> None:
+        # ninja builds again what was begun before any of its inputs were written (since 1.12).
+        self.write("kernels.cu", "at::OptionalDeviceGuard guard(at::device_of(x));\n")
+        os.utime(self.folder / "kernels.cu", (1e9, 1e9))
+        self.compile("nvcc", EXTENSION)
+        written = {str(path.relative_to(self.folder / "kernels.o.headers")): path.stat().st_mtime
+                   for path in (self.folder / "kernels.o.headers").rglob("*.h")}
+        self.assertEqual(written, dict.fromkeys(
+            ("ATen/DeviceGuard.h", "ATen/Functions.h", GENERATED), 1e9))
+
     @unittest.skipIf(os.nice(0) >= 10, "everything here makes way")
     def test_compilers_make_way_for_everybody_else(self) -> None:
         for arguments in (EXTENSION, ["kernels.o", "-shared", "-o", "kernels.so"]):
