@@ -66,6 +66,12 @@ constexpr auto any_amount = std::numeric_limits<std::int64_t>::max() / 2;
 // for a task to be prepared or for their turn on the device.
 constexpr std::size_t workers_a_core = 4;
 
+// Answers that are compared at once. A single verifier kept a GPU with twelve candidates waiting:
+// half of its time is a core's, which reads files, and half the device's, which others share. Each
+// holds a GiB of the device.
+constexpr std::size_t cores_a_verifier = 4;
+constexpr std::size_t most_verifiers = 4;
+
 constexpr std::int64_t worker_memory = std::int64_t{8} << 30;
 constexpr std::int64_t worker_memory_beside_gpu = std::int64_t{64} << 30;
 
@@ -189,9 +195,8 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
   if (!warm)
     return std::move(warm.error());
   result->warm_ = std::move(*warm);
-  result->verifier_
-    = std::make_unique<verifier::verifier_process>(result->paths_.verifier.string(),
-                                                   result->device_.visible());
+  result->verifier_ = std::make_unique<verifier::verifier_pool>(
+    result->paths_.verifier.string(), result->verifiers(), result->device_.visible());
   if (auto error = result->look_around())
     return error;
   if (result->config_.require_sandbox && !result->missing_.empty())
@@ -390,6 +395,10 @@ void evaluation_site::remember(const session_id& session, const std::string& has
 
 std::size_t evaluation_site::cores() const {
   return std::max<std::size_t>(1, std::thread::hardware_concurrency() / sites_);
+}
+
+std::size_t evaluation_site::verifiers() const {
+  return std::clamp<std::size_t>(cores() / cores_a_verifier, 1, most_verifiers);
 }
 
 std::size_t evaluation_site::usual_workers() const {

@@ -6,8 +6,9 @@
 #include "gpu/freezer.hpp"
 #include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
+#include "gpu/respite.hpp"
 #include "gpu/room.hpp"
-#include "gpu/verifier/verifier_process.hpp"
+#include "gpu/verifier/verifier_pool.hpp"
 #include "messages/topology.hpp"
 #include "messages/verdict.hpp"
 
@@ -88,7 +89,7 @@ public:
 
   bool closed() const;
 
-  verifier::verifier_process& verifier() {
+  verifier::verifier_pool& verifier() {
     return *verifier_;
   }
 
@@ -135,6 +136,11 @@ public:
   /// the other: whoever is among few is there soon, and can go on.
   gpu::room& contexts() {
     return contexts_;
+  }
+
+  /// In which nobody times on the device.
+  gpu::respite& respite() {
+    return respite_;
   }
 
   // -- tasks ------------------------------------------------------------------------------
@@ -222,6 +228,7 @@ private:
 
   caf::error claim_device();
   caf::error look_around();
+  std::size_t verifiers() const;
   void make_room(const resources& size);
 
   caf::expected<warm_process*> warm_for_compiling();
@@ -242,11 +249,12 @@ private:
   std::optional<gpu::room> room_;
   std::optional<peak_room> timing_memory_; // in it
   gpu::room contexts_;
+  gpu::respite respite_;
   std::unique_ptr<warm_process> warm_;
   std::mutex compiling_mutex_;
   std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made
                                                  // for the first who wants one
-  std::unique_ptr<verifier::verifier_process> verifier_;
+  std::unique_ptr<verifier::verifier_pool> verifier_;
   std::vector<int> timing_cpus_; // to choose from
   std::size_t flush_bytes_ = 0;
   measured_peaks peaks_;

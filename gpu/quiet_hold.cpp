@@ -7,7 +7,6 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
-#include <thread>
 
 namespace lathe::gpu {
 
@@ -17,15 +16,16 @@ using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 using seconds = std::chrono::duration<double>;
 
-// Autotuners launch up to a tenth of a second ahead.
-constexpr auto drain_patience = 500ms;
+// Autotuners launch up to a tenth of a second ahead, each of a dozen. All of it is of use: who gives
+// up before it is done lets them launch as much again.
+constexpr auto drain_patience = 3s;
 
-// How long others run between two tries: their own limits only count while they do.
-constexpr auto respite = 1s;
+// How long others run where that was in vain: their own limits only count while they do.
+constexpr auto others_turn = 2s;
 
 bool is_quiet(worker_process& timed, bool& broken) {
   auto patience = std::chrono::nanoseconds{drain_patience}.count();
-  auto found = timed.call({{"op", "quiet"}, {"patience_ns", patience}}, {}, 20 * drain_patience);
+  auto found = timed.call({{"op", "quiet"}, {"patience_ns", patience}}, {}, drain_patience + 7s);
   broken = !found.ok();
   return found.flag("quiet").value_or(false);
 }
@@ -49,11 +49,14 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
                  task_oracle* oracle, worker_process* alone, const worker_process* beside,
                  const std::set<std::string>& awake) {
   for (;;) {
+    site.respite().wait();
     auto asked = clock::now();
     auto lease = hold(leases, lease_kind::exclusive, priority);
     auto granted = clock::now();
     if (!lease)
       return std::move(lease.error());
+    if (site.respite().lasts())
+      continue; // another found just now that it was in vain
     std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease))};
     if (oracle != nullptr)
       result->oracle_ = std::unique_lock{oracle->mutex()};
@@ -75,8 +78,7 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
       return result;
     if (broken)
       return make_error(errc::evaluator_failed, "a process broke before it was timed");
-    result.reset();
-    std::this_thread::sleep_for(respite);
+    site.respite().begin(others_turn);
   }
 }
 

@@ -22,7 +22,7 @@ namespace lathe::gpu {
 class quiet_hold {
 public:
   /// Waits for all of it. Where others have given a GPU work that goes on and on they are woken
-  /// again and again, until they are done or killed for it.
+  /// again and again, each time for a respite of the site's, until they are done or killed for it.
   /// @param candidate who is timed beside the oracle; nullptr: nobody
   /// @param tag the candidate's among those that may be frozen
   static caf::expected<std::unique_ptr<quiet_hold>>

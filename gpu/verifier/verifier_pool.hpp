@@ -1,19 +1,18 @@
 #pragma once
 
-#include "gpu/processes/channel.hpp"
 #include "gpu/verifier/comparison.hpp"
 
 #include <boost/json/fwd.hpp>
 #include <caf/expected.hpp>
 
 #include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace lathe::verifier {
 
@@ -27,20 +26,21 @@ struct comparison_request {
   bool evidence = true; ///< what is wrong about a wrong answer shall be told
 };
 
-/// The verifier as `lathe` sees it: a process that is started when it is first needed, and again
-/// when it died. Any thread may ask; one question is answered at a time.
-class verifier_process {
+/// The verifier as `lathe` sees it: processes that are started when one is first needed, and again
+/// when one died. Any thread may ask; each process answers one question at a time.
+class verifier_pool {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Will run the `lathe-verifier` at `executable`.
+  /// @param most how many at once: each takes memory of the GPU for itself
   /// @param gpu the one to compare on, by its UUID; empty: the CPU. Whoever asks holds a lease.
-  explicit verifier_process(std::string executable, std::string gpu = {});
+  explicit verifier_pool(std::string executable, std::size_t most = 1, std::string gpu = {});
 
-  verifier_process(const verifier_process&) = delete;
-  verifier_process& operator=(const verifier_process&) = delete;
+  verifier_pool(const verifier_pool&) = delete;
+  verifier_pool& operator=(const verifier_pool&) = delete;
 
-  ~verifier_process();
+  ~verifier_pool();
 
   /// Compares a candidate's output with the reference's. Errors are `errc::timed_out` and
   /// `errc::evaluator_failed`; a wrong or unreadable answer is not an error.
@@ -57,19 +57,21 @@ public:
                                                                  time_point deadline);
 
 private:
+  class process;
+
   caf::expected<boost::json::object> ask(const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline);
-  caf::expected<boost::json::object> ask_once(const std::string& gpu,
-                                              const boost::json::object& request,
-                                              std::span<const int> fds, time_point deadline);
-  caf::error start(const std::string& gpu);
-  void stop();
+  caf::expected<boost::json::object> ask(process& one, const boost::json::object& request,
+                                         std::span<const int> fds, time_point deadline) const;
+  std::unique_ptr<process> take();
+  void give_back(std::unique_ptr<process> one);
 
+  const std::string executable_;
+  const std::string gpu_;
   std::mutex mutex_; // guards what follows
-  std::string executable_;
-  std::string gpu_;
-  std::optional<gpu::channel> channel_; // there while the process is
-  pid_t pid_ = -1;
+  std::condition_variable changed_;
+  std::size_t left_; // may be made
+  std::vector<std::unique_ptr<process>> idle_;
 };
 
 } // namespace lathe::verifier

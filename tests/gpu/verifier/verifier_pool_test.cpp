@@ -1,4 +1,4 @@
-#include "gpu/verifier/verifier_process.hpp"
+#include "gpu/verifier/verifier_pool.hpp"
 
 #include "messages/error.hpp"
 #include "tests/gpu/verifier/values_writer.hpp"
@@ -7,6 +7,7 @@
 #include <caf/init_global_meta_objects.hpp>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -14,6 +15,8 @@
 #include <fstream>
 #include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 using namespace lathe;
 using namespace lathe::verifier;
@@ -36,7 +39,7 @@ pid_t child() {
   return result;
 }
 
-class verifier_process_test : public testing::Test {
+class verifier_pool_test : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     caf::core::init_global_meta_objects();
@@ -49,12 +52,12 @@ protected:
   at::Tensor answer = at::linspace(0, 1, 1000).view({10, 100});
   gpu::unique_fd expected = file_of(value{answer});
   gpu::unique_fd correction = file_of(value{at::zeros_like(answer)});
-  verifier_process verifier{LATHE_VERIFIER};
+  verifier_pool verifier{LATHE_VERIFIER};
 };
 
 } // namespace
 
-TEST_F(verifier_process_test, equal_answers_agree) {
+TEST_F(verifier_pool_test, equal_answers_agree) {
   auto found = compare(file_of(value{answer}));
   ASSERT_TRUE(found) << describe(found.error());
   EXPECT_TRUE(found->agrees);
@@ -62,7 +65,7 @@ TEST_F(verifier_process_test, equal_answers_agree) {
   EXPECT_EQ(found->error_ratio, 0);
 }
 
-TEST_F(verifier_process_test, a_wrong_answer_comes_back_with_evidence) {
+TEST_F(verifier_pool_test, a_wrong_answer_comes_back_with_evidence) {
   auto wrong = answer.clone();
   wrong[9].zero_();
   auto found = compare(file_of(value{wrong}));
@@ -73,7 +76,7 @@ TEST_F(verifier_process_test, a_wrong_answer_comes_back_with_evidence) {
 }
 
 // 80 MB and more: these are read by several threads.
-TEST_F(verifier_process_test, large_answers_are_told_apart_as_small_ones_are) {
+TEST_F(verifier_pool_test, large_answers_are_told_apart_as_small_ones_are) {
   auto large = at::linspace(0, 1, 5 << 20);
   auto wrong = large.clone();
   wrong[4'000'000] = 7;
@@ -92,14 +95,14 @@ TEST_F(verifier_process_test, large_answers_are_told_apart_as_small_ones_are) {
   EXPECT_THAT(unreadable->evidence, HasSubstr("cannot be read"));
 }
 
-TEST_F(verifier_process_test, an_unreadable_answer_is_a_verdict_and_no_error) {
+TEST_F(verifier_pool_test, an_unreadable_answer_is_a_verdict_and_no_error) {
   auto found = compare(file_of(std::string_view{"not values"}));
   ASSERT_TRUE(found) << describe(found.error());
   EXPECT_FALSE(found->agrees);
   EXPECT_THAT(found->evidence, HasSubstr("cannot be read"));
 }
 
-TEST_F(verifier_process_test, an_unreadable_reference_is_an_error) {
+TEST_F(verifier_pool_test, an_unreadable_reference_is_an_error) {
   auto bad = file_of(std::string_view{"not values"});
   auto found = verifier.compare({"fp32", 8, bad.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
@@ -107,19 +110,19 @@ TEST_F(verifier_process_test, an_unreadable_reference_is_an_error) {
   EXPECT_THAT(describe(found.error()), HasSubstr("the reference's output cannot be read"));
 }
 
-TEST_F(verifier_process_test, an_unknown_policy_is_an_error) {
+TEST_F(verifier_pool_test, an_unknown_policy_is_an_error) {
   auto found = verifier.compare({"exactly", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_THAT(describe(found.error()), HasSubstr("there is no such policy"));
 }
 
-TEST_F(verifier_process_test, the_float64_run_may_be_missing) {
+TEST_F(verifier_pool_test, the_float64_run_may_be_missing) {
   auto found = verifier.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_TRUE(found) << describe(found.error());
   EXPECT_TRUE(found->agrees);
 }
 
-TEST_F(verifier_process_test, audits_name_degenerate_tasks) {
+TEST_F(verifier_pool_test, audits_name_degenerate_tasks) {
   auto zeros = file_of(value{at::zeros({8})});
   std::array same{zeros.get(), zeros.get()};
   EXPECT_EQ(*verifier.audit("fp32", same, soon()), "an answer of zeros passes");
@@ -133,7 +136,7 @@ TEST_F(verifier_process_test, audits_name_degenerate_tasks) {
   EXPECT_EQ(tried->front().passes, true);
 }
 
-TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {
+TEST_F(verifier_pool_test, a_verifier_that_died_is_started_again) {
   ASSERT_TRUE(compare(file_of(value{answer})));
   auto first = child();
   ASSERT_GT(first, 0);
@@ -144,7 +147,7 @@ TEST_F(verifier_process_test, a_verifier_that_died_is_started_again) {
   EXPECT_NE(child(), first);
 }
 
-TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_deadline) {
+TEST_F(verifier_pool_test, a_verifier_that_does_not_answer_is_ended_at_the_deadline) {
   ASSERT_TRUE(compare(file_of(value{answer})));
   ASSERT_EQ(::kill(child(), SIGSTOP), 0);
   auto late = verifier.compare({"fp32", 8, expected.get(), correction.get(), expected.get()},
@@ -156,22 +159,22 @@ TEST_F(verifier_process_test, a_verifier_that_does_not_answer_is_ended_at_the_de
   EXPECT_TRUE(next->agrees);
 }
 
-TEST_F(verifier_process_test, a_verifier_that_is_not_there_is_an_error) {
-  verifier_process missing{"/nowhere/lathe-verifier"};
+TEST_F(verifier_pool_test, a_verifier_that_is_not_there_is_an_error) {
+  verifier_pool missing{"/nowhere/lathe-verifier"};
   auto found = missing.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::environment_error);
   EXPECT_THAT(describe(found.error()), HasSubstr("cannot start /nowhere/lathe-verifier"));
 }
 
-TEST_F(verifier_process_test, a_program_that_is_no_verifier_is_an_error) {
-  verifier_process other{"/bin/true"};
+TEST_F(verifier_pool_test, a_program_that_is_no_verifier_is_an_error) {
+  verifier_pool other{"/bin/true"};
   auto found = other.compare({"fp32", 8, expected.get(), -1, expected.get()}, soon());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error(), errc::evaluator_failed);
 }
 
-TEST_F(verifier_process_test, any_thread_may_ask) {
+TEST_F(verifier_pool_test, any_thread_may_ask) {
   std::atomic<int> right = 0;
   std::vector<std::jthread> threads;
   for (int i = 0; i < 4; ++i)
@@ -185,7 +188,43 @@ TEST_F(verifier_process_test, any_thread_may_ask) {
   EXPECT_EQ(right, 80);
 }
 
-TEST_F(verifier_process_test, descriptors_do_not_pile_up) {
+// Each says that it is there, and answers once two are.
+TEST_F(verifier_pool_test, as_many_questions_are_answered_at_once_as_there_may_be_processes) {
+  auto folder =
+    std::filesystem::path{testing::TempDir()} / ("verifiers_" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  auto program = folder / "verifier";
+  std::ofstream{program} << "#!/bin/sh\n"
+                            "PATH=/usr/bin:/bin\n"
+                            "cd "
+                              + folder.string()
+                              + "\n"
+                                "touch there.$$\n"
+                                "while [ -n \"$(dd bs=200000 count=1 <&3 2> /dev/null)\" ]; do\n"
+                                "  while [ $(ls | grep -c there) -lt 2 ]; do sleep 0.01; done\n"
+                                "  printf '%s' '{\"ok\": true, \"degenerate\": \"\"}' >&3\n"
+                                "done\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  std::atomic<int> answered = 0;
+  {
+    verifier_pool two{program.string(), 2};
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 6; ++i)
+      threads.emplace_back([&] {
+        if (two.audit("fp32", {}, soon()))
+          ++answered;
+      });
+  }
+  EXPECT_EQ(answered, 6);
+  auto files = std::filesystem::directory_iterator{folder};
+  EXPECT_EQ(
+    std::count_if(begin(files), end(files),
+                  [](auto& x) { return x.path().filename().string().starts_with("there"); }),
+    2);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(verifier_pool_test, descriptors_do_not_pile_up) {
   auto count = [] {
     auto files = std::filesystem::directory_iterator{"/proc/" + std::to_string(child()) + "/fd"};
     return std::distance(begin(files), end(files));
