@@ -5,6 +5,7 @@
 #include "messages/content_hash.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include <fcntl.h>
@@ -97,6 +98,11 @@ std::optional<shared_memory> compiled_code::find(const std::string& name, author
   return result ? std::optional{std::move(*result)} : std::nullopt;
 }
 
+bool compiled_code::has(const std::string& name) const {
+  std::error_code ignored;
+  return keeps() && fs::file_size(file_for(name), ignored) > 0 && !ignored;
+}
+
 bool compiled_code::wants(const std::string& name, author whose) {
   std::lock_guard guard{mutex_};
   return keeps() && (whose == author::rules || !added_.contains(name));
@@ -156,6 +162,14 @@ void compiled_code::make_room() {
 
 fs::path compiled_code::file_for(const std::string& name) const {
   return folder_ / content_hash(name);
+}
+
+caf::expected<shared_memory> archive_of(std::span<const std::byte> record) {
+  std::uint64_t length = record.size();
+  std::string content(sizeof(length) + record.size(), '\0');
+  std::memcpy(content.data(), &length, sizeof(length));
+  std::ranges::copy(record, reinterpret_cast<std::byte*>(content.data() + sizeof(length)));
+  return shared_memory::holding(content);
 }
 
 } // namespace lathe::gpu

@@ -39,6 +39,9 @@ public:
   /// @param name all that the content depends on
   std::optional<shared_memory> find(const std::string& name, author whose);
 
+  /// Whether there is an archive of this name, of nobody but the rules.
+  bool has(const std::string& name) const;
+
   /// Whether a record for the archive of this name would be of use: who got none back packs what it
   /// has packed before.
   bool wants(const std::string& name, author whose);
@@ -59,5 +62,8 @@ private:
   std::set<std::string> added_;
   std::optional<std::int64_t> held_; // [bytes]; nothing until somebody had to know
 };
+
+/// Returns an archive of this record alone.
+caf::expected<shared_memory> archive_of(std::span<const std::byte> record);
 
 } // namespace lathe::gpu

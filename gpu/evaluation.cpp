@@ -158,10 +158,10 @@ void evaluation::attempt_once() {
 bool evaluation::build() {
   auto core =
     site_.room().take({.cores = 1}, std::exchange(is_new_, false) ? turn::later : turn::first);
+  enter("build");
   if (!begin_process())
     return false;
   verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
-  enter("build");
   auto source = shared_memory::holding(request_.subject.source);
   if (!source)
     return give_up(std::move(source.error()));

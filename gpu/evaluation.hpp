@@ -74,6 +74,12 @@ private:
   std::string compiled_subject() const;
   author author_of_compiled() const;
 
+  /// Builds what its text asks torch to build, where nobody has. False: the error.
+  bool build_extensions();
+
+  /// Gives its process all of that. False: it did not survive it.
+  bool give_compiled();
+
   /// Makes its process, with what was compiled of it before. False: the verdict says why, or the
   /// error.
   bool begin_process();
@@ -190,6 +196,8 @@ private:
   std::string tag_;
   std::optional<room::share> share_;
   site_worker worker_;
+  std::string extensions_;                    // what those are kept under that its text asks for
+  std::optional<shared_memory> failed_build_; // what is left of those that could not be built
   std::future<caf::expected<verifier::comparison>> compared_;
   verdict verdict_;
   std::int32_t agreed_ = 0; // answers

@@ -96,6 +96,14 @@ constexpr auto packing_limit = std::chrono::seconds{20};
 // Where workers look for compilers, in this order.
 constexpr const char* compiler_folders[] = {"/usr/local/cuda/bin", "/usr/local/bin", "/usr/bin"};
 
+std::optional<memory_view> packed_by(worker_process& x) {
+  auto packed = x.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
+  if (!packed.ok() || packed.fds.size() != 1)
+    return std::nullopt;
+  auto record = shared_memory::view(std::move(packed.fds.front()), most_compiled);
+  return record ? std::optional{std::move(*record)} : std::nullopt;
+}
+
 // Names the compilers by where they are, how large, and when they were made.
 std::string find_compilers() {
   std::string result;
@@ -410,14 +418,26 @@ bool evaluation_site::give_compiled(worker_process& to, const std::string& subje
     return true;
   auto name = name_of_compiled(subject);
   auto archive = compiled_->find(name, whose);
-  if (!archive)
-    return true;
-  int fds[] = {archive->fd()};
-  to.call({{"op", "unpack"}}, fds, packing_limit);
-  if (to.alive())
+  if (!archive || give_compiled(to, *archive))
     return true;
   compiled_->drop(name);
   return false;
+}
+
+bool evaluation_site::give_compiled(worker_process& to, const shared_memory& archive) {
+  int fds[] = {archive.fd()};
+  to.call({{"op", "unpack"}}, fds, packing_limit);
+  return to.alive();
+}
+
+bool evaluation_site::has_compiled(const worker_process& to, const std::string& subject) const {
+  return keeps_compiled(to) && compiled_->has(name_of_compiled(subject));
+}
+
+std::optional<shared_memory> evaluation_site::pack_compiled(worker_process& from) const {
+  auto record = packed_by(from);
+  auto result = record ? archive_of(record->bytes()) : caf::expected<shared_memory>{caf::error{}};
+  return result ? std::optional{std::move(*result)} : std::nullopt;
 }
 
 void evaluation_site::keep_compiled(worker_process& from, const std::string& subject,
@@ -425,10 +445,7 @@ void evaluation_site::keep_compiled(worker_process& from, const std::string& sub
   auto name = name_of_compiled(subject);
   if (!keeps_compiled(from) || !compiled_->wants(name, whose))
     return;
-  auto packed = from.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
-  if (!packed.ok() || packed.fds.size() != 1)
-    return;
-  auto record = shared_memory::view(std::move(packed.fds.front()), most_compiled);
+  auto record = packed_by(from);
   if (record && !compiled_->add(name, record->bytes()))
     spdlog::warn("compiled code cannot be kept in {}", paths_.cache.string());
 }

@@ -121,10 +121,22 @@ public:
 
   // -- compiled code --------------------------------------------------------------------------
 
+  /// Whether what compilers make in a worker can be kept.
+  bool keeps_compiled(const worker_process& x) const;
+
   /// Gives a worker what compilers made before of this subject, with compilers and a device like
   /// these.
   /// Returns false when it did not survive that: the next one gets nothing.
   bool give_compiled(worker_process& to, const std::string& subject, author whose);
+
+  /// Gives a worker such an archive. Returns false when it did not survive that.
+  static bool give_compiled(worker_process& to, const shared_memory& archive);
+
+  /// Whether there is something to give, to a worker like this, that no candidate had a part in.
+  bool has_compiled(const worker_process& to, const std::string& subject) const;
+
+  /// Returns what compilers made in a worker since, as an archive; nothing where they made nothing.
+  std::optional<shared_memory> pack_compiled(worker_process& from) const;
 
   /// Keeps what compilers made in a worker since. What it answers is its own affair: it gets that
   /// back, and nobody else but its kin.
@@ -223,7 +235,6 @@ private:
   /// Where nobody shares it: a host with one site.
   static host host_for(const site_paths& paths);
 
-  bool keeps_compiled(const worker_process& x) const;
   std::string name_of_compiled(const std::string& subject) const;
 
   caf::error claim_device();

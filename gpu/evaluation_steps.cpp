@@ -53,6 +53,10 @@ std::string printed(std::string bytes) {
 // What a worker may tell of one call [bytes].
 constexpr std::size_t most_profile = 16 << 20;
 
+bool asks_for_extensions(const std::string& source) {
+  return source.find("load_inline") != std::string::npos;
+}
+
 bool uses_compiler(const std::string& source) {
   return source.find("torch.compile") != std::string::npos;
 }
@@ -171,7 +175,41 @@ std::string evaluation::compiled_subject() const {
                               : "kin " + request_.kin;
 }
 
+// In a process that never runs it, so that any candidate may have what comes of it.
+bool evaluation::build_extensions() {
+  extensions_.clear();
+  failed_build_.reset();
+  if (!keeps_compiled() || !asks_for_extensions(request_.subject.source))
+    return true;
+  auto builder = site_.spawn("builder", tag_);
+  if (!builder)
+    return give_up(std::move(builder.error()));
+  worker_ = std::move(*builder);
+  auto source = shared_memory::holding(request_.subject.source);
+  if (!source)
+    return give_up(std::move(source.error()));
+  int fds[] = {source->fd()};
+  auto& process = *worker_.process;
+  auto limit = site_.config().build_limit;
+  auto key = site_.keeps_compiled(process)
+               ? call({{"op", "extensions"}}, fds, limit).text("key").value_or("")
+               : "";
+  if (!key.empty())
+    extensions_ = "extensions " + key;
+  if (!key.empty() && !site_.has_compiled(process, extensions_)) {
+    if (call({{"op", "build"}}, {}, limit).flag("built").value_or(false))
+      site_.keep_compiled(process, extensions_, author::rules);
+    else if (process.alive())
+      failed_build_ = site_.pack_compiled(process);
+  }
+  worker_.end();
+  cpu_before_ = 0;
+  return true;
+}
+
 bool evaluation::begin_process() {
+  if (!build_extensions())
+    return false;
   auto compiles = uses_compiler(request_.subject.source);
   for (auto gives : {keeps_compiled(), false}) {
     worker_.end();
@@ -180,10 +218,17 @@ bool evaluation::begin_process() {
     if (!worker)
       return give_up(std::move(worker.error()));
     worker_ = std::move(*worker);
-    if (!gives || site_.give_compiled(*worker_.process, compiled_subject(), author_of_compiled()))
+    if (!gives || give_compiled())
       break;
   }
   return true;
+}
+
+bool evaluation::give_compiled() {
+  auto& process = *worker_.process;
+  return (extensions_.empty() || site_.give_compiled(process, extensions_, author::rules))
+         && (!failed_build_ || evaluation_site::give_compiled(process, *failed_build_))
+         && site_.give_compiled(process, compiled_subject(), author_of_compiled());
 }
 
 caf::expected<call_profile> evaluation::recorded_call() {

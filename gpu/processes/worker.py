@@ -20,6 +20,7 @@ import lathe_native
 import torch
 
 import devices
+import extensions
 import failures
 import integrity
 import triton_tuning
@@ -31,7 +32,7 @@ from inputs import Inputs, differ, laid_out
 
 MESSAGE_SIZE = 128 * 1024
 TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
-HOST_WORK = ("unpack", "load", "pack", "recipes")  # done without a context on the device
+HOST_WORK = ("unpack", "extensions", "build", "load", "pack", "recipes")  # done without a context on the device
 Reply = dict[str, Any]
 
 
@@ -65,7 +66,7 @@ class Worker:
 
     __slots__ = ("device_name", "device", "module", "source", "shown", "class_name", "evaluate",
                  "arguments", "seed", "model", "exact_model", "timed", "baselines", "inputs",
-                 "answered", "kept", "made", "called", "compiled", "traced")
+                 "answered", "kept", "made", "called", "compiled", "traced", "wanted")
 
     def __init__(self, device: str) -> None:
         self.device_name = device
@@ -87,6 +88,7 @@ class Worker:
         self.made: list[int] = []  # descriptors that go out with the reply
         self.called = False
         self.compiled = Compiled()
+        self.wanted: list[dict[str, Any]] = []  # extensions, of the builder
         self.traced: dict[str, Any] = {}  # what the device did for a call
 
     def serve(self, request: dict[str, Any], fds: list[int]) -> tuple[Reply, list[int]]:
@@ -424,6 +426,13 @@ class Worker:
             self.made.append(values.sealed_file(archive))
         return {"bytes": len(archive)}
 
+    def find_extensions(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.wanted = extensions.asked_for(read_bytes(fds[0]).decode(errors="replace"))
+        return {"key": extensions.key_of(self.wanted)}
+
+    def build_extensions(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        return {"built": extensions.build(self.wanted)}
+
     def wait_until_quiet(self, request: dict[str, Any], fds: list[int]) -> Reply:
         return {"quiet": self.device.is_quiet(request["patience_ns"])}
 
@@ -456,6 +465,8 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "profile": Worker.profile,
     "code": Worker.code,
     "recipes": Worker.recipes,
+    "extensions": Worker.find_extensions,
+    "build": Worker.build_extensions,
     "unpack": Worker.unpack,
     "pack": Worker.pack,
     "describe": Worker.describe,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import unittest
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,24 @@ if os.path.exists(note):
 os.makedirs(os.path.dirname(note), exist_ok=True)
 open(note, "w").write("here")
 '''
+
+# Fails where its extension is built in its own process.
+EXTENDED = f'''import os
+
+from torch.utils.cpp_extension import load_inline
+
+SOURCE = """#include <Python.h>
+static PyObject* twice(PyObject*, PyObject* x) {{ return PyNumber_Add(x, x); }}
+static PyMethodDef all[] = {{{{"twice", twice, METH_O, nullptr}}, {{}}}};
+static PyModuleDef own = {{PyModuleDef_HEAD_INIT, "twice", nullptr, -1, all}};
+PyMODINIT_FUNC PyInit_twice() {{ return PyModule_Create(&own); }}
+"""
+BUILT = os.environ["TORCH_EXTENSIONS_DIR"] + "/twice/twice.so"
+WHEN = os.stat(BUILT).st_mtime_ns
+EXTENSION = load_inline(name="twice", cpp_sources=SOURCE, no_implicit_headers=True)
+assert os.stat(BUILT).st_mtime_ns == WHEN
+assert EXTENSION.twice(3) == 6
+{UNCHANGED}'''
 
 
 class Measurements(LatheCase):
@@ -162,6 +181,47 @@ class CompiledCode(Measurements):
                            env={**self.environment, "LATHE_COMPILED_LIMIT": "much"})
         self.assert_code(ended, USER_MISTAKE)
         self.assertIn("LATHE_COMPILED_LIMIT is no size", ended.err)
+
+
+class Extensions(Measurements):
+    """What candidates ask torch to build is built once, by a process that runs none of them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        del self.environment["LATHE_COMPILED_LIMIT"]
+        self.write("task.py", TASK)
+
+    def builds(self, *names: str) -> tuple[list[dict[str, Any]], int]:
+        """Returns the verdicts, and how many extensions were built ahead of their candidates."""
+        ended = self.lathe("--log-level", "trace", "eval", "task.py", *names, "--json", "--jobs",
+                           "1", *QUICK, env=self.environment)
+        self.assertIn(": extensions took", ended.err)
+        return ended.json["verdicts"], ended.err.count(": build took")
+
+    def test_who_asks_for_the_same_gets_what_was_built_for_another(self) -> None:
+        self.write("a.py", EXTENDED)
+        self.write("b.py", EXTENDED + "# another candidate\n")
+        verdicts, builds = self.builds("a.py", "b.py")
+        self.assertEqual([x["outcome"] for x in verdicts], ["correct"] * 2, verdicts)
+        self.assertEqual(builds, 1)
+        self.write("c.py", EXTENDED + "# in a later run\n")
+        verdicts, builds = self.builds("c.py")
+        self.assertEqual((verdicts[0]["outcome"], builds), ("correct", 0), verdicts)
+
+    def test_a_candidate_gets_what_it_asks_for_when_it_runs(self) -> None:
+        other = EXTENDED.replace("BUILT =", "globals()['SOURCE'] = SOURCE.replace('Add', 'Multiply')"
+                                 "\nBUILT =")
+        self.write("other.py", other.replace("== WHEN", "> WHEN").replace("== 6", "== 9"))
+        broken = EXTENDED.replace("PyNumber_Add(x, x)", "nonsense")
+        broken = re.sub("(?m)^(WHEN|assert).*\\n", "", broken)
+        self.write("broken.py", broken)
+        self.write("copes.py", broken.replace("EXTENSION =", "try:\n    EXTENSION =").replace(
+            "headers=True)\n", "headers=True)\nexcept RuntimeError:\n    pass\n"))
+        verdicts, builds = self.builds("other.py", "broken.py", "copes.py")
+        self.assertEqual([x["outcome"] for x in verdicts], ["correct", "build_failed", "correct"],
+                         verdicts)
+        self.assertIn("error:", verdicts[1]["evidence"])
+        self.assertEqual(builds, 3)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ COMPILER = """#!/bin/sh
 echo "$0 $*" >> "$CALLS"
 nice > "$CALLS.nice"
 if [ $(wc -l < "$CALLS") -le "$FAILURES" ]; then
-  echo "error number $(wc -l < "$CALLS")" >&2
+  echo "$SAID number $(wc -l < "$CALLS")" >&2
   exit 1
 fi
 echo "warning: all of it compiles" >&2
@@ -87,15 +87,15 @@ class CompileExtension(Case):
         self.write(f"torch/{GENERATED}", FACTORIES)
         self.write("kernels.cu", "#include <torch/extension.h>\nauto y = torch::relu(x);\n")
 
-    def compile(self, compiler: str, arguments: list[str],
-                failures: int = 0) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    def compile(self, compiler: str, arguments: list[str], failures: int = 0, said: str = "error"
+                ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
         calls = self.folder / "calls"
         calls.unlink(missing_ok=True)
         environment = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}", "CALLS": str(calls),
-                       "FAILURES": str(failures)}
+                       "FAILURES": str(failures), "SAID": said}
         ended = subprocess.run([self.toolchain / compiler, *arguments], env=environment,
                                cwd=self.folder, capture_output=True, text=True, check=False)
-        return ended, calls.read_text().splitlines()
+        return ended, calls.read_text().splitlines() if calls.exists() else []
 
     def declared(self, text: str) -> tuple[str, str]:
         """Returns the headers of operators and factories that a file with this text gets."""
@@ -115,6 +115,23 @@ class CompileExtension(Case):
                 self.assertIn(" -DAT_PER_OPERATOR_HEADERS -Ikernels.o.headers ", calls[0])
                 self.assertIn(f" -I{self.toolchain}/lean ", calls[0])
                 self.assertTrue(calls[0].endswith(" ".join(EXTENSION)))
+
+    def test_who_asks_once_more_for_what_failed_is_told_at_once(self) -> None:
+        first, calls = self.compile("nvcc", EXTENSION, failures=2)
+        self.assertEqual((first.returncode, len(calls)), (1, 2))
+        again, calls = self.compile("nvcc", EXTENSION)
+        self.assertEqual((again.returncode, again.stderr, calls), (1, first.stderr, []))
+        other, calls = self.compile("nvcc", [*EXTENSION, "-O3"])
+        self.assertEqual((other.returncode, len(calls)), (0, 1))
+        self.write("kernels.cu", "int x;\n")
+        other, calls = self.compile("nvcc", EXTENSION)
+        self.assertEqual((other.returncode, len(calls)), (0, 1))
+
+    def test_who_failed_for_want_of_room_is_compiled_once_more(self) -> None:
+        for said in ("cc1plus: out of memory allocating 8 bytes", "Killed signal terminated program"):
+            self.compile("nvcc", EXTENSION, failures=2, said=said)
+            _, calls = self.compile("nvcc", EXTENSION)
+            self.assertEqual(len(calls), 1)
 
     def test_what_it_writes_for_an_object_is_no_newer_than_the_source(self) -> None:
         # ninja builds again what was begun before any of its inputs were written (since 1.12).
