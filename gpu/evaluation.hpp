@@ -76,6 +76,7 @@ private:
 
   /// Builds what its text asks torch to build, where nobody has. False: the error.
   bool build_extensions();
+  void build_beside(const std::string& like);
 
   /// Gives its process all of that. False: it did not survive it.
   bool give_compiled();

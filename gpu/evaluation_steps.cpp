@@ -190,21 +190,32 @@ bool evaluation::build_extensions() {
     return give_up(std::move(source.error()));
   int fds[] = {source->fd()};
   auto& process = *worker_.process;
-  auto limit = site_.config().build_limit;
-  auto key = site_.keeps_compiled(process)
-               ? call({{"op", "extensions"}}, fds, limit).text("key").value_or("")
-               : "";
-  if (!key.empty())
-    extensions_ = "extensions " + key;
-  if (!key.empty() && !site_.has_compiled(process, extensions_)) {
-    if (call({{"op", "build"}}, {}, limit).flag("built").value_or(false))
-      site_.keep_compiled(process, extensions_, author::rules);
-    else if (process.alive())
-      failed_build_ = site_.pack_compiled(process);
+  if (site_.keeps_compiled(process)) {
+    auto told = call({{"op", "extensions"}}, fds, site_.config().build_limit);
+    if (auto key = told.text("key").value_or(""); !key.empty())
+      extensions_ = "extensions " + key;
+    if (!extensions_.empty() && !site_.has_compiled(process, extensions_))
+      build_beside(told.text("like").value_or(""));
   }
   worker_.end();
   cpu_before_ = 0;
   return true;
+}
+
+// What was built for those whose extensions differ in their kernels alone saves most of the time.
+void evaluation::build_beside(const std::string& like) {
+  auto& process = *worker_.process;
+  auto others = like.empty() ? like : "like extensions " + like;
+  auto known = !others.empty() && site_.has_compiled(process, others);
+  if (known && !site_.give_compiled(process, others, author::rules))
+    return;
+  if (call({{"op", "build"}}, {}, site_.config().build_limit).flag("built").value_or(false)) {
+    site_.keep_compiled(process, extensions_, author::rules);
+    if (!others.empty() && !known)
+      site_.keep_compiled(process, others, author::rules);
+  } else if (process.alive()) {
+    failed_build_ = site_.pack_compiled(process);
+  }
 }
 
 bool evaluation::begin_process() {

@@ -10,8 +10,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import cuda_parts
 
 FUNCTION = "load_inline"
 POSITIONAL = ("name", "cpp_sources", "cuda_sources", "sycl_sources", "functions", "extra_cflags",
@@ -60,6 +65,25 @@ def key_of(wanted: list[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(wanted).encode()).hexdigest() if wanted else ""
 
 
+def key_of_like(wanted: list[dict[str, Any]]) -> str:
+    """Returns what is the same for all who ask for the same but for what runs on the device alone;
+    nothing where nothing does."""
+    like = [x | {"cuda_sources": [host_text(y) for y in texts(x)]} for x in wanted if texts(x)]
+    return key_of(like) if len(like) == len(wanted) else ""
+
+
+def texts(asked: dict[str, Any]) -> list[str]:
+    found = asked.get("cuda_sources") or []
+    return [found] if isinstance(found, str) else found
+
+
+def host_text(source: str) -> str:
+    try:
+        return cuda_parts.split(source)[0]
+    except Exception:  # nobody else has the like then
+        return source
+
+
 def name_of(function: ast.expr) -> str:
     return getattr(function, "attr", getattr(function, "id", ""))
 
@@ -105,7 +129,7 @@ class Constants:
 
 
 def bindings(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yields every name that is given something, and that where it is the value of an expression."""
+    """Yields every name that is given something, and what where that is an expression's value."""
     values: dict[ast.expr, ast.expr | None] = {}
     for node in ast.walk(tree):  # parents first
         match node:
@@ -122,8 +146,17 @@ def bindings(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
 
 
 def build(wanted: list[dict[str, Any]]) -> bool:
-    """Has torch build all of them, and imports none. Returns whether all could be built."""
+    """Has torch build all of them, and imports none. Returns whether all could be built.
+
+    What is there already was built for others who asked for the like: of it the host's parts are of
+    use (`cuda_parts`), and the bindings.
+    """
     from torch.utils import cpp_extension  # it looks for compilers: the sandbox's
+
+    place = Path(os.environ["TORCH_EXTENSIONS_DIR"])
+    for made in [*place.glob("*/*.cuda.o"), *place.glob("*/*.so")]:
+        made.unlink()
+    os.environ |= {"LATHE_PARTS": str(place / ".parts"), "LATHE_PYTHON": sys.executable}
     loading = cpp_extension._import_module_from_library
     cpp_extension._import_module_from_library = lambda *_: None
     try:

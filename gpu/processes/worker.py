@@ -428,9 +428,10 @@ class Worker:
 
     def find_extensions(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.wanted = extensions.asked_for(read_bytes(fds[0]).decode(errors="replace"))
-        return {"key": extensions.key_of(self.wanted)}
+        return {"key": extensions.key_of(self.wanted), "like": extensions.key_of_like(self.wanted)}
 
     def build_extensions(self, request: dict[str, Any], fds: list[int]) -> Reply:
+        self.compiled = Compiled()  # what came from others goes on with it
         return {"built": extensions.build(self.wanted)}
 
     def wait_until_quiet(self, request: dict[str, Any], fds: list[int]) -> Reply:

@@ -209,8 +209,8 @@ class Extensions(Measurements):
         self.assertEqual((verdicts[0]["outcome"], builds), ("correct", 0), verdicts)
 
     def test_a_candidate_gets_what_it_asks_for_when_it_runs(self) -> None:
-        other = EXTENDED.replace("BUILT =", "globals()['SOURCE'] = SOURCE.replace('Add', 'Multiply')"
-                                 "\nBUILT =")
+        product = "globals()['SOURCE'] = SOURCE.replace('Add', 'Multiply')"
+        other = EXTENDED.replace("BUILT =", f"{product}\nBUILT =")
         self.write("other.py", other.replace("== WHEN", "> WHEN").replace("== 6", "== 9"))
         broken = EXTENDED.replace("PyNumber_Add(x, x)", "nonsense")
         broken = re.sub("(?m)^(WHEN|assert).*\\n", "", broken)

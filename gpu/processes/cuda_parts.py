@@ -1,0 +1,256 @@
+"""Compiles one CUDA file of a torch extension in two parts, for the builder.
+
+    python3 cuda_parts.py NVCC [nvcc's arguments for one object]
+
+Nearly all of the time goes into torch's headers, which kernels seldom need. So what runs on the
+device is compiled from a text without them, in half a second; and the rest from a text whose
+kernels have no bodies, which gives an object that is kept in $LATHE_PARTS for every file that
+differs in these alone. The device's code then takes its place in it. Exit codes: 0, the object is
+what nvcc would have made of the file as a whole; `WHOLE`, it has to be compiled as a whole; `HOST`,
+the host's part does not compile, and so the whole would not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+WHOLE = 3
+HOST = 4
+
+TOKEN = re.compile(
+    r"""(?P<blank>//(?:[^\n\\]|\\.)*|/\*.*?\*/|
+        (?:u8|[uUL])?R"(?P<mark>[^\s()\\]{0,16})\(.*?\)(?P=mark)"|
+        (?:u8|[uUL])?"(?:[^"\\\n]|\\.)*"|(?:u8|[uUL])?'(?:[^'\\\n]|\\.)+')|
+        \.?\d(?:'?[\w.]|(?<=[eEpP])[+-])*|[A-Za-z_]\w*|.""", re.DOTALL | re.VERBOSE)
+DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*", re.MULTILINE | re.DOTALL)
+OF_TORCH = re.compile(r"\b(?:torch|at|c10|py|pybind11)\s*::|\b(?:TORCH|AT|C10|PYBIND11)_\w")
+INCLUDES_TORCH = re.compile(r"\s*#\s*include\s*[<\"](?:torch|ATen|c10|pybind11)\b")
+LINKED_LATER = ("-rdc", "--relocatable-device-code", "-dc", "-dlto", "-lto")
+WORD = re.compile(r"\w+")
+NAME = re.compile(r"(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function, in its head
+# What torch's headers bring that kernels use.
+BROUGHT = ("#include <cmath>\n#include <limits>\n#include <algorithm>\n#include <cuda_fp16.h>\n"
+           "#include <cuda_bf16.h>\n")
+OPEN = {"(": ")", "{": "}", "[": "]"}
+UP_TO_SEMICOLON = re.compile(r"[^;{(]*;")
+# Bodies of functions with these are of use to who calls them, or on the host.
+SEEN_OUTSIDE = re.compile(r"\b(?:__host__|constexpr|consteval|auto|decltype)\b")
+
+
+class Inseparable(Exception):
+    """The text may not mean the same in two parts."""
+
+
+# -- texts --------------------------------------------------------------------------------
+
+
+def without_comments(text: str) -> str:
+    return TOKEN.sub(lambda x: lines_of(x[0]) if x[0][:2] in ("//", "/*") else x[0], text)
+
+
+def blanked(text: str) -> str:
+    """Returns a text of the same length and lines without comments, strings and directives."""
+    bare = TOKEN.sub(lambda x: spaces(x[0]) if x["blank"] else x[0], text)
+    return DIRECTIVE.sub(lambda x: spaces(x[0]), bare)
+
+
+def spaces(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def end_of(bare: str, begin: int) -> int:
+    """Returns where the bracket that opens at `begin` is behind one."""
+    expected = []
+    for i in range(begin, len(bare)):
+        if bare[i] in OPEN:
+            expected.append(OPEN[bare[i]])
+        elif bare[i] in ")}]":
+            if bare[i] != expected.pop():
+                break
+            if not expected:
+                return i + 1
+    raise Inseparable("brackets do not match")
+
+
+def items(bare: str) -> Iterator[tuple[int, int, int]]:
+    """Yields where each declaration begins, where its body does, and where both end; where it has
+    no body that is its end. What opens a namespace is one, and so is what closes it. Directives
+    before a declaration are a part of it."""
+    begin = at = 0
+    while at < len(bare):
+        character, body = bare[at], at
+        at = end_of(bare, at) if character in "([" else at + 1
+        if character not in "{};":
+            continue
+        head = bare[begin:body]
+        if character != "{" or is_namespace(head):
+            body = at
+        else:
+            at = end_of(bare, body)
+            if not is_function(head) and (after := UP_TO_SEMICOLON.match(bare, at)):
+                at = after.end()  # class ... {} x;
+        yield begin, body, at
+        begin = at
+    yield begin, at, at
+
+
+def is_function(head: str) -> bool:
+    return ")" in head and not re.search(r"\b(?:struct|class|union|enum)\b[^()]*$", head)
+
+
+def is_namespace(head: str) -> bool:
+    return bool(re.search(r"\bnamespace\b[\s\w:]*$|\bextern\s*$", head))
+
+
+def split(text: str) -> tuple[str, str]:
+    """Returns the host's text and the device's, with as many lines each. Raises `Inseparable`."""
+    check_directives(DIRECTIVE.findall(without_comments(text)))
+    bare = blanked(text)
+    host, device = [], []
+    families, left_out = set(), set()  # names: of kernels that are templates; in what is left out
+    for begin, body, end in items(bare):
+        whole, head = text[begin:end], bare[begin:body]
+        if count(r"#\s*if", whole) != count(r"#\s*endif", whole):
+            raise Inseparable("a condition goes beyond a declaration")
+        host.append(emptied(text, begin, body, end) if is_of_device(head) and body < end else whole)
+        is_kernel = re.search(r"\b__global__\b", head)
+        if is_kernel and re.search(r"\btemplate\b", head):
+            families.update(NAME.findall(head))
+        if not OF_TORCH.search(bare, begin, end):
+            device.append(whole)
+        elif is_kernel:
+            raise Inseparable("a kernel uses torch")
+        else:
+            left_out.update(WORD.findall(bare, begin, end))
+            device.append("".join(x if DIRECTIVE.match(x) else lines_of(x)
+                                  for x in between_directives(whole)))
+    if families & left_out:
+        raise Inseparable("it depends on what uses torch which kernels there are")
+    lines = "".join(device).splitlines(keepends=True)
+    return "".join(host), "".join(lines_of(x) if INCLUDES_TORCH.match(x) else x for x in lines)
+
+
+def check_directives(directives: list[str]) -> None:
+    for directive in directives:
+        if re.match(r"\s*#\s*el", directive) or re.search("__(?:global|device)__", directive):
+            raise Inseparable("declarations depend on the preprocessor")
+
+
+def is_of_device(head: str) -> bool:
+    """Whether a function's body is of no use to anybody on the host."""
+    return bool(re.search(r"\b__(?:global|device)__\b", head) and is_function(head)
+                and not SEEN_OUTSIDE.search(head))
+
+
+def emptied(text: str, begin: int, body: int, end: int) -> str:
+    """Returns a function without its body, but for the lines and what it tells the preprocessor."""
+    inside = "".join(x if DIRECTIVE.match(x) and "pragma" not in x else lines_of(x)
+                     for x in between_directives(text[body + 1:end - 1]))
+    return f"{text[begin:body]}{{{inside}}}"
+
+
+def lines_of(text: str) -> str:
+    return "\n" * text.count("\n")
+
+
+def between_directives(text: str) -> list[str]:
+    """Returns the directives, and what is between them."""
+    return re.split(f"({DIRECTIVE.pattern})", text, flags=DIRECTIVE.flags)
+
+
+def count(pattern: str, text: str) -> int:
+    return len(re.findall(rf"(?m)^[ \t]*{pattern}", text))
+
+
+# -- compilers ----------------------------------------------------------------------------
+
+
+class Job:
+    """One call of nvcc."""
+
+    def __init__(self, nvcc: str, arguments: list[str]) -> None:
+        self.command = [nvcc, *arguments]
+        if any(x.startswith(LINKED_LATER) for x in arguments):
+            raise Inseparable("the device's code is linked later")
+        self.source = Path(self.take("-c"))
+        self.target = Path(self.take("-o"))
+        # No header of an extension's own is there when it is built ahead.
+        for name in ("-MF", "--dependency-output"):
+            if name in self.command:
+                Path(self.take(name)).write_text(f"{self.target}: {self.source}\n")
+        self.command = [x for x in self.command
+                        if x not in ("-MD", "--generate-dependencies-with-compile")]
+
+    def take(self, option: str) -> str:
+        at = self.command.index(option)
+        _, value = self.command[at : at + 2]
+        del self.command[at : at + 2]
+        return value
+
+    def run(self, kept: Path) -> int:
+        """Compiles it, with what is kept of the host's part."""
+        host, device = split(self.source.read_text())
+        place = Path(f"{self.target}.parts")
+        line = f'#line 1 "{self.source}"\n'  # it is in messages
+        try:
+            return self.compile(self.write(place / "host", line + host),
+                                self.write(place / "device", BROUGHT + line + device),
+                                kept / f"{self.key_of(host)}.o")
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def write(self, folder: Path, text: str) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / self.source.name
+        file.write_text(text)
+        return file
+
+    def key_of(self, host: str) -> str:
+        known = "\0".join([*self.command, str(self.source), host])
+        return hashlib.sha256(known.encode()).hexdigest()
+
+    def compile(self, host: Path, device: Path, rest: Path) -> int:
+        code, made = device.with_suffix(".fatbin"), host.with_suffix(".o")
+        begun = [subprocess.Popen([*self.command, "--no-compress", "-fatbin", device, "-o", code])]
+        if not rest.exists():
+            begun.append(subprocess.Popen([*self.command, "-c", host, "-o", made]))
+        for compiler, missing in zip(begun, (WHOLE, HOST)):  # the device's is done at once
+            if compiler.wait() != 0:
+                begun[-1].kill()
+                begun[-1].wait()
+                return missing
+        if not rest.exists():
+            rest.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(rest)
+        if not kernels(rest) <= set(code.read_bytes().split(b"\0")):
+            return WHOLE
+        moved = ["objcopy", "--update-section", f".nv_fatbin={code}", rest, self.target]
+        return WHOLE if subprocess.call(moved) != 0 else 0
+
+
+def kernels(rest: Path) -> set[bytes]:
+    """Returns the names under which an object asks for its kernels."""
+    symbols = subprocess.run(["nm", rest], stdout=subprocess.PIPE, check=True).stdout
+    names = set()
+    for found in re.finditer(rb"(\d+)(__device_stub_)", symbols):
+        names.add(symbols[found.end() : found.start(2) + int(found[1])])
+    return names
+
+
+def main(nvcc: str, arguments: list[str]) -> int:
+    try:
+        return Job(nvcc, arguments).run(Path(os.environ["LATHE_PARTS"]))
+    except (Inseparable, ValueError, IndexError) as why:
+        print(f"as a whole: {why}", file=sys.stderr)
+        return WHOLE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
