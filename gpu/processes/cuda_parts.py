@@ -33,6 +33,7 @@ DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*", re.MULTILINE | re.DOTALL)
 OF_TORCH = re.compile(r"\b(?:torch|at|c10|py|pybind11)\s*::|\b(?:TORCH|AT|C10|PYBIND11)_\w")
 INCLUDES_TORCH = re.compile(r"\s*#\s*include\s*[<\"](?:torch|ATen|c10|pybind11)\b")
 LINKED_LATER = ("-rdc", "--relocatable-device-code", "-dc", "-dlto", "-lto")
+BRINGS_VARIABLES = re.compile("complex|thrust|cub/", re.IGNORECASE)  # as `compile_extension` has it
 WORD = re.compile(r"\w+")
 NAME = re.compile(r"(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function, in its head
 # What torch's headers bring that kernels use.
@@ -111,6 +112,8 @@ def is_namespace(head: str) -> bool:
 
 def split(text: str) -> tuple[str, str]:
     """Returns the host's text and the device's, with as many lines each. Raises `Inseparable`."""
+    if BRINGS_VARIABLES.search(text):
+        raise Inseparable("headers bring variables of the device")
     check_directives(DIRECTIVE.findall(without_comments(text)))
     bare = blanked(text)
     host, device = [], []
@@ -229,16 +232,18 @@ class Job:
         if not rest.exists():
             rest.parent.mkdir(parents=True, exist_ok=True)
             made.rename(rest)
-        if not kernels(rest) <= set(code.read_bytes().split(b"\0")):
+        if not asked_for(rest, made) <= set(code.read_bytes().split(b"\0")):
             return WHOLE
         moved = ["objcopy", "--update-section", f".nv_fatbin={code}", rest, self.target]
         return WHOLE if subprocess.call(moved) != 0 else 0
 
 
-def kernels(rest: Path) -> set[bytes]:
-    """Returns the names under which an object asks for its kernels."""
+def asked_for(rest: Path, scratch: Path) -> set[bytes]:
+    """Returns the names of the kernels that an object asks the device's code for, and of variables:
+    a header of torch's may have some."""
+    subprocess.run(["objcopy", "--strip-all", "--only-section=.rodata*", rest, scratch], check=True)
+    names = set(re.findall(rb"\b_Z\w+", scratch.read_bytes()))
     symbols = subprocess.run(["nm", rest], stdout=subprocess.PIPE, check=True).stdout
-    names = set()
     for found in re.finditer(rb"(\d+)(__device_stub_)", symbols):
         names.add(symbols[found.end() : found.start(2) + int(found[1])])
     return names

@@ -105,6 +105,7 @@ class Split(unittest.TestCase):
 
     def test_what_may_mean_something_else_in_parts_is_left_whole(self):
         for text in ("#ifdef A\n" + PLAIN + "#else\n" + PLAIN + "#endif\n",
+                     "#include <thrust/reduce.h>\n" + PLAIN,
                      "#if A\n" + PLAIN + "#endif\n",
                      "#define KERNEL(f) __global__ void f() {}\nKERNEL(k)\n",
                      "__global__ void k(at::Half* x) { *x = 1; }\n",
@@ -161,6 +162,11 @@ class Compile(unittest.TestCase):
     def test_a_kernel_that_the_device_s_part_lacks_makes_it_whole(self):
         self.assertEqual(self.compile(PLAIN, CODE="code\\0_Z1jPf\\0")[0], cuda_parts.WHOLE)
         self.assertEqual(self.compile("void f() {"), (cuda_parts.WHOLE, []))
+
+    def test_a_variable_that_the_device_s_part_lacks_makes_it_whole(self):
+        self.write("stub.cpp", STUB + 'extern const char name[] = "_ZN3ofatE";\n')
+        self.assertEqual(self.compile(PLAIN)[0], cuda_parts.WHOLE)
+        self.assertEqual(self.compile(PLAIN, CODE="_ZN3ofatE\\0_Z1kPf\\0")[0], 0)
 
     def test_a_host_s_part_that_does_not_compile_is_told_apart(self):
         self.assertEqual(self.compile(PLAIN, FAILS="yes")[0], cuda_parts.HOST)
