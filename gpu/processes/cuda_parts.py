@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 WHOLE = 3
 HOST = 4
@@ -34,6 +35,7 @@ OF_TORCH = re.compile(r"\b(?:torch|at|c10|py|pybind11)\s*::|\b(?:TORCH|AT|C10|PY
 INCLUDES_TORCH = re.compile(r"\s*#\s*include\s*[<\"](?:torch|ATen|c10|pybind11)\b")
 LINKED_LATER = ("-rdc", "--relocatable-device-code", "-dc", "-dlto", "-lto")
 BRINGS_VARIABLES = re.compile("complex|thrust|cub/", re.IGNORECASE)  # as `compile_extension` has it
+TEMPLATE = re.compile(r"void (?:\w+::)*(\w+)<.*\)$")  # a kernel of one, demangled
 WORD = re.compile(r"\w+")
 NAME = re.compile(r"(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function, in its head
 # What torch's headers bring that kernels use.
@@ -110,8 +112,16 @@ def is_namespace(head: str) -> bool:
     return bool(re.search(r"\bnamespace\b[\s\w:]*$|\bextern\s*$", head))
 
 
-def split(text: str) -> tuple[str, str]:
-    """Returns the host's text and the device's, with as many lines each. Raises `Inseparable`."""
+class Parts(NamedTuple):
+    """Texts of as many lines each as the file."""
+
+    host: str
+    device: str
+    families: set[str]  # kernels that are templates, of which the host's part alone knows which
+
+
+def split(text: str) -> Parts:
+    """Returns the two parts of a file. Raises `Inseparable`."""
     if BRINGS_VARIABLES.search(text):
         raise Inseparable("headers bring variables of the device")
     check_directives(DIRECTIVE.findall(without_comments(text)))
@@ -134,10 +144,10 @@ def split(text: str) -> tuple[str, str]:
             left_out.update(WORD.findall(bare, begin, end))
             device.append("".join(x if DIRECTIVE.match(x) else lines_of(x)
                                   for x in between_directives(whole)))
-    if families & left_out:
-        raise Inseparable("it depends on what uses torch which kernels there are")
     lines = "".join(device).splitlines(keepends=True)
-    return "".join(host), "".join(lines_of(x) if INCLUDES_TORCH.match(x) else x for x in lines)
+    return Parts("".join(host),
+                 "".join(lines_of(x) if INCLUDES_TORCH.match(x) else x for x in lines),
+                 families & left_out)
 
 
 def check_directives(directives: list[str]) -> None:
@@ -199,50 +209,76 @@ class Job:
 
     def run(self, kept: Path) -> int:
         """Compiles it, with what is kept of the host's part."""
-        host, device = split(self.source.read_text())
+        parts = split(self.source.read_text())
         place = Path(f"{self.target}.parts")
-        line = f'#line 1 "{self.source}"\n'  # it is in messages
+        place.mkdir(parents=True, exist_ok=True)
         try:
-            return self.compile(self.write(place / "host", line + host),
-                                self.write(place / "device", BROUGHT + line + device),
-                                kept / f"{self.key_of(host)}.o")
+            return self.compile(parts, place, kept / f"{self.key_of(parts.host)}.o")
         finally:
             shutil.rmtree(place, ignore_errors=True)
-
-    def write(self, folder: Path, text: str) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / self.source.name
-        file.write_text(text)
-        return file
 
     def key_of(self, host: str) -> str:
         known = "\0".join([*self.command, str(self.source), host])
         return hashlib.sha256(known.encode()).hexdigest()
 
-    def compile(self, host: Path, device: Path, rest: Path) -> int:
-        code, made = device.with_suffix(".fatbin"), host.with_suffix(".o")
-        begun = [subprocess.Popen([*self.command, "--no-compress", "-fatbin", device, "-o", code])]
-        if not rest.exists():
-            begun.append(subprocess.Popen([*self.command, "-c", host, "-o", made]))
-        for compiler, missing in zip(begun, (WHOLE, HOST)):  # the device's is done at once
-            if compiler.wait() != 0:
-                begun[-1].kill()
-                begun[-1].wait()
-                return missing
-        if not rest.exists():
-            rest.parent.mkdir(parents=True, exist_ok=True)
-            made.rename(rest)
-        if not asked_for(rest, made) <= set(code.read_bytes().split(b"\0")):
+    def compile(self, parts: Parts, place: Path, rest: Path) -> int:
+        code, made, scratch = place / "code.fatbin", place / "rest.o", place / "scratch.o"
+        host = None if rest.exists() else self.begin(place / "host", parts.host, "-c", "-o", made)
+        # Where the host's part says which kernels there are, it has to be there first.
+        if host and parts.families and not succeeded(host, made, rest):
+            return HOST
+        chosen = instances(parts.families, asked_for(rest, scratch)) if parts.families else ""
+        device = self.begin(place / "device", parts.device + chosen, "--no-compress", "-fatbin",
+                            "-o", code, before=BROUGHT + types_of(chosen))
+        if device.wait() != 0:
+            if host:
+                host.kill()
+                host.wait()
+            return WHOLE
+        if host and not parts.families and not succeeded(host, made, rest):
+            return HOST
+        if not asked_for(rest, scratch) <= set(code.read_bytes().split(b"\0")):
             return WHOLE
         moved = ["objcopy", "--update-section", f".nv_fatbin={code}", rest, self.target]
         return WHOLE if subprocess.call(moved) != 0 else 0
+
+    def begin(self, folder: Path, text: str, *options: str | Path,
+              before: str = "") -> subprocess.Popen[bytes]:
+        """Begins to compile a part, whose messages name the file that it is of."""
+        folder.mkdir(parents=True)
+        file = folder / self.source.name
+        file.write_text(f'{before}#line 1 "{self.source}"\n{text}')
+        return subprocess.Popen([*self.command, *options, file])
+
+
+def succeeded(compiler: subprocess.Popen[bytes], made: Path, kept: Path) -> bool:
+    """Waits for a compiler, and keeps what it made."""
+    if compiler.wait() != 0:
+        return False
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    made.rename(kept)
+    return True
+
+
+def instances(families: set[str], wanted: set[bytes]) -> str:
+    """Returns declarations that make these kernels of their templates."""
+    told = subprocess.run(["c++filt"], input=b"\n".join(sorted(wanted)), stdout=subprocess.PIPE,
+                          check=True).stdout.decode()
+    return "".join(f"template __global__ {x};\n" for x in told.splitlines()
+                   if (name := TEMPLATE.match(x)) and name[1] in families)
+
+
+def types_of(chosen: str) -> str:
+    """Returns what includes torch's own numbers, where kernels are made for them."""
+    return "".join(f"#include <c10/util/{x}.h>\n" for x in ("Half", "BFloat16")
+                   if f"c10::{x}" in chosen)
 
 
 def asked_for(rest: Path, scratch: Path) -> set[bytes]:
     """Returns the names of the kernels that an object asks the device's code for, and of variables:
     a header of torch's may have some."""
     subprocess.run(["objcopy", "--strip-all", "--only-section=.rodata*", rest, scratch], check=True)
-    names = set(re.findall(rb"\b_Z\w+", scratch.read_bytes()))
+    names = set(re.findall(rb"(?<![\w.])_Z\w+", scratch.read_bytes()))  # but for sections
     symbols = subprocess.run(["nm", rest], stdout=subprocess.PIPE, check=True).stdout
     for found in re.finditer(rb"(\d+)(__device_stub_)", symbols):
         names.add(symbols[found.end() : found.start(2) + int(found[1])])
@@ -252,7 +288,7 @@ def asked_for(rest: Path, scratch: Path) -> set[bytes]:
 def main(nvcc: str, arguments: list[str]) -> int:
     try:
         return Job(nvcc, arguments).run(Path(os.environ["LATHE_PARTS"]))
-    except (Inseparable, ValueError, IndexError) as why:
+    except (Inseparable, ValueError, IndexError, subprocess.CalledProcessError) as why:
         print(f"as a whole: {why}", file=sys.stderr)
         return WHOLE
 

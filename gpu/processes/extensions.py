@@ -79,7 +79,7 @@ def texts(asked: dict[str, Any]) -> list[str]:
 
 def host_text(source: str) -> str:
     try:
-        return cuda_parts.split(source)[0]
+        return cuda_parts.split(source).host
     except Exception:  # nobody else has the like then
         return source
 

@@ -38,10 +38,10 @@ PLAIN = "__global__ void k(float* x) { *x = 1; }\n"
 
 # As nvcc is called: says what for, and makes what `cuda_parts` looks at.
 NVCC = """#!/bin/sh
-for last; do :; done
+for word; do [ "$last" = -o ] && made=$word; last=$word; done
 case "$*" in
-  *-fatbin*) echo device >> "$CALLS"; [ -z "$FAILS_ON_DEVICE" ] && printf "$CODE" > "$last" ;;
-  *) echo host >> "$CALLS"; [ -z "$FAILS" ] && g++ -x c++ -c "$STUB" -o "$last" ;;
+  *-fatbin*) echo device >> "$CALLS"; [ -z "$FAILS_ON_DEVICE" ] && printf "$CODE" > "$made" ;;
+  *) echo host >> "$CALLS"; [ -z "$FAILS" ] && g++ -x c++ -c "$STUB" -o "$made" ;;
 esac
 """
 STUB = """extern "C" void _Z20__device_stub__Z1kPfPf() {}
@@ -51,7 +51,7 @@ __attribute__((section(".nv_fatbin"), used)) char old[] = "to be replaced";
 
 class Split(unittest.TestCase):
     def parts(self, text):
-        host, device = cuda_parts.split(text)
+        host, device, _ = cuda_parts.split(text)
         self.assertEqual(host.count("\n"), text.count("\n"))
         self.assertEqual(device.count("\n"), text.count("\n"))
         return host, device
@@ -70,9 +70,9 @@ class Split(unittest.TestCase):
     def test_other_bodies_make_no_difference_to_the_host_and_all_else_does(self):
         def host(old, new):
             self.assertIn(old, FILE)
-            return cuda_parts.split(FILE.replace(old, new))[0]
+            return cuda_parts.split(FILE.replace(old, new)).host
 
-        same = cuda_parts.split(FILE)[0]
+        same = cuda_parts.split(FILE).host
         for old, new in (("+ table[0]", "* table[1]"), ("x / 2", "x * 0.5f"),
                          ("i < n", "'}' < n"), ("i < n", "i < 1'000'000"), ("i < n", 'f("{")')):
             self.assertEqual(host(old, new), same, new)
@@ -109,16 +109,23 @@ class Split(unittest.TestCase):
                      "#if A\n" + PLAIN + "#endif\n",
                      "#define KERNEL(f) __global__ void f() {}\nKERNEL(k)\n",
                      "__global__ void k(at::Half* x) { *x = 1; }\n",
-                     "template <class T> __global__ void k(T* x) { *x = 1; }\n"
-                     "void f(at::Tensor x) { k<float><<<1, 1>>>(x.data_ptr<float>()); }\n",
                      "void f() {", "void f() { ( }"):
             with self.subTest(text=text), self.assertRaises((cuda_parts.Inseparable, IndexError)):
                 cuda_parts.split(text)
 
-    def test_templates_are_parted_where_the_device_sees_who_uses_them(self):
-        self.parts("template <class T> __global__ void k(T* x) { *x = 1; }\n"
-                   "void f(float* x) { k<float><<<1, 1>>>(x); }\n"
-                   "void g(at::Tensor x) { f(x.data_ptr<float>()); }\n")
+    def test_templates_are_told_whose_kernels_the_host_chooses(self):
+        kernel = "template <class T> __global__ void __launch_bounds__(64) k(T* x) { *x = 1; }\n"
+        for user, families in (
+            ("void f(at::Tensor x) { k<float><<<1, 1>>>(x.data_ptr<float>()); }\n", {"k"}),
+            ("void f(float* x) { k<float><<<1, 1>>>(x); }\n"
+             "void g(at::Tensor x) { f(x.data_ptr<float>()); }\n", set())):
+            self.assertEqual(cuda_parts.split(kernel + user).families, families)
+
+    def test_kernels_of_templates_are_declared(self):
+        names = {b"_Z1kIfEvPT_", b"_ZN1a1bILi8ELb1EEEvPf", b"_Z5otherIfEvPT_", b"_Z1kPf"}
+        self.assertEqual(cuda_parts.instances({"k", "b"}, names),
+                         "template __global__ void k<float>(float*);\n"
+                         "template __global__ void a::b<8, true>(float*);\n")
 
 
 class Compile(unittest.TestCase):
@@ -147,6 +154,9 @@ class Compile(unittest.TestCase):
 
     def test_a_changed_body_costs_the_device_s_part_alone(self):
         self.assertEqual(self.compile(PLAIN), (0, ["device", "host"]))
+        template = "template <class T> " + PLAIN + "void f(at::Tensor) { k<float>; }\n"
+        self.assertEqual(self.compile(template), (0, ["device", "host"]))
+        self.assertEqual(self.compile(template.replace("1", "2")), (0, ["device"]))
         self.assertEqual(self.compile(PLAIN.replace("1", "2"), CODE="other\\0_Z1kPf\\0"),
                          (0, ["device"]))
         found = subprocess.run(["objcopy", "-O", "binary", "--only-section=.nv_fatbin", "k.o",
