@@ -99,8 +99,10 @@ std::optional<shared_memory> compiled_code::find(const std::string& name, author
 }
 
 bool compiled_code::has(const std::string& name) const {
-  std::error_code ignored;
-  return keeps() && fs::file_size(file_for(name), ignored) > 0 && !ignored;
+  unique_fd file{::open(file_for(name).c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat found {};
+  return keeps() && file.get() >= 0 && ::fstat(file.get(), &found) == 0 && found.st_size > 0
+         && end_of_records(file.get(), found.st_size) == found.st_size;
 }
 
 bool compiled_code::wants(const std::string& name, author whose) {

@@ -39,7 +39,7 @@ public:
   /// @param name all that the content depends on
   std::optional<shared_memory> find(const std::string& name, author whose);
 
-  /// Whether there is an archive of this name, of nobody but the rules.
+  /// Whether there is an archive of this name, of nobody but the rules, and whole.
   bool has(const std::string& name) const;
 
   /// Whether a record for the archive of this name would be of use: who got none back packs what it

@@ -3,8 +3,10 @@
 #include "gpu/forbidden_work.hpp"
 #include "gpu/host_claim.hpp"
 #include "gpu/host_memory.hpp"
+#include "gpu/processes/text_file.hpp"
 #include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
+#include "messages/content_hash.hpp"
 #include "messages/error.hpp"
 
 #include <boost/json.hpp>
@@ -68,9 +70,10 @@ constexpr std::size_t workers_a_core = 4;
 
 // Answers that are compared at once. A single verifier kept a GPU with twelve candidates waiting:
 // half of its time is a core's, which reads files, and half the device's, which others share. Each
-// holds a GiB of the device.
+// holds some memory of the device [bytes] that is otherwise spare.
 constexpr std::size_t cores_a_verifier = 4;
 constexpr std::size_t most_verifiers = 4;
+constexpr std::int64_t memory_of_verifier = std::int64_t{2} << 30;
 
 constexpr std::int64_t worker_memory = std::int64_t{8} << 30;
 constexpr std::int64_t worker_memory_beside_gpu = std::int64_t{64} << 30;
@@ -95,6 +98,14 @@ constexpr auto packing_limit = std::chrono::seconds{20};
 
 // Where workers look for compilers, in this order.
 constexpr const char* compiler_folders[] = {"/usr/local/cuda/bin", "/usr/local/bin", "/usr/bin"};
+
+// What a mend of it made otherwise is of no more use.
+std::string hash_of_toolchain(const std::filesystem::path& processes) {
+  std::string all;
+  for (auto* name : {"cuda_parts.py", "extensions.py", "toolchain/compile_extension"})
+    all += read_text(processes / name);
+  return content_hash(all);
+}
 
 std::optional<memory_view> packed_by(worker_process& x) {
   auto packed = x.call({{"op", "pack"}, {"most", most_compiled}}, {}, packing_limit);
@@ -203,10 +214,10 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
   if (!warm)
     return std::move(warm.error());
   result->warm_ = std::move(*warm);
-  result->verifier_ = std::make_unique<verifier::verifier_pool>(
-    result->paths_.verifier.string(), result->verifiers(), result->device_.visible());
   if (auto error = result->look_around())
     return error;
+  result->verifier_ = std::make_unique<verifier::verifier_pool>(
+    result->paths_.verifier.string(), result->verifiers(), result->device_.visible());
   if (result->config_.require_sandbox && !result->missing_.empty())
     return make_error(errc::environment_error,
                       fmt::format("this machine does not allow these parts of the sandbox: {}; "
@@ -250,10 +261,10 @@ caf::error evaluation_site::look_around() {
   if (!probe)
     return std::move(probe.error());
   missing_ = probe->process->missing();
-  compiled_with_ =
-    fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(), paths_.processes.string(),
-                warm_->python_version(), warm_->torch_version(), config_.threads, processor_name(),
-                find_compilers());
+  compiled_with_ = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", paths_.python.string(),
+                               paths_.processes.string(), warm_->python_version(),
+                               warm_->torch_version(), config_.threads, processor_name(),
+                               find_compilers(), hash_of_toolchain(paths_.processes));
   auto cores = sysconf(_SC_NPROCESSORS_ONLN);
   if (!device_.cuda) {
     make_room({any_amount, any_amount, static_cast<std::int64_t>(this->cores()), any_amount});
@@ -268,7 +279,9 @@ caf::error evaluation_site::look_around() {
                                   "more",
                                   device_.name(), found.problem().message));
   flush_bytes_ = 2 * static_cast<std::size_t>(found.integer("l2_bytes").value_or(0));
-  auto memory = (1 - spare_memory) * static_cast<double>(found.integer("memory_free").value_or(0));
+  auto free = static_cast<double>(found.integer("memory_free").value_or(0));
+  spare_memory_ = static_cast<std::int64_t>(spare_memory * free);
+  auto memory = (1 - spare_memory) * free;
   make_room({static_cast<std::int64_t>(memory), process_memory_,
              static_cast<std::int64_t>(this->cores()), places_on_gpu});
   cuda_arch_ = architecture(found.text("capability").value_or(""));
@@ -286,28 +299,42 @@ evaluation_site::~evaluation_site() = default;
 
 caf::expected<site_worker> evaluation_site::spawn(const std::string& role, const std::string& tag,
                                                   const std::vector<std::string>& preload) {
-  auto stops = [] { return make_error(errc::cancelled, "the run stops"); };
-  if (closed())
-    return stops();
-  worker_config worker;
-  worker.role = role;
-  worker.memory = static_cast<std::uint64_t>(config_.memory);
-  worker.threads = static_cast<std::uint32_t>(config_.threads);
+  auto worker = limits(role);
   worker.preload = preload;
   if (device_.cuda) {
     worker.device = "cuda";
     worker.devices = device_.files();
     worker.visible_gpu = device_.visible();
-    worker.cuda_arch = cuda_arch_;
   }
-  auto warm = preload.empty() ? caf::expected{warm_.get()} : warm_for_compiling();
+  return spawn(worker, tag);
+}
+
+caf::expected<site_worker> evaluation_site::spawn_builder(const std::string& tag) {
+  return spawn(limits("builder"), tag);
+}
+
+worker_config evaluation_site::limits(const std::string& role) const {
+  worker_config result;
+  result.role = role;
+  result.memory = static_cast<std::uint64_t>(config_.memory);
+  result.threads = static_cast<std::uint32_t>(config_.threads);
+  result.cuda_arch = cuda_arch_;
+  return result;
+}
+
+caf::expected<site_worker> evaluation_site::spawn(const worker_config& worker,
+                                                  const std::string& tag) {
+  auto stops = [] { return make_error(errc::cancelled, "the run stops"); };
+  if (closed())
+    return stops();
+  auto warm = worker.preload.empty() ? caf::expected{warm_.get()} : warm_for_compiling();
   if (!warm)
     return std::move(warm.error());
   auto process = (*warm)->spawn(worker);
   if (!process)
     return std::move(process.error());
   auto* raw = process->get();
-  spdlog::trace("worker {}: is {} {}", raw->group(), role, tag);
+  spdlog::trace("worker {}: is {} {}", raw->group(), worker.role, tag);
   {
     std::lock_guard guard{mutex_};
     if (closed_)
@@ -406,7 +433,9 @@ std::size_t evaluation_site::cores() const {
 }
 
 std::size_t evaluation_site::verifiers() const {
-  return std::clamp<std::size_t>(cores() / cores_a_verifier, 1, most_verifiers);
+  auto fit =
+    device_.cuda ? static_cast<std::size_t>(spare_memory_ / memory_of_verifier) : most_verifiers;
+  return std::clamp<std::size_t>(std::min(cores() / cores_a_verifier, fit), 1, most_verifiers);
 }
 
 std::size_t evaluation_site::usual_workers() const {
@@ -418,7 +447,7 @@ bool evaluation_site::give_compiled(worker_process& to, const std::string& subje
     return true;
   auto name = name_of_compiled(subject);
   auto archive = compiled_->find(name, whose);
-  if (!archive || give_compiled(to, *archive))
+  if (!archive || give_compiled(to, *archive) || closed())
     return true;
   compiled_->drop(name);
   return false;

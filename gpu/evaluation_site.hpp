@@ -81,6 +81,9 @@ public:
   caf::expected<site_worker> spawn(const std::string& role, const std::string& tag,
                                    const std::vector<std::string>& preload = {});
 
+  /// The same for one that only compiles, and sees no device.
+  caf::expected<site_worker> spawn_builder(const std::string& tag);
+
   /// The modules of torch.compile, for `spawn`: worth importing once for all who use it.
   std::vector<std::string> compiler() const;
 
@@ -240,6 +243,8 @@ private:
   caf::error claim_device();
   caf::error look_around();
   std::size_t verifiers() const;
+  worker_config limits(const std::string& role) const;
+  caf::expected<site_worker> spawn(const worker_config& worker, const std::string& tag);
   void make_room(const resources& size);
 
   caf::expected<warm_process*> warm_for_compiling();
@@ -256,6 +261,7 @@ private:
   std::shared_ptr<compiled_code> compiled_;
   std::shared_ptr<gpu::room> draws_;
   std::size_t sites_; // of the host
+  std::int64_t spare_memory_ = 0; // of the device [bytes]
   std::int64_t process_memory_; // this site's share of the host's, for processes [bytes]
   std::optional<gpu::room> room_;
   std::optional<peak_room> timing_memory_; // in it

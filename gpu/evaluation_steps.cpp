@@ -23,6 +23,8 @@ constexpr double allowed_error = 8;
 
 constexpr auto compare_limit = 120s;
 
+constexpr double text_limit = 20; // [seconds] to read what a candidate asks to be built
+
 // Enough for a traceback or a compiler's first errors, and little enough for a prompt.
 constexpr std::size_t max_evidence = 4000;
 
@@ -181,7 +183,7 @@ bool evaluation::build_extensions() {
   failed_build_.reset();
   if (!keeps_compiled() || !asks_for_extensions(request_.subject.source))
     return true;
-  auto builder = site_.spawn("builder", tag_);
+  auto builder = site_.spawn_builder(tag_);
   if (!builder)
     return give_up(std::move(builder.error()));
   worker_ = std::move(*builder);
@@ -191,7 +193,7 @@ bool evaluation::build_extensions() {
   int fds[] = {source->fd()};
   auto& process = *worker_.process;
   if (site_.keeps_compiled(process)) {
-    auto told = call({{"op", "extensions"}}, fds, site_.config().build_limit);
+    auto told = call({{"op", "extensions"}}, fds, text_limit);
     if (auto key = told.text("key").value_or(""); !key.empty())
       extensions_ = "extensions " + key;
     if (!extensions_.empty() && !site_.has_compiled(process, extensions_))
@@ -209,9 +211,11 @@ void evaluation::build_beside(const std::string& like) {
   auto known = !others.empty() && site_.has_compiled(process, others);
   if (known && !site_.give_compiled(process, others, author::rules))
     return;
-  if (call({{"op", "build"}}, {}, site_.config().build_limit).flag("built").value_or(false)) {
-    site_.keep_compiled(process, extensions_, author::rules);
-    if (!others.empty() && !known)
+  auto made = call({{"op", "build"}}, {}, site_.config().build_limit);
+  if (made.flag("built").value_or(false)) {
+    if (!site_.has_compiled(process, extensions_)) // somebody may have been faster
+      site_.keep_compiled(process, extensions_, author::rules);
+    if (!others.empty() && (!known || made.flag("more").value_or(false)))
       site_.keep_compiled(process, others, author::rules);
   } else if (process.alive()) {
     failed_build_ = site_.pack_compiled(process);

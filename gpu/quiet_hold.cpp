@@ -20,9 +20,6 @@ using seconds = std::chrono::duration<double>;
 // up before it is done lets them launch as much again.
 constexpr auto drain_patience = 3s;
 
-// How long others run where that was in vain: their own limits only count while they do.
-constexpr auto others_turn = 2s;
-
 bool is_quiet(worker_process& timed, bool& broken) {
   auto patience = std::chrono::nanoseconds{drain_patience}.count();
   auto found = timed.call({{"op", "quiet"}, {"patience_ns", patience}}, {}, drain_patience + 7s);
@@ -49,13 +46,13 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
                  task_oracle* oracle, worker_process* alone, const worker_process* beside,
                  const std::set<std::string>& awake) {
   for (;;) {
-    site.respite().wait();
+    site.respite().wait([&] { return site.closed(); });
     auto asked = clock::now();
     auto lease = hold(leases, lease_kind::exclusive, priority);
     auto granted = clock::now();
     if (!lease)
       return std::move(lease.error());
-    if (site.respite().lasts())
+    if (site.respite().lasts() && !site.closed())
       continue; // another found just now that it was in vain
     std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease))};
     if (oracle != nullptr)
@@ -74,11 +71,13 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
                   timed.group(), seconds{granted - asked}.count(),
                   seconds{clock::now() - granted}.count(), quiet ? "quiet" : "quiet in vain",
                   fmt::join(cpus, ", "));
-    if (quiet)
+    if (quiet) {
+      site.respite().forget();
       return result;
+    }
     if (broken)
       return make_error(errc::evaluator_failed, "a process broke before it was timed");
-    site.respite().begin(others_turn);
+    site.respite().begin(); // the limits of others only count while they run
   }
 }
 

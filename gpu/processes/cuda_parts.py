@@ -31,13 +31,15 @@ TOKEN = re.compile(
         (?:u8|[uUL])?"(?:[^"\\\n]|\\.)*"|(?:u8|[uUL])?'(?:[^'\\\n]|\\.)+')|
         \.?\d(?:'?[\w.]|(?<=[eEpP])[+-])*|[A-Za-z_]\w*|.""", re.DOTALL | re.VERBOSE)
 DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*", re.MULTILINE | re.DOTALL)
+CONDITION = re.compile(r"\s*#\s*(if\w*|el\w*|endif)\b(.*)", re.DOTALL)
+# What conditions may ask for: all that is the same without torch's headers.
+SETTLED = {"defined", "__CUDA_ARCH__", "__CUDACC__", "CUDA_VERSION", "CUDART_VERSION",
+           "__cplusplus"}
 OF_TORCH = re.compile(r"\b(?:torch|at|c10|py|pybind11)\s*::|\b(?:TORCH|AT|C10|PYBIND11)_\w")
 INCLUDES_TORCH = re.compile(r"\s*#\s*include\s*[<\"](?:torch|ATen|c10|pybind11)\b")
-LINKED_LATER = ("-rdc", "--relocatable-device-code", "-dc", "-dlto", "-lto")
-BRINGS_VARIABLES = re.compile("complex|thrust|cub/", re.IGNORECASE)  # as `compile_extension` has it
-TEMPLATE = re.compile(r"void (?:\w+::)*(\w+)<.*\)$")  # a kernel of one, demangled
-WORD = re.compile(r"\w+")
-NAME = re.compile(r"(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function, in its head
+# Of what mentions torch the device may do without functions of the host alone.
+SEEN_BY_DEVICE = re.compile(
+    r"\b(?:__global__|__device__|template|struct|class|union|enum|constexpr)\b")
 # What torch's headers bring that kernels use.
 BROUGHT = ("#include <cmath>\n#include <limits>\n#include <algorithm>\n#include <cuda_fp16.h>\n"
            "#include <cuda_bf16.h>\n")
@@ -45,6 +47,17 @@ OPEN = {"(": ")", "{": "}", "[": "]"}
 UP_TO_SEMICOLON = re.compile(r"[^;{(]*;")
 # Bodies of functions with these are of use to who calls them, or on the host.
 SEEN_OUTSIDE = re.compile(r"\b(?:__host__|constexpr|consteval|auto|decltype)\b")
+# The device's code is no object's own, or what is compiled lies in files of the same names.
+OF_ONE_COMPILER = ("-rdc", "--relocatable-device-code", "-dc", "-dlto", "-lto", "-keep", "--keep",
+                   "-save-temps", "--save-temps")
+BRINGS_VARIABLES = re.compile("complex|thrust|cub/", re.IGNORECASE)  # as `compile_extension` has it
+# Ways to read what is in a file into an object that others get: their file may say something else.
+READS_FILES = re.compile(r"\basm\b|__asm|##|incbin|\.include|#\s*embed"
+                         r"|#\s*include(?!\s*(?:<[\w.+/-]+>|\"[\w.+/-]+\"))"
+                         r"|#\s*include\s*.(?:/|[^\n]*(?:\.\.|cuda\.cu|main\.cpp))")
+TEMPLATE = re.compile(r"void (?:\w+::)*(\w+)<.*\)$")  # a kernel of one, demangled
+WORD = re.compile(r"\w+")
+NAME = re.compile(r"\b(\w+)\s*\((?:[^()]|\([^()]*\))*\)\s*$")  # of a function, in its head
 
 
 class Inseparable(Exception):
@@ -54,18 +67,19 @@ class Inseparable(Exception):
 # -- texts --------------------------------------------------------------------------------
 
 
-def without_comments(text: str) -> str:
-    return TOKEN.sub(lambda x: lines_of(x[0]) if x[0][:2] in ("//", "/*") else x[0], text)
-
-
-def blanked(text: str) -> str:
-    """Returns a text of the same length and lines without comments, strings and directives."""
-    bare = TOKEN.sub(lambda x: spaces(x[0]) if x["blank"] else x[0], text)
-    return DIRECTIVE.sub(lambda x: spaces(x[0]), bare)
-
-
 def spaces(text: str) -> str:
     return re.sub(r"[^\n]", " ", text)
+
+
+def without_texts(text: str) -> str:
+    """Returns a text of the same length and lines without comments and strings."""
+    return TOKEN.sub(lambda x: spaces(x[0]) if x["blank"] else x[0], text)
+
+
+def without(text: str, spans: list[tuple[int, int]]) -> str:
+    for begin, end in spans:
+        text = text[:begin] + spaces(text[begin:end]) + text[end:]
+    return text
 
 
 def end_of(bare: str, begin: int) -> int:
@@ -105,7 +119,8 @@ def items(bare: str) -> Iterator[tuple[int, int, int]]:
 
 
 def is_function(head: str) -> bool:
-    return ")" in head and not re.search(r"\b(?:struct|class|union|enum)\b[^()]*$", head)
+    return (")" in head and not head.rstrip().endswith("=")
+            and not re.search(r"\b(?:struct|class|union|enum)\b[^()]*$", head))
 
 
 def is_namespace(head: str) -> bool:
@@ -124,36 +139,52 @@ def split(text: str) -> Parts:
     """Returns the two parts of a file. Raises `Inseparable`."""
     if BRINGS_VARIABLES.search(text):
         raise Inseparable("headers bring variables of the device")
-    check_directives(DIRECTIVE.findall(without_comments(text)))
-    bare = blanked(text)
+    code = without_texts(text)
+    directives = [x.span() for x in DIRECTIVE.finditer(code)]
+    check_directives(text, directives)
+    bare = without(code, directives)
+    for_device = without(text, [x for x in directives if INCLUDES_TORCH.match(text, *x)])
     host, device = [], []
     families, left_out = set(), set()  # names: of kernels that are templates; in what is left out
     for begin, body, end in items(bare):
-        whole, head = text[begin:end], bare[begin:body]
-        if count(r"#\s*if", whole) != count(r"#\s*endif", whole):
-            raise Inseparable("a condition goes beyond a declaration")
-        host.append(emptied(text, begin, body, end) if is_of_device(head) and body < end else whole)
-        is_kernel = re.search(r"\b__global__\b", head)
-        if is_kernel and re.search(r"\btemplate\b", head):
+        inside = [x for x in directives if begin <= x[0] < end]
+        check_conditions(text, inside)
+        head = bare[begin:body]
+        if is_of_device(head) and body < end:
+            told = [x for x in inside if body < x[0] and "pragma" not in text[slice(*x)]]
+            host.append(f"{text[begin:body]}{{{lines_but_for(text, told, body + 1, end - 1)}}}")
+        else:
+            host.append(text[begin:end])
+        if re.search(r"\btemplate\b[^;]*\b__global__\b", head):
             families.update(NAME.findall(head))
         if not OF_TORCH.search(bare, begin, end):
-            device.append(whole)
-        elif is_kernel:
-            raise Inseparable("a kernel uses torch")
+            device.append(for_device[begin:end])
+        elif SEEN_BY_DEVICE.search(head):
+            raise Inseparable("the device sees something of torch's")
         else:
             left_out.update(WORD.findall(bare, begin, end))
-            device.append("".join(x if DIRECTIVE.match(x) else lines_of(x)
-                                  for x in between_directives(whole)))
-    lines = "".join(device).splitlines(keepends=True)
-    return Parts("".join(host),
-                 "".join(lines_of(x) if INCLUDES_TORCH.match(x) else x for x in lines),
-                 families & left_out)
+            device.append(lines_but_for(for_device, inside, begin, end))
+    if READS_FILES.search("".join(host)):
+        raise Inseparable("it may read files")
+    return Parts("".join(host), "".join(device), families & left_out)
 
 
-def check_directives(directives: list[str]) -> None:
-    for directive in directives:
-        if re.match(r"\s*#\s*el", directive) or re.search("__(?:global|device)__", directive):
+def check_directives(text: str, directives: list[tuple[int, int]]) -> None:
+    for begin, end in directives:
+        said = text[begin:end]
+        condition = CONDITION.match(said)
+        if condition and (condition[1].startswith("el")
+                          or set(re.findall(r"[A-Za-z_]\w*", condition[2])) - SETTLED):
             raise Inseparable("declarations depend on the preprocessor")
+        if re.search("__(?:global|device)__", said) or said.count("/*") != said.count("*/"):
+            raise Inseparable("a directive is more than that")
+
+
+def check_conditions(text: str, directives: list[tuple[int, int]]) -> None:
+    """Sees to it that none begins in one declaration and ends in another."""
+    kinds = [x[1] for y in directives if (x := CONDITION.match(text, *y))]
+    if 2 * kinds.count("endif") != len(kinds):
+        raise Inseparable("a condition goes beyond a declaration")
 
 
 def is_of_device(head: str) -> bool:
@@ -162,24 +193,16 @@ def is_of_device(head: str) -> bool:
                 and not SEEN_OUTSIDE.search(head))
 
 
-def emptied(text: str, begin: int, body: int, end: int) -> str:
-    """Returns a function without its body, but for the lines and what it tells the preprocessor."""
-    inside = "".join(x if DIRECTIVE.match(x) and "pragma" not in x else lines_of(x)
-                     for x in between_directives(text[body + 1:end - 1]))
-    return f"{text[begin:body]}{{{inside}}}"
+def lines_but_for(text: str, spans: list[tuple[int, int]], begin: int, end: int) -> str:
+    """Returns what lies within these, and the lines of the rest."""
+    result, at = "", begin
+    for x, y in spans:
+        result, at = result + lines_of(text[at:x]) + text[x:y], y
+    return result + lines_of(text[at:end])
 
 
 def lines_of(text: str) -> str:
     return "\n" * text.count("\n")
-
-
-def between_directives(text: str) -> list[str]:
-    """Returns the directives, and what is between them."""
-    return re.split(f"({DIRECTIVE.pattern})", text, flags=DIRECTIVE.flags)
-
-
-def count(pattern: str, text: str) -> int:
-    return len(re.findall(rf"(?m)^[ \t]*{pattern}", text))
 
 
 # -- compilers ----------------------------------------------------------------------------
@@ -190,8 +213,8 @@ class Job:
 
     def __init__(self, nvcc: str, arguments: list[str]) -> None:
         self.command = [nvcc, *arguments]
-        if any(x.startswith(LINKED_LATER) for x in arguments):
-            raise Inseparable("the device's code is linked later")
+        if any(x.startswith(OF_ONE_COMPILER) for x in arguments):
+            raise Inseparable("an option wants it whole")
         self.source = Path(self.take("-c"))
         self.target = Path(self.take("-o"))
         # No header of an extension's own is there when it is built ahead.
@@ -222,41 +245,38 @@ class Job:
         return hashlib.sha256(known.encode()).hexdigest()
 
     def compile(self, parts: Parts, place: Path, rest: Path) -> int:
-        code, made, scratch = place / "code.fatbin", place / "rest.o", place / "scratch.o"
-        host = None if rest.exists() else self.begin(place / "host", parts.host, "-c", "-o", made)
+        code, made = place / "code.fatbin", place / "rest.o"
+
+        def has_rest() -> bool:
+            return rest.exists() or (self.run_on(place / "host", parts.host, "-c", "-o", made)
+                                     and keep(made, rest))
+
         # Where the host's part says which kernels there are, it has to be there first.
-        if host and parts.families and not succeeded(host, made, rest):
+        if parts.families and not has_rest():
             return HOST
-        chosen = instances(parts.families, asked_for(rest, scratch)) if parts.families else ""
-        device = self.begin(place / "device", parts.device + chosen, "--no-compress", "-fatbin",
-                            "-o", code, before=BROUGHT + types_of(chosen))
-        if device.wait() != 0:
-            if host:
-                host.kill()
-                host.wait()
+        chosen = instances(parts.families, asked_for(rest, made)) if parts.families else ""
+        if not self.run_on(place / "device", f"{parts.device}\n{chosen}", "--no-compress",
+                           "-fatbin", "-o", code, before=BROUGHT + types_of(chosen)):
             return WHOLE
-        if host and not parts.families and not succeeded(host, made, rest):
+        if not has_rest():
             return HOST
-        if not asked_for(rest, scratch) <= set(code.read_bytes().split(b"\0")):
+        known = set(code.read_bytes().split(b"\0"))
+        if any(x not in known and x[1:] not in known for x in asked_for(rest, made)):
             return WHOLE
         moved = ["objcopy", "--update-section", f".nv_fatbin={code}", rest, self.target]
         return WHOLE if subprocess.call(moved) != 0 else 0
 
-    def begin(self, folder: Path, text: str, *options: str | Path,
-              before: str = "") -> subprocess.Popen[bytes]:
-        """Begins to compile a part, whose messages name the file that it is of."""
+    def run_on(self, folder: Path, text: str, *options: str | Path, before: str = "") -> bool:
+        """Compiles a part, whose messages name the file that it is of."""
         folder.mkdir(parents=True)
         file = folder / self.source.name
         file.write_text(f'{before}#line 1 "{self.source}"\n{text}')
-        return subprocess.Popen([*self.command, *options, file])
+        return subprocess.call([*self.command, *options, file]) == 0
 
 
-def succeeded(compiler: subprocess.Popen[bytes], made: Path, kept: Path) -> bool:
-    """Waits for a compiler, and keeps what it made."""
-    if compiler.wait() != 0:
-        return False
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    made.rename(kept)
+def keep(made: Path, place: Path) -> bool:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    made.rename(place)
     return True
 
 
@@ -276,7 +296,7 @@ def types_of(chosen: str) -> str:
 
 def asked_for(rest: Path, scratch: Path) -> set[bytes]:
     """Returns the names of the kernels that an object asks the device's code for, and of variables:
-    a header of torch's may have some."""
+    a header of torch's may have some. Those of C have a character before them."""
     subprocess.run(["objcopy", "--strip-all", "--only-section=.rodata*", rest, scratch], check=True)
     names = set(re.findall(rb"(?<![\w.])_Z\w+", scratch.read_bytes()))  # but for sections
     symbols = subprocess.run(["nm", rest], stdout=subprocess.PIPE, check=True).stdout

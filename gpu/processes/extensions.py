@@ -11,6 +11,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,8 +28,14 @@ UNDERSTOOD = {*POSITIONAL, "verbose", "with_cuda", "with_sycl", "is_python_modul
 MOST = 4  # a file that asks for more may be about to choose among them
 MOST_STEPS = 10_000  # to a file's values
 MOST_TEXT = 1 << 20  # as long as a candidate may be
+MOST_PRODUCT = 1 << 32  # of the lengths of what a method is given: `replace` multiplies them
 METHODS = {"strip": str.strip, "lstrip": str.lstrip, "rstrip": str.rstrip, "replace": str.replace,
            "join": str.join}
+# Who changes how compilers are called gets what they make when it runs.
+OF_COMPILERS = re.compile(r"TORCH_CUDA_ARCH_LIST|COMMON_NVCC_FLAGS|NVCC_\w+_FLAGS|\bC\w*PATH\b"
+                          r"|environ\b[^\n]*\b(?:CC|CXX|CUDA_HOME|PATH)\b")
+# Options whose effect nothing but what is asked for decides.
+PLAIN_OPTION = re.compile(r"-(?!W[alp],)(?!.*include)[\w=.,+-]+")
 
 
 class Unknown(Exception):
@@ -37,7 +44,9 @@ class Unknown(Exception):
 
 def asked_for(source: str) -> list[dict[str, Any]]:
     """Returns the arguments of each call of `load_inline` whose arguments the text tells, in its
-    order; nothing of a text that is no Python."""
+    order; nothing of a text that is no Python, or calls compilers in its own way."""
+    if OF_COMPILERS.search(source):
+        return []
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -57,7 +66,11 @@ def arguments(call: ast.Call, constants: Constants) -> dict[str, Any]:
     named = dict(zip(POSITIONAL, call.args)) | {x.arg: x.value for x in call.keywords}
     if len(call.args) > len(POSITIONAL) or not UNDERSTOOD.issuperset(named):
         raise Unknown
-    return {name: constants.value(node) for name, node in named.items()}
+    result = {name: constants.value(node) for name, node in named.items()}
+    json.dumps(result)  # TypeError: not what torch takes
+    if not all(isinstance(x, str) for x in texts(result)):
+        raise Unknown
+    return result
 
 
 def key_of(wanted: list[dict[str, Any]]) -> str:
@@ -67,21 +80,25 @@ def key_of(wanted: list[dict[str, Any]]) -> str:
 
 def key_of_like(wanted: list[dict[str, Any]]) -> str:
     """Returns what is the same for all who ask for the same but for what runs on the device alone;
-    nothing where nothing does."""
-    like = [x | {"cuda_sources": [host_text(y) for y in texts(x)]} for x in wanted if texts(x)]
-    return key_of(like) if len(like) == len(wanted) else ""
-
-
-def texts(asked: dict[str, Any]) -> list[str]:
-    found = asked.get("cuda_sources") or []
-    return [found] if isinstance(found, str) else found
-
-
-def host_text(source: str) -> str:
+    nothing where nothing does, or what comes of the rest may depend on that."""
     try:
-        return cuda_parts.split(source).host
-    except Exception:  # nobody else has the like then
-        return source
+        return key_of([x | {"cuda_sources": host_texts(x)} for x in wanted])
+    except Exception:  # nobody else has the like
+        return ""
+
+
+def host_texts(asked: dict[str, Any]) -> list[str]:
+    options = [y for x, values in asked.items() if x.startswith("extra_") for y in values or []]
+    bindings = texts(asked, "cpp_sources")
+    if (not texts(asked) or not all(PLAIN_OPTION.fullmatch(x) for x in options)
+            or any(cuda_parts.READS_FILES.search(x) for x in bindings)):
+        raise Unknown
+    return [cuda_parts.split(x).host for x in texts(asked)]
+
+
+def texts(asked: dict[str, Any], which: str = "cuda_sources") -> list[str]:
+    found = asked.get(which) or []
+    return [found] if isinstance(found, str) else found
 
 
 def name_of(function: ast.expr) -> str:
@@ -123,8 +140,10 @@ class Constants:
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
                 return self.value(value)
             case ast.Call(func=ast.Attribute(value=of, attr=method), args=given, keywords=[]):
-                if method in METHODS:
-                    return METHODS[method](self.value(of), *map(self.value, given))
+                values = [self.value(of), *map(self.value, given)]
+                longest = max(len(x) for x in values)
+                if method in METHODS and sum(map(len, values)) * (longest + 1) < MOST_PRODUCT:
+                    return METHODS[method](*values)
         raise Unknown
 
 
@@ -143,10 +162,13 @@ def bindings(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None]]:
                 yield name, None
             case ast.alias(name=name, asname=other):
                 yield other or name, None
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
+                yield name, None  # list.append
 
 
-def build(wanted: list[dict[str, Any]]) -> bool:
-    """Has torch build all of them, and imports none. Returns whether all could be built.
+def build(wanted: list[dict[str, Any]]) -> tuple[bool, bool]:
+    """Has torch build all of them, and imports none. Returns whether all could be built, and
+    whether others who ask for the like can use more of it than there was.
 
     What is there already was built for others who asked for the like: of it the host's parts are of
     use (`cuda_parts`), and the bindings.
@@ -154,13 +176,16 @@ def build(wanted: list[dict[str, Any]]) -> bool:
     from torch.utils import cpp_extension  # it looks for compilers: the sandbox's
 
     place = Path(os.environ["TORCH_EXTENSIONS_DIR"])
+    parts = place / ".parts"
+    known = set(parts.glob("*"))
     for made in [*place.glob("*/*.cuda.o"), *place.glob("*/*.so")]:
         made.unlink()
-    os.environ |= {"LATHE_PARTS": str(place / ".parts"), "LATHE_PYTHON": sys.executable}
+    os.environ |= {"LATHE_PARTS": str(parts), "LATHE_PYTHON": sys.executable}
     loading = cpp_extension._import_module_from_library
     cpp_extension._import_module_from_library = lambda *_: None
     try:
-        return all([succeeds(lambda x=x: cpp_extension.load_inline(**x)) for x in wanted])
+        built = all([succeeds(lambda x=x: cpp_extension.load_inline(**x)) for x in wanted])
+        return built, bool(set(parts.glob("*")) - known)
     finally:
         cpp_extension._import_module_from_library = loading
 

@@ -432,7 +432,8 @@ class Worker:
 
     def build_extensions(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.compiled = Compiled()  # what came from others goes on with it
-        return {"built": extensions.build(self.wanted)}
+        built, more = extensions.build(self.wanted)
+        return {"built": built, "more": more}
 
     def wait_until_quiet(self, request: dict[str, Any], fds: list[int]) -> Reply:
         return {"quiet": self.device.is_quiet(request["patience_ns"])}

@@ -32,6 +32,10 @@ caf::error failed(const std::string& why) {
   return make_error(errc::evaluator_failed, "the verifier " + why);
 }
 
+caf::error late() {
+  return make_error(errc::timed_out, "the verifier did not answer in time");
+}
+
 // The process gets its socket, our standard streams and nothing else: no other descriptor and an
 // environment of its own.
 int spawn(const std::string& executable, const std::string& gpu, int socket, pid_t& pid) {
@@ -135,7 +139,7 @@ caf::expected<json::object> verifier_pool::process::ask(const std::string& execu
   }
   stop();
   if (problem == errc::timed_out)
-    return make_error(errc::timed_out, "the verifier did not answer in time");
+    return late();
   return failed("died");
 }
 
@@ -163,6 +167,29 @@ void verifier_pool::process::stop() {
 }
 
 // -- all of them --------------------------------------------------------------------------
+
+/// Has one to itself for as long as it lives.
+class verifier_pool::lease {
+public:
+  explicit lease(verifier_pool& home) : home_(home), holder_(home.take()) {
+    // nop
+  }
+
+  lease(const lease&) = delete;
+  lease& operator=(const lease&) = delete;
+
+  ~lease() {
+    home_.give_back(std::move(holder_));
+  }
+
+  process& holder() {
+    return *holder_;
+  }
+
+private:
+  verifier_pool& home_;
+  std::unique_ptr<process> holder_;
+};
 
 verifier_pool::verifier_pool(std::string executable, std::size_t most, std::string gpu)
   : executable_(std::move(executable)), gpu_(std::move(gpu)), left_(most) {
@@ -226,10 +253,11 @@ caf::expected<json::object> verifier_pool::ask(const json::object& request,
                   + " files at once");
   using clock = std::chrono::steady_clock;
   auto asked = clock::now();
-  auto one = take();
+  lease one{*this};
   auto begun = clock::now();
-  auto reply = ask(*one, request, fds, deadline);
-  give_back(std::move(one));
+  if (begun > deadline)
+    return late();
+  auto reply = ask(one.holder(), request, fds, deadline);
   spdlog::trace("verifier: {} took {:.4f} s, waited {:.4f} s",
                 std::string_view{request.at("op").as_string()},
                 std::chrono::duration<double>(clock::now() - begun).count(),

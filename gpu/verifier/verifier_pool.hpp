@@ -58,6 +58,7 @@ public:
 
 private:
   class process;
+  class lease;
 
   caf::expected<boost::json::object> ask(const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline);

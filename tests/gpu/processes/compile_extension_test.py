@@ -127,8 +127,9 @@ class CompileExtension(Case):
         other, calls = self.compile("nvcc", EXTENSION)
         self.assertEqual((other.returncode, len(calls)), (0, 1))
 
-    def test_who_failed_for_want_of_room_is_compiled_once_more(self) -> None:
-        for said in ("cc1plus: out of memory allocating 8 bytes", "Killed signal terminated program"):
+    def test_who_failed_for_want_of_room_or_a_file_is_compiled_once_more(self) -> None:
+        for said in ("cc1plus: out of memory allocating 8 bytes", "Killed signal terminated program",
+                     "fatal error: own.h: No such file or directory"):
             self.compile("nvcc", EXTENSION, failures=2, said=said)
             _, calls = self.compile("nvcc", EXTENSION)
             self.assertEqual(len(calls), 1)

@@ -103,12 +103,31 @@ class Split(unittest.TestCase):
             self.assertTrue(host.startswith(text), host)
             self.assertTrue(device.startswith(text), device)
 
+    def test_directives_in_texts_and_comments_are_none(self):
+        for text in ("/*\n#define N 2\n*/", 'auto s = R"(\n#define N 2\n)";'):
+            host, _ = self.parts("__global__ void k(float* x) {\n" + text + "\n}\n")
+            self.assertNotIn("define", host)
+            _, device = self.parts("void f(at::Tensor x) {\n" + text + "\n}\n" + PLAIN)
+            self.assertNotIn("define", device)
+        _, device = self.parts('auto s = R"(\n#include <torch/all.h>\n)";\n' + PLAIN)
+        self.assertIn("torch/all.h", device)
+
+    def test_a_table_of_the_device_is_no_function(self):
+        host, _ = self.parts("__device__ __align__(16) float t[] = {1, 2};\n" + PLAIN)
+        self.assertIn("{1, 2}", host)
+
     def test_what_may_mean_something_else_in_parts_is_left_whole(self):
         for text in ("#ifdef A\n" + PLAIN + "#else\n" + PLAIN + "#endif\n",
                      "#include <thrust/reduce.h>\n" + PLAIN,
                      "#if A\n" + PLAIN + "#endif\n",
                      "#define KERNEL(f) __global__ void f() {}\nKERNEL(k)\n",
                      "__global__ void k(at::Half* x) { *x = 1; }\n",
+                     "template <> struct acc<at::Half> { using type = float; };\n" + PLAIN,
+                     "__device__ float as_float(at::BFloat16 x) { return x; }\n" + PLAIN,
+                     "#if TORCH_VERSION_MAJOR > 1\n#define N 2\n#endif\n" + PLAIN,
+                     "#define N 1 /* and\nthen */\n" + PLAIN,
+                     'void f() { asm(".incbin \\"cuda.cu\\""); }\n' + PLAIN,
+                     '#include "cuda.cu"\n' + PLAIN, "#include WHAT\n" + PLAIN,
                      "void f() {", "void f() { ( }"):
             with self.subTest(text=text), self.assertRaises((cuda_parts.Inseparable, IndexError)):
                 cuda_parts.split(text)
@@ -142,12 +161,12 @@ class Compile(unittest.TestCase):
         file.write_text(text)
         return file
 
-    def compile(self, text, **environment):
+    def compile(self, text, option="-O2", **environment):
         self.write("k.cu", text)
         (self.folder / "calls").write_text("")
         ended = subprocess.run(
             [sys.executable, "-S", "-s", "-E", "-B", SCRIPT, self.folder / "nvcc", "-MD", "-MF",
-             "k.o.d", "-O2", "-c", "k.cu", "-o", "k.o"],
+             "k.o.d", option, "-c", "k.cu", "-o", "k.o"],
             cwd=self.folder, env={**self.environment, **environment}, check=False,
             capture_output=True, text=True)
         return ended.returncode, sorted((self.folder / "calls").read_text().split())
@@ -172,6 +191,10 @@ class Compile(unittest.TestCase):
     def test_a_kernel_that_the_device_s_part_lacks_makes_it_whole(self):
         self.assertEqual(self.compile(PLAIN, CODE="code\\0_Z1jPf\\0")[0], cuda_parts.WHOLE)
         self.assertEqual(self.compile("void f() {"), (cuda_parts.WHOLE, []))
+
+    def test_options_that_spoil_parts_make_it_whole(self):
+        for option in ("-rdc=true", "--keep", "-save-temps"):
+            self.assertEqual(self.compile(PLAIN, option=option), (cuda_parts.WHOLE, []))
 
     def test_a_variable_that_the_device_s_part_lacks_makes_it_whole(self):
         self.write("stub.cpp", STUB + 'extern const char name[] = "_ZN3ofatE";\n')

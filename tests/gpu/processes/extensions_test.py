@@ -48,6 +48,10 @@ class ExtensionsTest(unittest.TestCase):
                       ["with open('f') as S:", "    load_inline('x', S)"],
                       ["S, T = 'a', 'b'", "load_inline(S, T)"],
                       ["from sources import S", "load_inline('x', S)"],
+                      ["F = ['-O3']", "F.append('-g')", "load_inline('x', extra_cflags=F)"],
+                      ["load_inline('x', cuda_sources=5)"], ["load_inline('x', b'')"],
+                      ["os.environ['TORCH_CUDA_ARCH_LIST'] = '9.0'", "load_inline('x', '')"],
+                      ["os.environ['CXX'] = 'clang++'", "load_inline('x', '')"],
                       ["load_inline(*both)"], ["load_inline(**all)"],
                       ["load_inline('x', '', build_directory='/tmp/x')"],
                       ["load_inline('x', MISSING)"],
@@ -72,6 +76,21 @@ class ExtensionsTest(unittest.TestCase):
         self.assertNotEqual(extensions.key_of(one),
                             extensions.key_of(self.asked("load_inline('x', 'b')")))
         self.assertEqual(extensions.key_of([]), "")
+
+    def test_keys_are_the_same_for_those_whose_kernels_differ_alone(self):
+        def like(kernel="x[0] = 1;", bindings="void f();", options="['-O3', '-lineinfo']"):
+            return extensions.key_of_like(self.asked(
+                f"load_inline('x', '{bindings}', '__global__ void k(float* x) {{ {kernel} }}',",
+                f"            extra_cuda_cflags={options})"))
+
+        self.assertEqual(like(), like("x[0] = 2;"))
+        self.assertNotEqual(like(), like(bindings="void g();"))
+        self.assertNotEqual(like(), like(options="['-O2']"))
+        for other in (like("{"), like(bindings='#include "cuda.cu"'),
+                      like(bindings='asm(".incbin");'), like(options="['-Wa,-I/tmp']"),
+                      like(options="['-include', 'cuda.cu']")):
+            self.assertEqual(other, "")
+        self.assertEqual(extensions.key_of_like(self.asked("load_inline('x', 'a')")), "")
 
 
 if __name__ == "__main__":
