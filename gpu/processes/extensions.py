@@ -88,7 +88,7 @@ def key_of_like(wanted: list[dict[str, Any]]) -> str:
 
 
 def host_texts(asked: dict[str, Any]) -> list[str]:
-    options = [y for x, values in asked.items() if x.startswith("extra_") for y in values or []]
+    options = [x for name in ("extra_cflags", "extra_cuda_cflags") for x in asked.get(name) or []]
     bindings = texts(asked, "cpp_sources")
     if (not texts(asked) or not all(PLAIN_OPTION.fullmatch(x) for x in options)
             or any(cuda_parts.READS_FILES.search(x) for x in bindings)):
