@@ -67,6 +67,12 @@ private:
   /// Once more after a refusal that a gust may have caused.
   void hear_again();
 
+  /// Whether the reference was slower than before when a winner was timed: others use the host.
+  bool was_slowed() const;
+
+  /// Once more, for a calmer moment.
+  void time_again();
+
   bool ran_out_of_memory() const;
 
   /// Whether it gets what compilers made of the same before, and what that is kept under.
@@ -206,7 +212,8 @@ private:
   std::optional<call_profile> profile_;
   caf::error broken_;
   room_for room_ = room_for::a_call;
-  bool is_new_ = true; // was not built yet
+  bool is_new_ = true;   // was not built yet
+  bool settled_ = false; // went through all stages, and broke no rule
   bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;

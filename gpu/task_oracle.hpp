@@ -10,6 +10,7 @@
 #include "gpu/roofline.hpp"
 #include "messages/task.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -156,6 +157,19 @@ public:
     return baselines_.empty() ? 0 : baselines_.front().seconds;
   }
 
+  /// The least that a call of the reference took in the median of a race so far [seconds]; 0 before
+  /// the first.
+  double calmest_call() const {
+    return calmest_call_;
+  }
+
+  /// Takes note of a race's median [seconds].
+  void saw_call(double seconds) {
+    auto known = calmest_call_.load();
+    while ((known == 0 || seconds < known) && !calmest_call_.compare_exchange_weak(known, seconds))
+      ;
+  }
+
   /// The share of an eager call during which the device waits for the host; 1 on the CPU, and where
   /// it is not known.
   double host_share() const;
@@ -255,6 +269,7 @@ private:
   std::optional<bool> depends_on_weights_;
   std::int64_t parameters_ = 0;
   std::int64_t kernels_ = 0;
+  std::atomic<double> calmest_call_ = 0; // [seconds]
   double busy_ = 0; // [seconds] of the device in one eager call
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;

@@ -12,9 +12,19 @@ import unittest
 
 from lathe_case import DONE, ENVIRONMENT_LACKS, NOT_BETTER, Journal, LatheCase
 from programs import FASTER, TASK, UNCHANGED
-from topologies import recipes
+from topologies import answers, recipes, scripted
 
 DEVICE = os.environ.get("LATHE_TEST_DEVICE", "cpu")
+# Slower from some call on: after the first race of a session, and before its last.
+SLOWING = TASK.replace("import torch\n", "import time\n\nimport torch\n\ncalls = 0\n", 1).replace(
+    "    def forward(self, x):\n",
+    "    def forward(self, x):\n"
+    "        global calls\n"
+    "        calls += 1\n"
+    "        end = time.perf_counter() + (0.001 if calls < 600 else 0.0015)\n"
+    "        while time.perf_counter() < end:\n"
+    "            pass\n", 1)
+
 ON_DEVICE = ["--device", DEVICE, "--time-budget", "0.3"]
 
 
@@ -67,6 +77,21 @@ class Commands(LatheCase):
         times = document["verdicts"][0]["baselines_ms"]
         self.assertEqual(list(times), ["eager", "compile"])
         self.assertGreater(min(times.values()), 0)
+
+    @unittest.skipIf(DEVICE == "cpu", "there both sides are slowed alike")
+    def test_a_winner_whose_reference_was_slowed_is_timed_again(self) -> None:
+        answers(self, ideas=8)
+        self.write("slowing.py", SLOWING)
+        self.write("t.yaml", scripted(samples=8).replace(
+            "evaluator:\n", f"evaluator:\n  device: {DEVICE}\n"))
+        ended = self.lathe("--log-level", "trace", "run", "t.yaml", "--task", "slowing.py",
+                           "--name", "r")
+        self.assert_code(ended, DONE)
+        log = (self.folder / "runs/r/lathe.log").read_text()
+        confirmed = re.findall(r"x \[.*\], confirmed", ended.out)
+        again = re.findall(r"the reference took [\d.]+ ms, [\d.]+ before; timed once more", log)
+        self.assertGreater(len(confirmed), 0, ended.out)
+        self.assertEqual(len(again), 2 * len(confirmed), again)
 
     @unittest.skipIf(DEVICE == "cpu", "processors are many")
     def test_a_second_lathe_is_told_that_the_gpu_is_taken(self) -> None:
