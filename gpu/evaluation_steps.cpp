@@ -177,7 +177,7 @@ std::string evaluation::compiled_subject() const {
                               : "kin " + request_.kin;
 }
 
-// In a process that never runs it, so that any candidate may have what comes of it.
+// In a process that runs none of its Python, so that any candidate may have what comes of it.
 bool evaluation::build_extensions() {
   extensions_.clear();
   failed_build_.reset();

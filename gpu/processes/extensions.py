@@ -1,8 +1,9 @@
 """The extensions that a candidate asks torch to build, as far as its text alone says.
 
-They are built in a process that never runs the candidate, so what comes out depends on nothing but
-what is asked for, and any candidate that asks for the same may have it. The candidate asks torch
-once more: where its text said something else than it does, torch sees that and builds again.
+They are built in a process that runs none of the candidate's Python and sees no device: commands
+that its options have compilers run are a part of what it asks for. So what comes out depends on
+nothing else, and any candidate that asks for the same may have it. The candidate asks torch once
+more: where its text said something else than it does, torch sees that and builds again.
 """
 
 from __future__ import annotations
