@@ -133,7 +133,7 @@ TEST_F(room_test, who_is_ready_is_not_held_up_by_who_waits_for_more_than_there_i
   others->resize({.device = 1});
   for (int i = 0; i < 16; ++i)
     auto passes = place.take({.device = 1}, turn::later);
-  come("held up", 1, turn::later);
+  come("held up", 3, turn::later); // there is as much, and not beside "tired"
   ready.grow({.device = 2}, turn::later);
   ready.resize({});
   others.reset();
