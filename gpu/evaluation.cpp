@@ -142,18 +142,18 @@ bool evaluation::was_slowed() const {
 
 // The calmest counts. Who is wrong in one of them is.
 void evaluation::time_again() {
-  auto verdict = std::move(verdict_);
+  auto before = std::move(verdict_);
   auto seconds = std::move(seconds_);
   auto profile = std::move(profile_);
   spdlog::trace("{}: the reference took {:.4g} ms, {:.4g} before; timed once more", tag_,
-                1e3 * verdict.timing->reference, 1e3 * oracle_->calmest_call());
+                1e3 * before.timing->reference, 1e3 * oracle_->calmest_call());
   attempt();
-  auto is_calmer = settled_ && verdict_.timing->reference < verdict.timing->reference;
+  auto is_calmer = settled_ && verdict_.timing->reference < before.timing->reference;
   auto is_wrong = verdict_.outcome == outcome::incorrect
                   || (verdict_.outcome == outcome::refused && !refused_by_clocks_);
   if (is_calmer || (is_wrong && !broken_))
     return;
-  verdict_ = std::move(verdict);
+  verdict_ = std::move(before);
   seconds_ = std::move(seconds);
   profile_ = std::move(profile);
   broken_ = {};
@@ -194,12 +194,12 @@ bool evaluation::build() {
   auto core =
     site_.room().take({.cores = 1}, std::exchange(is_new_, false) ? turn::later : turn::first);
   enter("build");
-  if (!begin_process())
-    return false;
-  verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
   auto source = shared_memory::holding(request_.subject.source);
   if (!source)
     return give_up(std::move(source.error()));
+  if (!build_extensions(*source) || !begin_process())
+    return false;
+  verdict_.sandbox = fmt::format("{}", fmt::join(worker_.process->missing(), ", "));
   int fds[] = {source->fd()};
   boost::json::object request{{"op", "load"},
                               {"path", request_.subject.id},

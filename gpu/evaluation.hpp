@@ -81,7 +81,10 @@ private:
   author author_of_compiled() const;
 
   /// Builds what its text asks torch to build, where nobody has. False: the error.
-  bool build_extensions();
+  bool build_extensions(const shared_memory& source);
+
+  /// The same, with what was built for others.
+  /// @param like the same for all whose extensions differ in their kernels alone; may be empty
   void build_beside(const std::string& like);
 
   /// Gives its process all of that. False: it did not survive it.

@@ -465,7 +465,9 @@ bool evaluation_site::has_compiled(const worker_process& to, const std::string& 
 
 std::optional<shared_memory> evaluation_site::pack_compiled(worker_process& from) const {
   auto record = packed_by(from);
-  auto result = record ? archive_of(record->bytes()) : caf::expected<shared_memory>{caf::error{}};
+  if (!record)
+    return std::nullopt;
+  auto result = archive_of(record->bytes());
   return result ? std::optional{std::move(*result)} : std::nullopt;
 }
 

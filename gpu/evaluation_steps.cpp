@@ -178,7 +178,7 @@ std::string evaluation::compiled_subject() const {
 }
 
 // In a process that runs none of its Python, so that any candidate may have what comes of it.
-bool evaluation::build_extensions() {
+bool evaluation::build_extensions(const shared_memory& source) {
   extensions_.clear();
   failed_build_.reset();
   if (!keeps_compiled() || !asks_for_extensions(request_.subject.source))
@@ -187,10 +187,7 @@ bool evaluation::build_extensions() {
   if (!builder)
     return give_up(std::move(builder.error()));
   worker_ = std::move(*builder);
-  auto source = shared_memory::holding(request_.subject.source);
-  if (!source)
-    return give_up(std::move(source.error()));
-  int fds[] = {source->fd()};
+  int fds[] = {source.fd()};
   auto& process = *worker_.process;
   if (site_.keeps_compiled(process)) {
     auto told = call({{"op", "extensions"}}, fds, text_limit);
@@ -223,8 +220,6 @@ void evaluation::build_beside(const std::string& like) {
 }
 
 bool evaluation::begin_process() {
-  if (!build_extensions())
-    return false;
   auto compiles = uses_compiler(request_.subject.source);
   for (auto gives : {keeps_compiled(), false}) {
     worker_.end();

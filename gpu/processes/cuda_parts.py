@@ -248,20 +248,23 @@ class Job:
         code, made = place / "code.fatbin", place / "rest.o"
 
         def has_rest() -> bool:
-            return rest.exists() or (self.run_on(place / "host", parts.host, "-c", "-o", made)
-                                     and keep(made, rest))
+            if not rest.exists() and self.run_on(place / "host", parts.host, "-c", "-o", made):
+                rest.parent.mkdir(parents=True, exist_ok=True)
+                made.rename(rest)
+            return rest.exists()
 
         # Where the host's part says which kernels there are, it has to be there first.
         if parts.families and not has_rest():
             return HOST
-        chosen = instances(parts.families, asked_for(rest, made)) if parts.families else ""
+        wanted = asked_for(rest, made) if parts.families else set()
+        chosen = instances(parts.families, wanted) if wanted else ""
         if not self.run_on(place / "device", f"{parts.device}\n{chosen}", "--no-compress",
                            "-fatbin", "-o", code, before=BROUGHT + types_of(chosen)):
             return WHOLE
         if not has_rest():
             return HOST
         known = set(code.read_bytes().split(b"\0"))
-        if any(x not in known and x[1:] not in known for x in asked_for(rest, made)):
+        if any(x not in known and x[1:] not in known for x in wanted or asked_for(rest, made)):
             return WHOLE
         moved = ["objcopy", "--update-section", f".nv_fatbin={code}", rest, self.target]
         return WHOLE if subprocess.call(moved) != 0 else 0
@@ -272,12 +275,6 @@ class Job:
         file = folder / self.source.name
         file.write_text(f'{before}#line 1 "{self.source}"\n{text}')
         return subprocess.call([*self.command, *options, file]) == 0
-
-
-def keep(made: Path, place: Path) -> bool:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made.rename(place)
-    return True
 
 
 def instances(families: set[str], wanted: set[bytes]) -> str:

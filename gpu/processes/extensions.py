@@ -140,10 +140,11 @@ class Constants:
                 return "".join(str(self.value(x)) for x in parts)
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
                 return self.value(value)
-            case ast.Call(func=ast.Attribute(value=of, attr=method), args=given, keywords=[]):
+            case ast.Call(func=ast.Attribute(value=of, attr=method), args=given, keywords=[]) if (
+                    method in METHODS):
                 values = [self.value(of), *map(self.value, given)]
-                longest = max(len(x) for x in values)
-                if method in METHODS and sum(map(len, values)) * (longest + 1) < MOST_PRODUCT:
+                lengths = [len(x) for x in values]
+                if sum(lengths) * (max(lengths) + 1) < MOST_PRODUCT:
                     return METHODS[method](*values)
         raise Unknown
 

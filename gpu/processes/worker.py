@@ -32,7 +32,8 @@ from inputs import Inputs, differ, laid_out
 
 MESSAGE_SIZE = 128 * 1024
 TRACE_PATIENCE = 5_000_000  # [ns] for device work that comes after a call
-HOST_WORK = ("unpack", "extensions", "build", "load", "pack", "recipes")  # done without a context on the device
+# Done without a context on the device.
+HOST_WORK = ("unpack", "extensions", "build", "load", "pack", "recipes")
 Reply = dict[str, Any]
 
 

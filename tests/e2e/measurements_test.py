@@ -139,12 +139,16 @@ class Baselines(Measurements):
         self.assertEqual(self.kept("baselines"), [])
 
 
-class CompiledCode(Measurements):
+class Compiled(Measurements):
+    """With a cache of compiled code."""
+
     def setUp(self) -> None:
         super().setUp()
         del self.environment["LATHE_COMPILED_LIMIT"]
         self.write("task.py", TASK)
 
+
+class CompiledCode(Compiled):
     def outcomes(self, *options: str, **environment: str) -> list[str]:
         ended = self.lathe("eval", "task.py", "noted.py", "--json", *QUICK, *options,
                            env={**self.environment, **environment})
@@ -183,13 +187,8 @@ class CompiledCode(Measurements):
         self.assertIn("LATHE_COMPILED_LIMIT is no size", ended.err)
 
 
-class Extensions(Measurements):
+class Extensions(Compiled):
     """What candidates ask torch to build is built once, by a process that runs none of them."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        del self.environment["LATHE_COMPILED_LIMIT"]
-        self.write("task.py", TASK)
 
     def builds(self, *names: str) -> tuple[list[dict[str, Any]], int]:
         """Returns the verdicts, and how many extensions were built ahead of their candidates."""
