@@ -3,6 +3,7 @@
 #include "messages/error.hpp"
 
 #include <boost/json/array.hpp>
+#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr auto spawn_limit = 120s; // preloading modules is part of it
 constexpr int output_pipe_size = 1 << 20;
+constexpr std::size_t most_shown = 500; // bytes of an answer that makes no sense
 
 // All that the warm process and its workers ever see of an environment. The number of threads is
 // one until the fork, because threads do not survive it.
@@ -68,8 +70,8 @@ int start_process(std::vector<std::string> arguments, std::vector<std::string> e
   ::posix_spawn_file_actions_init(&files);
   ::posix_spawnattr_init(&attributes);
   ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  // Whatever their numbers were, no descriptor is overwritten before it was copied.
-  constexpr int spare = 100;
+  // Above both, so that neither is overwritten before it was copied.
+  auto spare = std::max({socket, errors, 3}) + 1;
   ::posix_spawn_file_actions_adddup2(&files, socket, spare);
   ::posix_spawn_file_actions_adddup2(&files, errors, spare + 1);
   ::posix_spawn_file_actions_adddup2(&files, spare + 1, 1);
@@ -197,8 +199,10 @@ caf::expected<std::unique_ptr<worker_process>> warm_process::spawn(const worker_
   std::lock_guard guard{mutex_};
   auto handles = requests_ ? request_worker(config)
                            : caf::expected<worker_handles>{caf::make_error(errc::evaluator_failed)};
-  if (!handles) { // it is dead, or somebody killed what it made: once more
+  if (!handles) { // it is dead or confused, or somebody killed what it made: once more
     if (handles.error() == errc::evaluator_failed) {
+      if (requests_)
+        spdlog::warn("the evaluation processes are started again: {}", describe(handles.error()));
       end();
       if (auto err = launch())
         return err;
@@ -232,6 +236,9 @@ caf::expected<worker_handles> warm_process::request_worker(const worker_config& 
   if (!message)
     return make_error(errc::evaluator_failed, describe(message.error()));
   auto answer = reply::parse(message->text, last_id_, std::move(message->fds));
+  if (!answer.is_answer())
+    return make_error(errc::evaluator_failed,
+                      answer.problem().message + ": " + message->text.substr(0, most_shown));
   if (!answer.ok())
     return make_error(errc::environment_error, answer.problem().message);
   auto group = answer.integer("pid");

@@ -1,9 +1,12 @@
 #include "tests/gpu/processes/process_fixture.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <array>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace lathe::gpu::testing {
@@ -79,6 +82,31 @@ TEST_F(warm_process, a_python_that_is_not_there_is_an_error_that_names_it) {
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error(), errc::environment_error);
   EXPECT_THAT(describe(started.error()), HasSubstr("/no/such/python"));
+}
+
+// What answers each request twice is confused from the second request on.
+TEST_F(warm_process, an_answer_to_something_else_is_shown_and_a_new_process_asked) {
+  auto folder = std::filesystem::temp_directory_path() / "confused_warm_process";
+  std::filesystem::create_directories(folder);
+  std::ofstream{folder / "zygote.py"}
+    << "import json, os, socket\n"
+       "channel = socket.socket(fileno=3)\n"
+       "channel.send(b'{\"id\": 0, \"ok\": true}')\n"
+       "while message := channel.recv(1 << 17):\n"
+       "    number = json.loads(message)['id']\n"
+       "    answer = {'id': number, 'ok': False, 'message': f'no {os.getpid()}'}\n"
+       "    channel.send(json.dumps(answer).encode())\n"
+       "    channel.send(b'{\"id\": 77, \"ok\": true}')\n";
+  auto started = gpu::warm_process::start({LATHE_TEST_PYTHON, folder});
+  ASSERT_TRUE(started) << describe(started.error());
+  auto pid = (*started)->pid();
+  EXPECT_THAT(describe((*started)->spawn(small()).error()), HasSubstr("no "));
+  EXPECT_EQ((*started)->pid(), pid);
+  // Asked twice: the new process's answer is the one that counts.
+  auto answer = describe((*started)->spawn(small()).error());
+  EXPECT_THAT(answer, HasSubstr(fmt::format("no {}", (*started)->pid())));
+  EXPECT_NE((*started)->pid(), pid);
+  std::filesystem::remove_all(folder);
 }
 
 } // namespace lathe::gpu::testing
