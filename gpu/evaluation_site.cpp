@@ -3,6 +3,7 @@
 #include "gpu/forbidden_work.hpp"
 #include "gpu/host_claim.hpp"
 #include "gpu/host_memory.hpp"
+#include "gpu/processes/process_group.hpp"
 #include "gpu/processes/text_file.hpp"
 #include "gpu/processor.hpp"
 #include "gpu/task_oracle.hpp"
@@ -339,7 +340,7 @@ caf::expected<site_worker> evaluation_site::spawn(const worker_config& worker,
     std::lock_guard guard{mutex_};
     if (closed_)
       return stops();
-    live_.insert(raw);
+    live_.emplace(raw, worker.role);
   }
   auto unlist = [this](worker_process* x) {
     std::lock_guard guard{mutex_};
@@ -375,8 +376,32 @@ void evaluation_site::close() {
   std::lock_guard guard{mutex_};
   closed_ = true;
   given_up.swap(oracles_);
-  for (auto* worker : live_)
+  for (auto& [worker, role] : live_)
     worker->kill();
+}
+
+void evaluation_site::found_at_rest() {
+  respite_.forget();
+  std::lock_guard guard{mutex_};
+  stalls_.forget();
+}
+
+void evaluation_site::found_busy() {
+  auto faults = page_faults_of_groups();
+  std::lock_guard guard{mutex_};
+  std::vector<stall_watch::sight> sights;
+  for (auto& [worker, role] : live_)
+    if (auto call = role != "oracle" ? worker->progress() : std::nullopt)
+      sights.push_back({worker, *call, faults[worker->group()]});
+  auto stalled = stalls_.look(sights);
+  for (auto* worker : stalled) {
+    spdlog::debug("worker {}: is given up, its kernels do not end", worker->group());
+    worker->give_up(fmt::format("its kernels kept the device busy for {} s and did not end",
+                                stall_watch::longest.count()));
+  }
+  if (!stalled.empty())
+    respite_.forget(); // the next one finds the device at rest
+  respite_.begin();    // the limits of others only count while they run
 }
 
 bool evaluation_site::closed() const {

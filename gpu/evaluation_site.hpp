@@ -8,6 +8,7 @@
 #include "gpu/processes/warm_process.hpp"
 #include "gpu/respite.hpp"
 #include "gpu/room.hpp"
+#include "gpu/stall_watch.hpp"
 #include "gpu/verifier/verifier_pool.hpp"
 #include "messages/topology.hpp"
 #include "messages/verdict.hpp"
@@ -154,9 +155,16 @@ public:
   }
 
   /// In which nobody times on the device.
-  gpu::respite& respite() {
+  const gpu::respite& respite() const {
     return respite_;
   }
+
+  /// Somebody wanted to time, froze everybody else, and found the device at rest.
+  void found_at_rest();
+
+  /// The same, and it did not come to rest: the others have a respite. Whoever has waited for his
+  /// kernels all the time, over several such finds, is given up: they do not end.
+  void found_busy();
 
   // -- tasks ------------------------------------------------------------------------------
 
@@ -280,7 +288,8 @@ private:
   std::random_device entropy_;
   std::map<std::pair<session_id, std::string>, verdict> known_;
   std::vector<std::string> missing_; // parts of the sandbox
-  std::set<worker_process*> live_;
+  std::map<worker_process*, std::string> live_; // by role
+  stall_watch stalls_;
   bool closed_ = false;
   std::map<session_id, std::shared_ptr<task_oracle>> oracles_; // last: they use live_
 };

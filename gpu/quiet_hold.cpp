@@ -72,12 +72,12 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
                   seconds{clock::now() - granted}.count(), quiet ? "quiet" : "quiet in vain",
                   fmt::join(cpus, ", "));
     if (quiet) {
-      site.respite().forget();
+      site.found_at_rest();
       return result;
     }
     if (broken)
       return make_error(errc::evaluator_failed, "a process broke before it was timed");
-    site.respite().begin(); // the limits of others only count while they run
+    site.found_busy();
   }
 }
 

@@ -30,8 +30,11 @@ process_stat parse_stat(std::string_view line) {
   std::string skipped;
   process_stat result;
   fields >> result.state >> result.parent >> result.group;
-  for (int field = 6; field < 14; ++field)
+  for (int field = 6; field < 10; ++field)
     fields >> skipped;
+  for (int field = 10; field < 14; ++field) // minflt cminflt majflt cmajflt
+    if (std::uint64_t value = 0; fields >> value)
+      result.page_faults += value;
   double ticks = 0;
   for (int field = 14; field < 18; ++field) // utime stime cutime cstime
     if (double value = 0; fields >> value)
@@ -45,9 +48,9 @@ process_stat parse_stat(std::string_view line) {
 
 namespace {
 
-/// Calls `visit(process folder, stat)` for each process of a group.
+/// Calls `visit(process folder, stat)` for each process.
 template <class Visit>
-void for_each_process(pid_t group, Visit visit) {
+void for_each_process(Visit visit) {
   std::error_code ignored; // processes come and go while we look
   for (const auto& entry : fs::directory_iterator{"/proc", ignored}) {
     if (std::isdigit(static_cast<unsigned char>(entry.path().filename().native()[0])) == 0)
@@ -56,9 +59,17 @@ void for_each_process(pid_t group, Visit visit) {
     std::string line;
     if (!std::getline(file, line))
       continue;
-    if (auto stat = parse_stat(line); stat.group == group)
-      visit(entry.path(), stat);
+    visit(entry.path(), parse_stat(line));
   }
+}
+
+/// The same, of a group only.
+template <class Visit>
+void for_each_process(pid_t group, Visit visit) {
+  for_each_process([&](const fs::path& folder, const process_stat& stat) {
+    if (stat.group == group)
+      visit(folder, stat);
+  });
 }
 
 } // namespace
@@ -79,6 +90,13 @@ double group_cpu_seconds(pid_t group) {
   for_each_process(group,
                    [&](const fs::path&, const process_stat& stat) { sum += stat.cpu_seconds; });
   return sum;
+}
+
+std::map<pid_t, std::uint64_t> page_faults_of_groups() {
+  std::map<pid_t, std::uint64_t> result;
+  for_each_process(
+    [&](const fs::path&, const process_stat& stat) { result[stat.group] += stat.page_faults; });
+  return result;
 }
 
 namespace {

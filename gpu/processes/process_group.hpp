@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -16,6 +18,7 @@ struct process_stat {
   pid_t group = 0;
   unsigned long long started = 0; ///< in the kernel's ticks; the earlier the less
   double cpu_seconds = 0; ///< its own and that of children it has waited for
+  std::uint64_t page_faults = 0; ///< the same
 };
 
 /// Reads a line of /proc/PID/stat; the process may have any name. Nothing found gives group 0.
@@ -27,6 +30,9 @@ std::optional<pid_t> live_group(pid_t pid);
 
 /// Returns the CPU time [seconds] of all processes of a group.
 double group_cpu_seconds(pid_t group);
+
+/// Returns how many page faults the processes of each group had, for all groups of this machine.
+std::map<pid_t, std::uint64_t> page_faults_of_groups();
 
 /// A group's processes, bound to a few processors, and ahead of everybody else there, or with almost
 /// all of their time, whichever the host allows: what others compute meanwhile is not to be seen in

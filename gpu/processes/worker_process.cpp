@@ -76,9 +76,15 @@ reply worker_process::call(boost::json::object request, std::span<const int> fds
     watch_.start(stopwatch::clock::now());
     cpu_at_start_ = cpu_seconds_;
     cpu_at_look_ = never;
+    asked_ = last_id_;
   }
   auto result = ask(request, fds, limit);
   std::lock_guard guard{mutex_};
+  asked_ = 0;
+  if (!given_up_.empty()) {
+    end_ = failure{outcome::timed_out, given_up_, given_up_, std::nullopt};
+    result = reply::failed(*end_);
+  }
   auto now = stopwatch::clock::now();
   result.wall = seconds{watch_.elapsed(now)}.count();
   result.frozen = seconds{watch_.paused_for(now)}.count();
@@ -249,6 +255,21 @@ void worker_process::kill() {
     return;
   ::kill(-handles_.group, SIGKILL);
   ::syscall(SYS_pidfd_send_signal, handles_.pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+void worker_process::give_up(std::string why) {
+  {
+    std::lock_guard guard{mutex_};
+    given_up_ = std::move(why);
+  }
+  kill();
+}
+
+std::optional<call_progress> worker_process::progress() const {
+  std::lock_guard guard{mutex_};
+  if (asked_ == 0)
+    return std::nullopt;
+  return call_progress{asked_, watch_.elapsed(stopwatch::clock::now())};
 }
 
 bool worker_process::alive() const {

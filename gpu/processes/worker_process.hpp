@@ -31,6 +31,12 @@ struct worker_handles {
   std::unique_ptr<cgroup> together; ///< holds all in the sandbox; none where the host refuses it
 };
 
+/// How far a call has come, for those who ask whether anything goes on in it.
+struct call_progress {
+  std::uint64_t number = 0;         ///< the worker's first call is 1
+  stopwatch::clock::duration ran{}; ///< without what was spent frozen
+};
+
 /// A process that runs foreign code for us. Ends with this object.
 /// One thread at a time calls; the functions under "from any thread" may interrupt it.
 class worker_process {
@@ -69,6 +75,12 @@ public:
   /// Ends the call under way at once; it fails as `crashed`.
   void kill();
 
+  /// The same for a reason that is the worker's own: the call fails as `timed_out`.
+  void give_up(std::string why);
+
+  /// Of the call under way; nothing between calls.
+  std::optional<call_progress> progress() const;
+
   bool alive() const;
 
   /// CPU time [seconds] of all processes of the worker, as far as it was last seen.
@@ -106,6 +118,8 @@ private:
   mutable std::mutex mutex_; // guards what follows
   stopwatch watch_;
   double cpu_seconds_ = 0;
+  std::uint64_t asked_ = 0; // the call under way; 0: none
+  std::string given_up_;    // why, where it was
 };
 
 } // namespace lathe::gpu

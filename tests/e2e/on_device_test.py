@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import unittest
 
 from lathe_case import DONE, ENVIRONMENT_LACKS, NOT_BETTER, Journal, LatheCase
@@ -92,6 +93,20 @@ class Commands(LatheCase):
         again = re.findall(r"the reference took [\d.]+ ms, [\d.]+ before; timed once more", log)
         self.assertGreater(len(confirmed), 0, ended.out)
         self.assertEqual(len(again), 2 * len(confirmed), again)
+
+    @unittest.skipIf(DEVICE == "cpu", "it has no kernels that go on when their process stands still")
+    def test_a_kernel_that_does_not_end_is_given_up_before_its_limit(self) -> None:
+        self.write("hung.py", UNCHANGED.replace("def forward(self, x):\n",
+                                                "def forward(self, x):\n"
+                                                "        torch.cuda._sleep(1 << 50)\n", 1))
+        self.write("another.py", FASTER + "\n# once more\n")
+        began = time.monotonic()
+        ended = self.lathe("eval", "task.py", "hung.py", "faster.py", "another.py",
+                           "--build-limit", "300", "--json", *ON_DEVICE)
+        self.assertLess(time.monotonic() - began, 120)
+        outcomes = [x["outcome"] for x in ended.json["verdicts"]]
+        self.assertEqual(outcomes, ["timed_out", "correct", "correct"], ended.out)
+        self.assertIn("did not end", ended.json["verdicts"][0]["evidence"])
 
     @unittest.skipIf(DEVICE == "cpu", "processors are many")
     def test_a_second_lathe_is_told_that_the_gpu_is_taken(self) -> None:

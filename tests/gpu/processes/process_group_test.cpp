@@ -18,6 +18,7 @@ TEST(process_group, a_process_may_have_any_name) {
   EXPECT_EQ(stat.parent, 1);
   EXPECT_EQ(stat.group, 34);
   EXPECT_EQ(stat.started, 99);
+  EXPECT_EQ(stat.page_faults, 10u);
   EXPECT_DOUBLE_EQ(stat.cpu_seconds, 200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)));
 }
 

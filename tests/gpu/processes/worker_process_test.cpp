@@ -122,6 +122,35 @@ TEST_F(worker_process, being_killed_from_outside_is_a_crash) {
   EXPECT_LT(answer.wall, 30);
 }
 
+// So who waits for the device can be told from who compiles.
+TEST_F(worker_process, who_only_waits_is_seen_to_and_can_be_given_up) {
+  auto worker = spawn();
+  prepare(*worker, "while True: pass");
+  EXPECT_FALSE(worker->progress()) << "between calls";
+  auto faults = [&] { return page_faults_of_groups()[worker->group()]; };
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+  std::thread watcher{[&] {
+    while (worker->cpu_seconds() < 0.2) // until it has begun
+      std::this_thread::yield();
+    auto ran = [&] { return worker->progress().value_or(call_progress{}).ran; };
+    auto since = ran();
+    before = faults();
+    while (ran() < since + 200ms)
+      std::this_thread::yield();
+    after = faults();
+    worker->give_up("it only waits");
+  }};
+  auto answer = run(*worker);
+  watcher.join();
+  EXPECT_GT(before, 0u);
+  EXPECT_LE(after, before + 1);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.problem().how, outcome::timed_out);
+  EXPECT_EQ(answer.problem().message, "it only waits");
+  EXPECT_EQ(run(*worker).problem().message, "it only waits") << "and stays given up";
+}
+
 TEST_F(worker_process, two_hundred_megabytes_of_output_do_not_block) {
   auto worker = spawn();
   prepare(*worker, "for _ in range(200): os.write(1, b'x' * (1 << 20))\n"
