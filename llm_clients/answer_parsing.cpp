@@ -138,6 +138,16 @@ caf::expected<std::string> extract_code(std::string_view answer) {
                     "class ModelNew");
 }
 
+bool has_whole_code(std::string_view answer) {
+  auto whole_lines = answer.substr(0, answer.rfind('\n') + 1);
+  if (whole_lines.find("<think>") != std::string_view::npos
+      && whole_lines.find("</think>") == std::string_view::npos)
+    return false;
+  auto blocks = fenced_blocks(normalised(whole_lines));
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const markdown_block& x) { return x.closed && defines_model(x.text); });
+}
+
 std::vector<std::string> extract_ideas(std::string_view answer, std::size_t limit) {
   auto text = normalised(answer);
   auto result = json_ideas(text);

@@ -16,6 +16,9 @@ namespace lathe::llm_clients {
 /// passed over. Fails with `bad_answer` and a sentence that can be given to a fixer.
 caf::expected<std::string> extract_code(std::string_view answer);
 
+/// Whether an answer, which may go on, has a fenced block with `class ModelNew` and its end.
+bool has_whole_code(std::string_view answer);
+
 /// Returns at most `limit` ideas: the strings of a JSON array, or the items of a list that is
 /// numbered, headed or bulleted, each on one line. Empty when the answer holds no list.
 std::vector<std::string> extract_ideas(std::string_view answer, std::size_t limit);

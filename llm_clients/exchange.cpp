@@ -1,5 +1,6 @@
 #include "llm_clients/exchange.hpp"
 
+#include "llm_clients/json_fields.hpp"
 #include "llm_clients/json_text.hpp"
 #include "messages/content_hash.hpp"
 #include "messages/error.hpp"
@@ -19,8 +20,9 @@ std::string request_fields(const llm_request& x) {
 
 std::string spend_fields(const spend& x) {
   return fmt::format(R"("queries":{},"input_tokens":{},"cached_input_tokens":{},)"
-                     R"("output_tokens":{},"usd":{})",
-                     x.queries, x.input_tokens, x.cached_input_tokens, x.output_tokens, x.usd);
+                     R"("output_tokens":{},"reasoning_tokens":{},"usd":{})",
+                     x.queries, x.input_tokens, x.cached_input_tokens, x.output_tokens,
+                     x.reasoning_tokens, x.usd);
 }
 
 journal_record record_of(const llm_request& request, std::string_view kind, std::string payload) {
@@ -49,9 +51,12 @@ struct field_reader {
   }
 
   spend cost() {
-    return {get<std::int64_t>("queries"), get<std::int64_t>("input_tokens"),
-            get<std::int64_t>("cached_input_tokens"), get<std::int64_t>("output_tokens"),
-            get<double>("usd")};
+    return {get<std::int64_t>("queries"),
+            get<std::int64_t>("input_tokens"),
+            get<std::int64_t>("cached_input_tokens"),
+            get<std::int64_t>("output_tokens"),
+            get<double>("usd"),
+            count_at(object, "reasoning_tokens")}; // older journals have none
   }
 };
 

@@ -43,6 +43,12 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
+bool is_event_stream(const http::response<http::string_body>& message) {
+  auto type = message[http::field::content_type];
+  return message.result_int() == 200
+         && lower_case({type.data(), type.size()}).starts_with("text/event-stream");
+}
+
 http_response to_response(http::response<http::string_body>&& message) {
   http_response result;
   result.status = message.result_int();
@@ -70,16 +76,23 @@ void http_connection::send(const http_request& request, clock::time_point until,
   request_ = {http::verb::post, request.path, 11};
   request_.set(http::field::host, server_.authority());
   request_.set(http::field::user_agent, "lathe");
-  request_.set(http::field::accept, "application/json");
+  request_.set(http::field::accept,
+               request.on_part ? "text/event-stream, application/json" : "application/json");
   request_.set(http::field::content_type, "application/json");
-  if (!request.bearer.empty())
-    request_.set(http::field::authorization, "Bearer " + request.bearer.reveal());
+  for (auto& [name, value] : request.headers)
+    request_.set(name, value);
+  if (!request.key.empty())
+    request_.set(request.key_header,
+                 (request.key_header == "authorization" ? "Bearer " : "") + request.key.reveal());
   request_.body() = request.body;
   request_.prepare_payload();
   until_ = until;
   timeout_ = request.timeout;
+  idle_ = request.idle;
+  on_part_ = request.on_part;
   done_ = std::move(done);
   sent_ = false;
+  streamed_ = false;
   if (connected_)
     write();
   else
@@ -162,15 +175,18 @@ void http_connection::read_header() {
                             step<std::size_t>([this](error_code code, std::size_t) {
                               if (code)
                                 return fail("broke off before it answered", code);
+                              streamed_ = on_part_ && is_event_stream(parser_->get());
                               read_body();
                             }));
   });
 }
 
 void http_connection::read_body() {
+  if (!hand_over())
+    return stop();
   if (parser_->is_done())
     return finish();
-  expect_within(limits_.idle, "fell silent in the middle of an answer for");
+  expect_within(idle_, "fell silent in the middle of an answer for");
   with_stream([this](auto& stream) {
     http::async_read_some(stream, buffer_, *parser_,
                           step<std::size_t>([this](error_code code, std::size_t) {
@@ -181,9 +197,28 @@ void http_connection::read_body() {
   });
 }
 
+// Returns whether more is wanted.
+bool http_connection::hand_over() {
+  auto& body = parser_->get().body();
+  if (!streamed_ || body.empty())
+    return true;
+  auto wanted = on_part_(body);
+  body.clear();
+  return wanted;
+}
+
+// The server is told by the connection's end.
+void http_connection::stop() {
+  auto response = to_response(parser_->release());
+  response.streamed = true;
+  close();
+  deliver(std::move(response));
+}
+
 void http_connection::finish() {
   auto keep_alive = parser_->keep_alive() && sent_ && buffer_.size() == 0;
   auto response = to_response(parser_->release());
+  response.streamed = streamed_;
   parser_.reset();
   last_used_ = clock::now();
   deadline_.cancel();
@@ -222,6 +257,7 @@ void http_connection::deliver(http_result result) {
   if (auto failed = std::get_if<http_failure>(&result))
     log()->debug("{}", failed->sentence);
   // Moved out first: the handler may drop the last reference to this, or send again.
+  on_part_ = nullptr;
   auto done = std::exchange(done_, nullptr);
   done(std::move(result));
 }

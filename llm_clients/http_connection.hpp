@@ -46,6 +46,8 @@ private:
   void write();
   void read_header();
   void read_body();
+  bool hand_over();
+  void stop();
   void finish();
 
   // -- its ends -----------------------------------------------------------------------
@@ -84,12 +86,15 @@ private:
   boost::beast::flat_buffer buffer_;
   boost::beast::http::request<boost::beast::http::string_body> request_;
   std::optional<parser> parser_;
+  part_handler on_part_;
   http_handler done_;
   clock::time_point until_;
   std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
+  std::chrono::milliseconds idle_{0};
   clock::time_point last_used_;
   bool connected_ = false;
   bool sent_ = false;
+  bool streamed_ = false;
   bool closed_ = false; // for good; late results of what was under way are ignored
 };
 

@@ -8,23 +8,32 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace lathe::llm_clients {
+
+/// Takes a part of a body as it comes; returns whether more is wanted.
+using part_handler = std::function<bool(std::string_view)>;
 
 /// A POST of JSON. HTTP is only spoken to LLM servers here, so it is no more general than that.
 struct http_request {
   url server;
   std::string path; ///< in full, with what `server.path` has
-  secret bearer;    ///< empty: no Authorization header
+  secret key;       ///< empty: none is sent
+  std::string key_header = "authorization"; ///< where the key goes; "Bearer" is put before it there
+  std::map<std::string, std::string> headers; ///< besides those that every request has
   std::string body;
   std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte
+  std::chrono::milliseconds idle{180'000};    ///< between two parts of a body
+  part_handler on_part; ///< takes a body that is an event stream; empty: it is asked for whole
 };
 
 struct http_response {
   unsigned status = 0;
   std::map<std::string, std::string> headers; ///< names in lower case
-  std::string body;
+  std::string body;                           ///< empty when it was streamed
+  bool streamed = false;                      ///< all parts went to `on_part`
 };
 
 /// Why there is no response.
@@ -40,7 +49,6 @@ using http_handler = std::function<void(http_result)>;
 /// How long and how much a client waits for.
 struct http_limits {
   std::chrono::milliseconds connect{10'000}; ///< name, TCP and TLS, each
-  std::chrono::milliseconds idle{60'000};    ///< between two parts of a body
   std::chrono::milliseconds pooled{30'000};  ///< an unused connection is kept this long
   std::size_t max_body = 32u << 20;          ///< [bytes]
   std::size_t connections = 256;             ///< to one server at once

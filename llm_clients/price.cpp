@@ -16,19 +16,22 @@ std::int64_t input_token_bound(const llm_request& request) {
          + template_allowance;
 }
 
-double price_of(const model_config& model, const spend& tokens) {
-  auto cached_price = model.cached_input_price > 0 ? model.cached_input_price : model.input_price;
-  auto fresh = static_cast<double>(tokens.input_tokens - tokens.cached_input_tokens);
-  auto cached = static_cast<double>(tokens.cached_input_tokens);
-  auto output = static_cast<double>(tokens.output_tokens);
-  return (fresh * model.input_price + cached * cached_price + output * model.output_price)
+double price_of(const model_config& model, const token_usage& tokens) {
+  auto own_or_input = [&](double own) { return own > 0 ? own : model.input_price; };
+  auto cost = [](std::int64_t count, double price) { return static_cast<double>(count) * price; };
+  return (cost(tokens.input - tokens.cached - tokens.cache_write, model.input_price)
+          + cost(tokens.cached, own_or_input(model.cached_input_price))
+          + cost(tokens.cache_write, own_or_input(model.cache_write_price))
+          + cost(tokens.output, model.output_price))
          / million;
 }
 
 double worst_case(const model_config& model, const llm_request& request) {
-  spend bound;
-  bound.input_tokens = input_token_bound(request);
-  bound.output_tokens = model.max_output_tokens;
+  token_usage bound;
+  bound.input = input_token_bound(request);
+  if (model.cache_write_price > model.input_price)
+    bound.cache_write = bound.input;
+  bound.output = model.max_output_tokens;
   return price_of(model, bound);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/protocol.hpp"
 #include "messages/llm.hpp"
 #include "messages/topology.hpp"
 
@@ -12,9 +13,9 @@ namespace lathe::llm_clients {
 /// token of a byte; a fixed allowance covers the chat template around system message and prompt.
 std::int64_t input_token_bound(const llm_request& request);
 
-/// Returns what the tokens in `tokens` cost at the model's prices [USD]. Cached input without a
-/// price of its own costs what other input costs.
-double price_of(const model_config& model, const spend& tokens);
+/// Returns what a call costs at the model's prices [USD]. Cached input, and what is put into the
+/// cache, cost what other input costs where they have no price of their own.
+double price_of(const model_config& model, const token_usage& tokens);
 
 /// Returns the most that one call can cost [USD]: the bound on its input, and its output at the
 /// model's maximum.

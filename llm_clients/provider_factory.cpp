@@ -1,8 +1,8 @@
 #include "llm_clients/provider_factory.hpp"
 
 #include "llm_clients/http_client.hpp"
+#include "llm_clients/http_provider.hpp"
 #include "llm_clients/io_thread.hpp"
-#include "llm_clients/openai_provider.hpp"
 #include "llm_clients/scripted_provider.hpp"
 #include "messages/error.hpp"
 
@@ -34,12 +34,11 @@ private:
   std::shared_ptr<http_client> client_;
 };
 
-caf::expected<std::unique_ptr<provider>> make_openai(const model_config& model,
-                                                     shared_parts& parts) {
+caf::expected<std::unique_ptr<provider>> make_http(const model_config& model, shared_parts& parts) {
   auto client = parts.client();
   if (!client)
     return std::move(client.error());
-  return openai_provider::make(model, std::move(*client));
+  return http_provider::make(model, std::move(*client));
 }
 
 caf::expected<std::unique_ptr<provider>> make_scripted(const model_config& model,
@@ -58,7 +57,9 @@ provider_factory standard_providers() {
            const model_config& model) -> caf::expected<std::unique_ptr<provider>> {
     switch (model.provider) {
       case provider_kind::openai:
-        return make_openai(model, *parts);
+      case provider_kind::anthropic:
+      case provider_kind::gemini:
+        return make_http(model, *parts);
       case provider_kind::scripted:
         return make_scripted(model, *parts);
     }

@@ -27,8 +27,11 @@ llm_answer to_answer(const model_config& model, const llm_request& question, scr
   result.cost.queries = 1;
   auto estimate = std::pair{estimated_tokens(question.system.size() + question.prompt.size()),
                             estimated_tokens(x.text.size())};
-  std::tie(result.cost.input_tokens, result.cost.output_tokens) = x.tokens.value_or(estimate);
-  result.cost.usd = price_of(model, result.cost);
+  token_usage usage;
+  std::tie(usage.input, usage.output) = x.tokens.value_or(estimate);
+  result.cost.input_tokens = usage.input;
+  result.cost.output_tokens = usage.output;
+  result.cost.usd = price_of(model, usage);
   result.text = std::move(x.text);
   return result;
 }

@@ -11,12 +11,14 @@ struct spend {
   std::int64_t cached_input_tokens = 0; ///< the part of the input that the provider had cached
   std::int64_t output_tokens = 0;
   double usd = 0;
+  std::int64_t reasoning_tokens = 0; ///< the part of the output that is not in the answer
 
   spend& operator+=(const spend& other) {
     queries += other.queries;
     input_tokens += other.input_tokens;
     cached_input_tokens += other.cached_input_tokens;
     output_tokens += other.output_tokens;
+    reasoning_tokens += other.reasoning_tokens;
     usd += other.usd;
     return *this;
   }
@@ -26,7 +28,8 @@ template <class Inspector>
 bool inspect(Inspector& f, spend& x) {
   return f.object(x).fields(f.field("queries", x.queries), f.field("input_tokens", x.input_tokens),
                             f.field("cached_input_tokens", x.cached_input_tokens),
-                            f.field("output_tokens", x.output_tokens), f.field("usd", x.usd));
+                            f.field("output_tokens", x.output_tokens), f.field("usd", x.usd),
+                            f.field("reasoning_tokens", x.reasoning_tokens));
 }
 
 /// One question to a model. The same session, request and attempt always asks the same question,
@@ -39,14 +42,16 @@ struct llm_request {
   std::string model;  ///< the model's name in the topology
   std::string system; ///< system message; may be empty
   std::string prompt;
+  bool stop_after_code =
+    false; ///< nothing is wanted after the first whole candidate: a stream ends there
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, llm_request& x) {
-  return f.object(x).fields(f.field("session", x.session), f.field("request", x.request),
-                            f.field("agent", x.agent), f.field("role", x.role),
-                            f.field("model", x.model), f.field("system", x.system),
-                            f.field("prompt", x.prompt));
+  return f.object(x).fields(
+    f.field("session", x.session), f.field("request", x.request), f.field("agent", x.agent),
+    f.field("role", x.role), f.field("model", x.model), f.field("system", x.system),
+    f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code));
 }
 
 /// A model's answer.

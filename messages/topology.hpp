@@ -12,13 +12,28 @@ namespace lathe {
 
 /// Who answers LLM requests for a model.
 enum class provider_kind : std::uint8_t {
-  openai,   ///< any server that speaks OpenAI's chat completions
-  scripted, ///< answers from a folder, for demos and tests
+  openai,    ///< any server that speaks OpenAI's chat completions or responses
+  anthropic, ///< Anthropic's messages
+  gemini,    ///< Google's generateContent
+  scripted,  ///< answers from a folder, for demos and tests
 };
 
 template <>
 struct enum_names<provider_kind> {
-  static constexpr std::array<std::string_view, 2> value = {"openai", "scripted"};
+  static constexpr std::array<std::string_view, 4> value = {"openai", "anthropic", "gemini",
+                                                            "scripted"};
+};
+
+/// What a server takes of what its API has. `configs/capabilities.yaml` says so for those that are
+/// known.
+struct model_capabilities {
+  bool temperature = true;                 ///< other models refuse it at any value
+  bool streamed_usage = true;              ///< openai, chat: `stream_options` is understood
+  bool cache_marks = false;                ///< anthropic: what is to be cached has to be marked
+  std::string output_limit = "max_tokens"; ///< openai, chat: what the limit is called
+  std::string system_role = "system";      ///< openai, chat; "user": put before the prompt
+
+  friend bool operator==(const model_capabilities&, const model_capabilities&) = default;
 };
 
 /// One model of a topology.
@@ -26,17 +41,24 @@ struct model_config {
   std::string name;
   provider_kind provider = provider_kind::scripted;
   std::string model;                       ///< as the provider names it
-  std::string base_url;                    ///< openai: "https://api.openai.com/v1"
+  std::string api = "chat";                ///< openai: chat, responses
+  std::string base_url;                    ///< "https://api.openai.com/v1"
   std::string api_key;                     ///< never stored, never logged, never sent to another node
   std::string answers;                     ///< scripted: the folder
   std::optional<double> temperature;       ///< left out of the request when not set
-  std::int64_t max_output_tokens = 16'000;
+  std::int64_t max_output_tokens = 16'000; ///< what it thinks is part of them
+  std::string reasoning_effort;            ///< openai: low, medium, high, ...; empty: its default
+  std::int64_t thinking_tokens = 0;        ///< anthropic, gemini: at most; 0: their default
+  bool stream = true;                      ///< whether the answer is asked for in parts
+  model_capabilities can;
   std::int32_t in_flight = 16;             ///< calls at once
   std::int32_t requests_per_minute = 0;    ///< 0: no limit
   std::int64_t tokens_per_minute = 0;      ///< 0: no limit
   double timeout = 600;                    ///< [seconds] for one call
+  double idle_timeout = 180;               ///< [seconds] between two parts of an answer
   double input_price = 0;                  ///< [USD per million tokens]
   double cached_input_price = 0;           ///< [USD per million tokens]
+  double cache_write_price = 0;            ///< [USD per million tokens]; 0: as other input
   double output_price = 0;                 ///< [USD per million tokens]
   std::vector<std::string> fallback;       ///< models to ask, in this order, when this one fails
 };
@@ -121,15 +143,27 @@ struct topology {
 // -- inspection: how a topology is journaled. The API key is left out on purpose. ---------------
 
 template <class Inspector>
+bool inspect(Inspector& f, model_capabilities& x) {
+  return f.object(x).fields(
+    f.field("temperature", x.temperature), f.field("streamed_usage", x.streamed_usage),
+    f.field("cache_marks", x.cache_marks), f.field("output_limit", x.output_limit),
+    f.field("system_role", x.system_role));
+}
+
+template <class Inspector>
 bool inspect(Inspector& f, model_config& x) {
   return f.object(x).fields(
     f.field("name", x.name), f.field("provider", x.provider), f.field("model", x.model),
-    f.field("base_url", x.base_url), f.field("answers", x.answers),
+    f.field("api", x.api), f.field("base_url", x.base_url), f.field("answers", x.answers),
     f.field("temperature", x.temperature), f.field("max_output_tokens", x.max_output_tokens),
-    f.field("in_flight", x.in_flight), f.field("requests_per_minute", x.requests_per_minute),
+    f.field("reasoning_effort", x.reasoning_effort), f.field("thinking_tokens", x.thinking_tokens),
+    f.field("stream", x.stream), f.field("can", x.can), f.field("in_flight", x.in_flight),
+    f.field("requests_per_minute", x.requests_per_minute),
     f.field("tokens_per_minute", x.tokens_per_minute), f.field("timeout", x.timeout),
-    f.field("input_price", x.input_price), f.field("cached_input_price", x.cached_input_price),
-    f.field("output_price", x.output_price), f.field("fallback", x.fallback));
+    f.field("idle_timeout", x.idle_timeout), f.field("input_price", x.input_price),
+    f.field("cached_input_price", x.cached_input_price),
+    f.field("cache_write_price", x.cache_write_price), f.field("output_price", x.output_price),
+    f.field("fallback", x.fallback));
 }
 
 template <class Inspector>

@@ -37,6 +37,7 @@ struct agent_config {
   std::string model;               ///< a model's name in the topology; empty: works without an LLM
   std::string prompt;              ///< the prompt template's text
   std::int32_t instances = 1;      ///< actors in the pool
+  bool stop_after_code = false;    ///< coder, fixer: its candidate is all that is heard out
   std::int32_t ideas = 10;         ///< planner: how many to ask for
   std::int32_t attempts = 5;       ///< fixer: how often one line of work is mended
   std::vector<std::string> passes; ///< recipe: names of pass files
@@ -54,7 +55,8 @@ bool inspect(Inspector& f, agent_config& x) {
     f.field("prompt", x.prompt), f.field("instances", x.instances), f.field("ideas", x.ideas),
     f.field("attempts", x.attempts), f.field("passes", x.passes),
     f.field("own_passes", x.own_passes).fallback(std::map<std::string, std::string>{}),
-    f.field("drafts", x.drafts).fallback(std::int32_t{16}), f.field("timeout", x.timeout));
+    f.field("drafts", x.drafts).fallback(std::int32_t{16}), f.field("timeout", x.timeout),
+    f.field("stop_after_code", x.stop_after_code).fallback(false));
 }
 
 // -- candidates ----------------------------------------------------------------------

@@ -10,7 +10,22 @@ namespace lathe::runtime {
 
 namespace {
 
-constexpr auto default_url = "https://api.openai.com/v1";
+// Where a provider is, and what people call its key.
+struct home {
+  std::string_view url;
+  std::string_view key;
+};
+
+home home_of(provider_kind provider) {
+  switch (provider) {
+    case provider_kind::anthropic:
+      return {"https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"};
+    case provider_kind::gemini:
+      return {"https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY"};
+    default:
+      return {"https://api.openai.com/v1", "OPENAI_API_KEY"};
+  }
+}
 
 // A text with `${NAME}` in it, taken apart.
 struct variable {
@@ -94,6 +109,7 @@ bool read_price(map_reader price, model_config& x) {
   auto given = price.read_money("input", x.input_price);
   x.cached_input_price = x.input_price;
   price.read_money("cached_input", x.cached_input_price);
+  price.read_money("cache_write", x.cache_write_price);
   given &= price.read_money("output", x.output_price);
   price.finish();
   return given;
@@ -105,6 +121,11 @@ void read_numbers(map_reader& reader, model_config& x) {
   if (sampling.read("temperature", temperature, {0, 2}))
     x.temperature = temperature;
   sampling.read("max_output_tokens", x.max_output_tokens, {1, 1e7});
+  sampling.read("reasoning_effort", x.reasoning_effort);
+  if (sampling.read("thinking_tokens", x.thinking_tokens, {1, 1e7})
+      && x.thinking_tokens >= x.max_output_tokens)
+    sampling.refuse("thinking_tokens", "must be less than max_output_tokens, of which they are a "
+                                       "part");
   sampling.finish();
   auto limits = reader.inner("limits");
   limits.read("in_flight", x.in_flight, {1, 1e5});
@@ -112,6 +133,8 @@ void read_numbers(map_reader& reader, model_config& x) {
   limits.read("tokens_per_minute", x.tokens_per_minute, {1, 1e12});
   limits.finish();
   reader.read_duration("timeout", x.timeout, {1, 86'400});
+  reader.read_duration("idle_timeout", x.idle_timeout, {1, 86'400});
+  reader.read("stream", x.stream);
   reader.read("fallback", x.fallback);
 }
 
@@ -119,13 +142,14 @@ void require_keys(map_reader& reader, const model_config& x) {
   auto missing = [&](const char* key) { return !reader.find(key); };
   if (x.provider == provider_kind::scripted && missing("answers"))
     reader.refuse("answers", "is missing: a scripted model answers from a folder");
-  if (x.provider != provider_kind::openai)
+  if (x.provider == provider_kind::scripted)
     return;
   if (missing("model"))
     reader.refuse("model", "is missing: say which model the server shall use");
   if (missing("base_url") && missing("api_key"))
-    reader.refuse("api_key", "is missing: add 'api_key: ${OPENAI_API_KEY}', or the base_url of a "
-                             "server that needs none");
+    reader.refuse("api_key", fmt::format("is missing: add 'api_key: ${{{}}}', or the base_url of a "
+                                         "server that needs none",
+                                         home_of(x.provider).key));
 }
 
 void read_model(const std::string& name, map_reader reader, raw_topology& x,
@@ -133,19 +157,25 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
   model_config model;
   model.name = name;
   std::string provider;
-  auto known = reader.read_word("provider", provider, {"openai", "scripted"},
-                                {"anthropic", "gemini", "mailbox", "replay"},
+  auto known = reader.read_word("provider", provider, {"openai", "anthropic", "gemini", "scripted"},
+                                {"mailbox", "replay"},
                                 "any server that speaks OpenAI's chat completions works with "
                                 "'provider: openai' and its base_url");
   if (known)
     from_string(std::string_view{provider}, model.provider);
   else if (!reader.find("provider"))
-    reader.refuse("provider", "is missing: openai or scripted");
+    reader.refuse("provider", "is missing: openai, anthropic, gemini or scripted");
   reader.read("model", model.model);
+  if (reader.read_word("api", model.api, {"chat", "responses"})
+      && model.provider != provider_kind::openai)
+    reader.refuse("api", "is a choice that only 'provider: openai' has");
   read_key(reader, model);
   read_url(reader, model);
   read_answers(reader, model, context);
   read_numbers(reader, model);
+  if (model.provider != provider_kind::scripted && model.base_url.empty())
+    model.base_url = home_of(model.provider).url;
+  read_capabilities(reader.inner("capabilities"), model, context);
   if (read_price(reader.inner("price"), model) || model.provider == provider_kind::scripted)
     x.priced.insert(name);
   if (known)
@@ -185,8 +215,6 @@ bool fill_in(std::string& text, const std::string& model, const place& at,
 void connect(const yaml_node& root, model_config& x, const block_context& context) {
   auto url_at = place_of(root, {"models", x.name, "base_url"});
   fill_in(x.api_key, x.name, place_of(root, {"models", x.name, "api_key"}), context);
-  if (x.base_url.empty())
-    x.base_url = default_url;
   auto was_variable = find_variable(x.base_url).has_value();
   if (fill_in(x.base_url, x.name, url_at, context) && was_variable && !is_url(x.base_url))
     context.mistakes.add(url_at, fmt::format("models.{}.base_url {}", x.name, url_rule));

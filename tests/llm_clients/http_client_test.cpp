@@ -30,8 +30,17 @@ public:
 
   std::future<http_result> send(const std::string& base_url,
                                 std::chrono::milliseconds timeout = 20s) {
+    http_request x;
+    x.timeout = timeout;
+    return send(base_url, std::move(x));
+  }
+
+  std::future<http_result> send(const std::string& base_url, http_request x) {
     auto promise = std::make_shared<std::promise<http_result>>();
-    http_request x{*parse_url(base_url), "/v1/chat", secret{"sk-0123456789"}, "{\"a\":1}", timeout};
+    x.server = *parse_url(base_url);
+    x.path = "/v1/chat";
+    x.key = secret{"sk-0123456789"};
+    x.body = "{\"a\":1}";
     http_->send(std::move(x), [promise](http_result y) { promise->set_value(std::move(y)); });
     return promise->get_future();
   }
@@ -249,9 +258,100 @@ TEST(http_client, a_body_that_stops_is_left_after_the_idle_limit) {
   scripted_reply stops{200, "xx"};
   stops.pause = 1h;
   server.reply(stops);
-  http_limits limits;
-  limits.idle = 100ms;
-  EXPECT_THAT(client{limits}.failure(server.base_url()).sentence, HasSubstr("fell silent"));
+  http_request impatient;
+  impatient.idle = 100ms;
+  auto x = client{}.send(server.base_url(), std::move(impatient)).get();
+  EXPECT_THAT(std::get<http_failure>(x).sentence, HasSubstr("fell silent"));
+}
+
+// -- streams --------------------------------------------------------------------------------
+
+namespace {
+
+scripted_reply event_stream(std::string body) {
+  scripted_reply result{200, std::move(body)};
+  result.headers["Content-Type"] = "text/event-stream; charset=utf-8";
+  return result;
+}
+
+} // namespace
+
+TEST(http_client, a_stream_is_handed_over_as_it_comes) {
+  http_server server;
+  auto slow = event_stream("data: 1\n\ndata: 2\n\n");
+  slow.pause = 1ms;
+  server.reply(slow);
+  client x;
+  std::string taken;
+  std::size_t parts = 0;
+  http_request request;
+  request.on_part = [&](std::string_view part) {
+    taken += part;
+    ++parts;
+    return true;
+  };
+  auto response = std::get<http_response>(x.send(server.base_url(), std::move(request)).get());
+  EXPECT_TRUE(response.streamed);
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(taken, "data: 1\n\ndata: 2\n\n");
+  EXPECT_GT(parts, 1u);
+  server.reply({200, "{}"});
+  x.response(server.base_url());
+  EXPECT_EQ(server.calls().at(1).connection, 1u) << "and its connection is used again";
+}
+
+TEST(http_client, who_has_enough_of_a_stream_closes_it) {
+  http_server server;
+  auto slow = event_stream(std::string(1'000'000, 'x'));
+  slow.pause = 1ms;
+  server.reply(slow);
+  client x;
+  http_request request;
+  request.on_part = [](std::string_view) { return false; };
+  auto response = std::get<http_response>(x.send(server.base_url(), std::move(request)).get());
+  EXPECT_TRUE(response.streamed);
+  server.wait_until_left(1);
+}
+
+TEST(http_client, what_is_no_stream_comes_whole) {
+  http_server server;
+  client x;
+  for (unsigned status : {200u, 500u}) {
+    auto reply = status == 200 ? scripted_reply{200, "{}"} : event_stream("{}");
+    reply.status = status;
+    server.reply(reply);
+    http_request request;
+    request.on_part = [](std::string_view) { return ADD_FAILURE() << "a part", true; };
+    auto response = std::get<http_response>(x.send(server.base_url(), std::move(request)).get());
+    EXPECT_FALSE(response.streamed);
+    EXPECT_EQ(response.body, "{}");
+  }
+}
+
+TEST(http_client, a_stream_that_breaks_off_is_a_failure) {
+  http_server server;
+  auto cut = event_stream("data: 1\n\ndata: 2\n\n");
+  cut.cut = 110;
+  cut.end = ending::close;
+  server.reply(cut);
+  http_request request;
+  request.on_part = [](std::string_view) { return true; };
+  auto x = client{}.send(server.base_url(), std::move(request)).get();
+  EXPECT_THAT(std::get<http_failure>(x).sentence, HasSubstr("broke off"));
+}
+
+TEST(http_client, a_key_goes_where_its_provider_wants_it) {
+  http_server server;
+  server.reply({200, "{}"});
+  http_request request;
+  request.key_header = "x-api-key";
+  request.headers = {{"anthropic-version", "2023-06-01"}};
+  client x;
+  x.send(server.base_url(), std::move(request)).get();
+  auto headers = server.calls().at(0).headers;
+  EXPECT_EQ(headers["x-api-key"], "sk-0123456789");
+  EXPECT_EQ(headers["anthropic-version"], "2023-06-01");
+  EXPECT_EQ(headers.count("authorization"), 0u);
 }
 
 TEST(http_client, calls_under_way_are_dropped_with_their_thread) {

@@ -16,8 +16,12 @@ model_config priced() {
   return result;
 }
 
-spend tokens(std::int64_t input, std::int64_t cached, std::int64_t output) {
-  return {1, input, cached, output, 0};
+token_usage tokens(std::int64_t input, std::int64_t cached, std::int64_t output) {
+  token_usage result;
+  result.input = input;
+  result.cached = cached;
+  result.output = output;
+  return result;
 }
 
 } // namespace
@@ -32,6 +36,19 @@ TEST(price, cached_input_without_a_price_costs_what_input_costs) {
   auto model = priced();
   model.cached_input_price = 0;
   EXPECT_DOUBLE_EQ(price_of(model, tokens(1'000'000, 1'000'000, 0)), 1.25);
+}
+
+TEST(price, what_is_put_into_the_cache_has_its_own_price) {
+  auto model = priced();
+  auto usage = tokens(1'000'000, 0, 0);
+  usage.cache_write = 400'000;
+  EXPECT_DOUBLE_EQ(price_of(model, usage), 1.25);
+  model.cache_write_price = 2;
+  EXPECT_DOUBLE_EQ(price_of(model, usage), 0.6 * 1.25 + 0.4 * 2);
+  llm_request request;
+  request.prompt = std::string(1'000'000, 'x');
+  model.max_output_tokens = 0;
+  EXPECT_GE(worst_case(model, request), 2) << "all of it may be put there";
 }
 
 TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {

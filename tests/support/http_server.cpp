@@ -98,8 +98,9 @@ struct http_server::implementation {
   asio::awaitable<void> accept() {
     for (std::size_t number = 1;; ++number) {
       auto socket = co_await acceptor.async_accept(use_awaitable);
-      asio::co_spawn(io, serve(std::move(socket), number), [](std::exception_ptr) {
-        // The client went away, as clients do in these tests.
+      asio::co_spawn(io, serve(std::move(socket), number), [this](std::exception_ptr gone) {
+        if (gone) // as clients do in these tests
+          count(left);
       });
     }
   }
@@ -126,7 +127,7 @@ struct http_server::implementation {
         socket.set_option(asio::socket_base::linger{true, 0});
       if (reply.end != ending::keep_alive) {
         socket.close();
-        count_closed();
+        count(closed);
         co_return;
       }
     }
@@ -143,9 +144,9 @@ struct http_server::implementation {
     return result;
   }
 
-  void count_closed() {
+  void count(std::size_t& connections) {
     std::lock_guard guard{mutex};
-    ++closed;
+    ++connections;
     changed.notify_all();
   }
 
@@ -156,7 +157,8 @@ struct http_server::implementation {
   std::uint16_t port = acceptor.local_endpoint().port();
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t closed = 0; // connections
+  std::size_t closed = 0; // connections, by the server
+  std::size_t left = 0;   // connections, by the client
   std::deque<scripted_reply> replies;
   std::vector<recorded_call> calls;
   std::thread thread;
@@ -192,6 +194,11 @@ std::vector<recorded_call> http_server::calls() const {
 void http_server::wait_until_closed(std::size_t connections) const {
   std::unique_lock guard{impl_->mutex};
   impl_->changed.wait(guard, [&] { return impl_->closed >= connections; });
+}
+
+void http_server::wait_until_left(std::size_t connections) const {
+  std::unique_lock guard{impl_->mutex};
+  impl_->changed.wait(guard, [&] { return impl_->left >= connections; });
 }
 
 } // namespace lathe::test

@@ -68,6 +68,9 @@ public:
   /// interface the client's socket knows at once.
   void wait_until_closed(std::size_t connections) const;
 
+  /// Waits until the server has found out that as many connections were closed by their clients.
+  void wait_until_left(std::size_t connections) const;
+
 private:
   struct implementation;
   std::unique_ptr<implementation> impl_;

@@ -27,14 +27,20 @@ read_options variables_set(std::map<std::string, std::string> variables) {
 } // namespace
 
 TEST(models, every_key_arrives) {
-  auto x =
-    read(with_lines("    base_url: http://localhost:8000/v1/\n"
-                    "    sampling: {temperature: 0.8, max_output_tokens: 99}\n"
-                    "    limits: {in_flight: 3, requests_per_minute: 4, tokens_per_minute: 5}\n"
-                    "    price: {input: $1.25, cached_input: 0.31, output: 10}\n"
-                    "    timeout: 2m\n"
-                    "    fallback: [spare]\n"
-                    "  spare: {provider: openai, model: small, base_url: http://b/v1}\n"));
+  auto x = read(
+    with_lines("    base_url: http://localhost:8000/v1/\n"
+               "    api: responses\n"
+               "    stream: false\n"
+               "    sampling: {temperature: 0.8, max_output_tokens: 99, thinking_tokens: 98,\n"
+               "               reasoning_effort: high}\n"
+               "    capabilities: {temperature: false, system_role: user, streamed_usage: false,\n"
+               "                   cache_marks: true, output_limit: max_completion_tokens}\n"
+               "    limits: {in_flight: 3, requests_per_minute: 4, tokens_per_minute: 5}\n"
+               "    price: {input: $1.25, cached_input: 0.31, cache_write: 2, output: 10}\n"
+               "    idle_timeout: 3s\n"
+               "    timeout: 2m\n"
+               "    fallback: [spare]\n"
+               "  spare: {provider: openai, model: small, base_url: http://b/v1}\n"));
   ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
   auto model = x.value.model("strong");
   ASSERT_TRUE(model);
@@ -50,7 +56,14 @@ TEST(models, every_key_arrives) {
   EXPECT_EQ(model->input_price, 1.25);
   EXPECT_EQ(model->cached_input_price, 0.31);
   EXPECT_EQ(model->output_price, 10);
+  EXPECT_EQ(model->cache_write_price, 2);
   EXPECT_EQ(model->timeout, 120);
+  EXPECT_EQ(model->idle_timeout, 3);
+  EXPECT_EQ(model->api, "responses");
+  EXPECT_FALSE(model->stream);
+  EXPECT_EQ(model->thinking_tokens, 98);
+  EXPECT_EQ(model->reasoning_effort, "high");
+  EXPECT_EQ(model->can, (model_capabilities{false, false, true, "max_completion_tokens", "user"}));
   EXPECT_THAT(model->fallback, ElementsAre("spare"));
 }
 
@@ -114,22 +127,98 @@ TEST(models, an_address_with_a_password_in_it_is_refused_and_not_repeated) {
       << url;
 }
 
+TEST(models, each_provider_is_at_home_somewhere) {
+  auto at_home = [](const std::string& provider) {
+    auto x = read(spoilt("provider: openai", "provider: " + provider));
+    return x.ok() ? x.value.model("strong")->base_url : to_string(x.mistakes);
+  };
+  EXPECT_EQ(at_home("anthropic"), "https://api.anthropic.com/v1");
+  EXPECT_EQ(at_home("gemini"), "https://generativelanguage.googleapis.com/v1beta");
+  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: gemini\n    api: responses")),
+              ElementsAre("t.yaml:6:10: models.strong.api is a choice that only 'provider: openai' "
+                          "has"));
+}
+
+TEST(models, thinking_is_a_part_of_the_output) {
+  EXPECT_THAT(mistakes_in(with_lines("    sampling: {max_output_tokens: 99, thinking_tokens: 99}\n"
+                                     "    price: {input: 1, output: 2}\n")),
+              ElementsAre("t.yaml:8:56: models.strong.sampling.thinking_tokens must be less than "
+                          "max_output_tokens, of which they are a part"));
+}
+
+// -- capabilities ---------------------------------------------------------------------------
+
+namespace {
+
+reading with_table(const std::string& table, const std::string& lines = "") {
+  temporary_folder folder;
+  folder.write("capabilities.yaml", table);
+  auto options = with_key();
+  options.configs = folder.path();
+  return read(with_lines(lines + "    price: {input: 1, output: 2}\n"), options);
+}
+
+model_capabilities found_in(const std::string& table, const std::string& lines = "") {
+  auto x = with_table(table, lines);
+  EXPECT_TRUE(x.ok()) << to_string(x.mistakes);
+  return x.ok() ? x.value.model("strong")->can : model_capabilities{};
+}
+
+} // namespace
+
+TEST(models, what_a_server_takes_is_looked_up) {
+  EXPECT_EQ(found_in("[]"), model_capabilities{});
+  auto table = "- {provider: openai, system_role: developer, temperature: false}\n"
+               "- {provider: openai, host: api.openai.com, model: [x*, lar*], temperature: true}\n"
+               "- {provider: openai, host: '*.azure.com', streamed_usage: false}\n"
+               "- {provider: openai, model: small, streamed_usage: false}\n"
+               "- {provider: gemini, streamed_usage: false}\n";
+  model_capabilities expected;
+  expected.system_role = "developer";
+  EXPECT_EQ(found_in(table), expected);
+  expected.temperature = false;
+  EXPECT_EQ(found_in(table, "    base_url: http://localhost:80/v1\n"), expected);
+  expected.system_role = "user";
+  EXPECT_EQ(found_in(table, "    base_url: http://localhost:80/v1\n"
+                            "    capabilities: {system_role: user}\n"),
+            expected);
+}
+
+TEST(models, a_mistake_in_the_table_is_shown_where_it_stands) {
+  auto x = with_table("- {provider: openai, temprature: false}\n");
+  ASSERT_FALSE(x.ok());
+  EXPECT_THAT(to_string(x.mistakes),
+              testing::HasSubstr("capabilities.yaml:1:22: unknown key 'temprature' in "
+                                 "capabilities; did you mean 'temperature'?"));
+}
+
+TEST(models, the_table_that_lathe_ships_knows_models_that_reason) {
+  auto options = with_key();
+  options.configs = LATHE_CONFIGS;
+  auto x = read(spoilt("model: large", "model: gpt-5-mini"), options);
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->can,
+            (model_capabilities{false, true, false, "max_completion_tokens", "developer"}));
+}
+
 TEST(models, providers_of_later_versions_point_to_what_works_now) {
-  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: gemini")),
-              ElementsAre("t.yaml:5:15: models.strong.provider 'gemini' is not in this version of "
+  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: mailbox")),
+              ElementsAre("t.yaml:5:15: models.strong.provider 'mailbox' is not in this version of "
                           "Lathe; any server that speaks OpenAI's chat completions works with "
                           "'provider: openai' and its base_url"));
 }
 
 TEST(models, an_unknown_provider_gets_a_suggestion) {
-  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: opnai")),
-              ElementsAre("t.yaml:5:15: models.strong.provider must be openai or scripted, not "
-                          "'opnai'; did you mean 'openai'?"));
+  EXPECT_THAT(
+    mistakes_in(spoilt("provider: openai", "provider: opnai")),
+    ElementsAre("t.yaml:5:15: models.strong.provider must be openai, anthropic, gemini or "
+                "scripted, not 'opnai'; did you mean 'openai'?"));
 }
 
 TEST(models, what_a_provider_needs_is_asked_for) {
   EXPECT_THAT(mistakes_in(spoilt("    provider: openai\n", "")),
-              ElementsAre("t.yaml:4:3: models.strong.provider is missing: openai or scripted"));
+              ElementsAre("t.yaml:4:3: models.strong.provider is missing: openai, anthropic, "
+                          "gemini or scripted"));
   EXPECT_THAT(mistakes_in(spoilt("    model: large\n", "")),
               ElementsAre("t.yaml:4:3: models.strong.model is missing: say which model the server "
                           "shall use"));

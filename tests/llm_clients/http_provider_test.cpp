@@ -1,4 +1,4 @@
-#include "llm_clients/openai_provider.hpp"
+#include "llm_clients/http_provider.hpp"
 
 #include "llm_clients/gateway.hpp"
 #include "llm_clients/io_thread.hpp"
@@ -48,12 +48,20 @@ llm_request question() {
   return {"mlp", 1, "coder", "coder", "strong", "be brief", "hello"};
 }
 
-reply ask(const model_config& x) {
+scripted_reply event_stream(const std::vector<std::string>& events) {
+  scripted_reply result;
+  result.headers["Content-Type"] = "text/event-stream";
+  for (const auto& data : events)
+    result.body += "data: " + data + "\n\n";
+  return result;
+}
+
+reply ask(const model_config& x, const llm_request& asked = question()) {
   auto made = standard_providers()(x);
   if (!made)
     return failure{failure_kind::fail, describe(made.error())};
   auto promise = std::make_shared<std::promise<reply>>();
-  (*made)->ask(question(), completion{[promise](reply y) { promise->set_value(std::move(y)); }});
+  (*made)->ask(asked, completion{[promise](reply y) { promise->set_value(std::move(y)); }});
   return promise->get_future().get();
 }
 
@@ -82,7 +90,7 @@ struct caught_log {
 
 } // namespace
 
-TEST(openai_provider, a_question_is_answered) {
+TEST(http_provider, a_question_is_answered) {
   http_server server;
   server.reply({200, good_body});
   auto x = ask(model(server));
@@ -96,7 +104,50 @@ TEST(openai_provider, a_question_is_answered) {
   EXPECT_THAT(call.body, HasSubstr(R"("content":"hello")"));
 }
 
-TEST(openai_provider, without_a_key_no_authorization_is_sent) {
+TEST(http_provider, a_streamed_question_is_answered) {
+  http_server server;
+  server.reply(event_stream({R"({"model":"gpt-x-1","choices":[{"delta":{"content":"h"}}]})",
+                             R"({"choices":[{"delta":{"content":"i"},"finish_reason":"stop"}]})",
+                             R"({"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2}})",
+                             "[DONE]"}));
+  auto answer = std::get<llm_answer>(ask(model(server)));
+  EXPECT_EQ(answer.text, "hi");
+  EXPECT_EQ(answer.cost.output_tokens, 2);
+  EXPECT_GT(answer.seconds, 0);
+}
+
+TEST(http_provider, a_stream_that_breaks_off_is_tried_again_and_may_cost_something) {
+  http_server server;
+  server.reply(event_stream({R"({"choices":[{"delta":{"content":"h"}}]})"}));
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::retry);
+  EXPECT_TRUE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, HasSubstr("ends in the middle"));
+  server.reply(event_stream({R"({"error":{"message":"bad key )" + key + R"(","code":401}})"}));
+  x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_THAT(x.sentence, HasSubstr("bad key [secret]"));
+}
+
+TEST(http_provider, who_wants_code_alone_hears_no_more_than_that) {
+  http_server server;
+  auto stream = event_stream({R"({"choices":[{"delta":{"content":"```python\nclass Model"}}]})",
+                              R"({"choices":[{"delta":{"content":"New: pass\n``"}}]})",
+                              R"({"choices":[{"delta":{"content":"`\n"}}]})",
+                              R"({"choices":[{"delta":{"content":"and so on"}}]})"});
+  stream.pause = 1ms;
+  stream.body += std::string(1'000'000, ':');
+  server.reply(stream);
+  auto wanted = question();
+  wanted.stop_after_code = true;
+  auto answer = std::get<llm_answer>(ask(model(server), wanted));
+  EXPECT_EQ(answer.text, "```python\nclass ModelNew: pass\n```\n");
+  EXPECT_EQ(answer.finish, "stop");
+  EXPECT_GT(answer.cost.output_tokens, 0) << "the bound, for want of usage";
+  server.wait_until_left(1);
+}
+
+TEST(http_provider, without_a_key_no_authorization_is_sent) {
   http_server server;
   server.reply({200, good_body});
   auto x = model(server);
@@ -105,7 +156,7 @@ TEST(openai_provider, without_a_key_no_authorization_is_sent) {
   EXPECT_EQ(server.calls().at(0).headers.count("authorization"), 0u);
 }
 
-TEST(openai_provider, a_wrong_key_fails_for_good) {
+TEST(http_provider, a_wrong_key_fails_for_good) {
   http_server server;
   server.reply({401, R"({"error":{"message":"Incorrect API key"}})"});
   auto x = failure_to(server);
@@ -113,7 +164,7 @@ TEST(openai_provider, a_wrong_key_fails_for_good) {
   EXPECT_THAT(x.sentence, HasSubstr("Incorrect API key"));
 }
 
-TEST(openai_provider, html_can_be_tried_again) {
+TEST(http_provider, html_can_be_tried_again) {
   http_server server;
   server.reply({502, "<html>Bad gateway</html>"});
   auto x = failure_to(server);
@@ -121,7 +172,7 @@ TEST(openai_provider, html_can_be_tried_again) {
   EXPECT_FALSE(x.may_be_charged);
 }
 
-TEST(openai_provider, a_connection_that_breaks_may_have_cost_something) {
+TEST(http_provider, a_connection_that_breaks_may_have_cost_something) {
   http_server server;
   scripted_reply cut{200, good_body};
   cut.cut = 100;
@@ -134,19 +185,19 @@ TEST(openai_provider, a_connection_that_breaks_may_have_cost_something) {
   EXPECT_FALSE(x.unreached);
 }
 
-TEST(openai_provider, a_server_that_is_not_there_was_not_reached) {
+TEST(http_provider, a_server_that_is_not_there_was_not_reached) {
   auto nowhere = model(http_server{});
   auto x = std::get<failure>(ask(nowhere));
   EXPECT_EQ(x.kind, failure_kind::retry);
   EXPECT_TRUE(x.unreached);
 }
 
-TEST(openai_provider, a_certificate_that_does_not_hold_fails_for_good) {
+TEST(http_provider, a_certificate_that_does_not_hold_fails_for_good) {
   http_server server{test::make_certificate("DNS:localhost")};
   EXPECT_EQ(failure_to(server).kind, failure_kind::fail);
 }
 
-TEST(openai_provider, the_key_is_in_no_error_and_no_log) {
+TEST(http_provider, the_key_is_in_no_error_and_no_log) {
   caught_log log;
   for (unsigned status : {200, 400, 401, 429, 500}) {
     http_server server;
@@ -168,7 +219,7 @@ TEST(openai_provider, the_key_is_in_no_error_and_no_log) {
   EXPECT_THAT(log.text.str(), Not(HasSubstr(key)));
 }
 
-TEST(openai_provider, what_can_be_checked_is_checked_at_the_start) {
+TEST(http_provider, what_can_be_checked_is_checked_at_the_start) {
   http_server server;
   EXPECT_FALSE(check_model(model(server)));
   auto x = model(server);
@@ -182,7 +233,7 @@ TEST(openai_provider, what_can_be_checked_is_checked_at_the_start) {
 }
 
 // The whole way: actor, I/O thread, sockets, and back.
-TEST(openai_provider, a_gateway_gets_through_a_busy_server) {
+TEST(http_provider, a_gateway_gets_through_a_busy_server) {
   http_server server;
   server.reply({429, "{}"});
   scripted_reply reset;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "llm_clients/http_client.hpp"
+#include "llm_clients/protocol.hpp"
 #include "llm_clients/provider.hpp"
 #include "messages/topology.hpp"
 
@@ -8,8 +9,8 @@
 
 namespace lathe::llm_clients {
 
-/// Asks any server that speaks OpenAI's chat completions.
-class openai_provider : public provider {
+/// Asks a server, in the protocol of the model's provider.
+class http_provider : public provider {
 public:
   /// Fails when the model's base_url or key cannot be used.
   static caf::expected<std::unique_ptr<provider>> make(model_config model,
@@ -18,14 +19,10 @@ public:
   void ask(const llm_request& question, completion done) override;
 
 private:
-  // What outlives the provider in calls under way. The key is in `key` alone.
-  struct endpoint {
-    model_config model;
-    url server;
-    secret key;
-  };
+  struct endpoint;
+  class call;
 
-  openai_provider(std::shared_ptr<const endpoint> at, std::shared_ptr<http_client> client);
+  http_provider(std::shared_ptr<const endpoint> at, std::shared_ptr<http_client> client);
 
   std::shared_ptr<const endpoint> at_;
   std::shared_ptr<http_client> client_;

@@ -1,0 +1,114 @@
+#include "llm_clients/anthropic_messages.hpp"
+
+#include "llm_clients/json_fields.hpp"
+#include "llm_clients/json_text.hpp"
+#include "llm_clients/server_failure.hpp"
+
+#include <fmt/format.h>
+
+namespace lathe::llm_clients {
+
+namespace dom = simdjson::dom;
+
+namespace {
+
+// The system message is what an agent says again and again.
+std::string system_of(const model_config& model, const llm_request& question) {
+  if (question.system.empty())
+    return {};
+  return fmt::format(R"("system":[{{"type":"text","text":{}{}}}],)", json_string(question.system),
+                     model.can.cache_marks ? R"(,"cache_control":{"type":"ephemeral"})" : "");
+}
+
+http_request make_request(const model_config& model, const llm_request& question) {
+  http_request result;
+  result.path = "/messages";
+  result.key_header = "x-api-key";
+  result.headers = {{"anthropic-version", "2023-06-01"}};
+  auto optional = system_of(model, question);
+  if (model.thinking_tokens > 0) // takes no temperature beside it
+    optional +=
+      fmt::format(R"("thinking":{{"type":"enabled","budget_tokens":{}}},)", model.thinking_tokens);
+  else if (model.temperature && model.can.temperature)
+    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  if (model.stream)
+    optional += R"("stream":true,)";
+  result.body = fmt::format(
+    R"({{"model":{},{}"max_tokens":{},"messages":[{{"role":"user","content":{}}}]}})",
+    json_string(model.model), optional, model.max_output_tokens, json_string(question.prompt));
+  return result;
+}
+
+// Its input comes in three parts. Events repeat some of it, and leave out what they do not know.
+void read_usage(const auto& parent, partial_answer& found) {
+  dom::element usage;
+  if (parent["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
+    return;
+  auto x = found.usage.value_or(token_usage{});
+  if (std::int64_t fresh = 0; usage["input_tokens"].get(fresh) == simdjson::SUCCESS) {
+    x.cached = count_at(usage, "cache_read_input_tokens");
+    x.cache_write = count_at(usage, "cache_creation_input_tokens");
+    x.input = fresh + x.cached + x.cache_write;
+  }
+  if (std::int64_t output = 0; usage["output_tokens"].get(output) == simdjson::SUCCESS)
+    x.output = output;
+  found.usage = x;
+}
+
+void read_stop(const auto& parent, partial_answer& found) {
+  auto reason = text_at(parent, "stop_reason");
+  if (!reason.empty())
+    found.finish = reason == "max_tokens"                              ? "length"
+                   : reason == "end_turn" || reason == "stop_sequence" ? "stop"
+                                                                       : reason;
+}
+
+std::optional<failure> parse_response(const model_config& model, std::string_view body,
+                                      partial_answer& found) {
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
+  if (text_at(root, "type") == "error")
+    return failure_within(model, root);
+  if (dom::array content; root["content"].get(content) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("without content: {}", quote(body)));
+  each_at(root, "content", [&](dom::element block) {
+    if (text_at(block, "type") == "text")
+      found.text += text_at(block, "text");
+  });
+  found.model = text_at(root, "model");
+  read_usage(root, found);
+  read_stop(root, found);
+  found.complete = true;
+  return std::nullopt;
+}
+
+std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+                                   partial_answer& found) {
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(event.data.data(), event.data.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
+  auto type = text_at(root, "type");
+  if (type == "message_start") {
+    found.model = text_at(root["message"], "model");
+    read_usage(root["message"], found);
+  } else if (type == "content_block_delta") {
+    found.text += text_at(root["delta"], "text"); // thinking is called otherwise
+  } else if (type == "message_delta") {
+    read_usage(root, found);
+    read_stop(root["delta"], found);
+  } else if (type == "message_stop") {
+    found.complete = true;
+  } else if (type == "error") {
+    return failure_within(model, root);
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+const protocol anthropic_messages{make_request, parse_response, parse_event};
+
+} // namespace lathe::llm_clients

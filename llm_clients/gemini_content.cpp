@@ -1,0 +1,116 @@
+#include "llm_clients/gemini_content.hpp"
+
+#include "llm_clients/json_fields.hpp"
+#include "llm_clients/json_text.hpp"
+#include "llm_clients/server_failure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace lathe::llm_clients {
+
+namespace dom = simdjson::dom;
+
+namespace {
+
+// The model is a part of the address.
+std::string percent_encoded(std::string_view text) {
+  std::string result;
+  for (unsigned char c : text)
+    if (std::isalnum(c) != 0
+        || std::string_view{"-._~"}.find(static_cast<char>(c)) != std::string_view::npos)
+      result += static_cast<char>(c);
+    else
+      result += fmt::format("%{:02X}", c);
+  return result;
+}
+
+http_request make_request(const model_config& model, const llm_request& question) {
+  http_request result;
+  result.path = fmt::format("/models/{}:{}", percent_encoded(model.model),
+                            model.stream ? "streamGenerateContent?alt=sse" : "generateContent");
+  result.key_header = "x-goog-api-key";
+  std::string system;
+  if (!question.system.empty())
+    system = fmt::format(R"("systemInstruction":{{"parts":[{{"text":{}}}]}},)",
+                         json_string(question.system));
+  std::string optional;
+  if (model.temperature && model.can.temperature)
+    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  if (model.thinking_tokens > 0)
+    optional += fmt::format(R"("thinkingConfig":{{"thinkingBudget":{}}},)", model.thinking_tokens);
+  result.body = fmt::format(
+    R"({{{}"generationConfig":{{{}"maxOutputTokens":{}}},"contents":[{{"role":"user","parts":[{{"text":{}}}]}}]}})",
+    system, optional, model.max_output_tokens, json_string(question.prompt));
+  return result;
+}
+
+void read_usage(dom::element root, partial_answer& found) {
+  dom::element usage;
+  if (root["usageMetadata"].get(usage) != simdjson::SUCCESS)
+    return;
+  token_usage x;
+  x.input = count_at(usage, "promptTokenCount");
+  x.cached = count_at(usage, "cachedContentTokenCount");
+  x.reasoning = count_at(usage, "thoughtsTokenCount");
+  x.output = count_at(usage, "candidatesTokenCount") + x.reasoning;
+  found.usage = x;
+}
+
+std::string finish_of(std::string reason) {
+  if (reason == "MAX_TOKENS")
+    return "length";
+  std::ranges::transform(reason, reason.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return reason;
+}
+
+// Whole responses and the events of a stream have one shape.
+std::optional<failure> read_object(const model_config& model, std::string_view text,
+                                   partial_answer& found) {
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(text)));
+  if (dom::element error; root["error"].get(error) == simdjson::SUCCESS)
+    return failure_within(model, root);
+  read_usage(root, found);
+  if (auto name = text_at(root, "modelVersion"); !name.empty())
+    found.model = std::move(name);
+  // A prompt that it does not like has no candidates.
+  auto finish = text_at(root["promptFeedback"], "blockReason");
+  if (dom::element candidate; root["candidates"].at(0).get(candidate) == simdjson::SUCCESS) {
+    each_at(candidate["content"], "parts", [&](dom::element part) {
+      if (bool thought = false; part["thought"].get(thought) != simdjson::SUCCESS || !thought)
+        found.text += text_at(part, "text");
+    });
+    finish = text_at(candidate, "finishReason");
+  }
+  if (!finish.empty()) {
+    found.finish = finish_of(std::move(finish));
+    found.complete = true;
+  }
+  return std::nullopt;
+}
+
+std::optional<failure> parse_response(const model_config& model, std::string_view body,
+                                      partial_answer& found) {
+  if (auto failed = read_object(model, body, found))
+    return failed;
+  if (!found.complete)
+    return nonsense(model, fmt::format("without a finished candidate: {}", quote(body)));
+  return std::nullopt;
+}
+
+std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+                                   partial_answer& found) {
+  return read_object(model, event.data, found);
+}
+
+} // namespace
+
+const protocol gemini_content{make_request, parse_response, parse_event};
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace lathe::llm_clients {
+
+// What is not there, or is something else, reads as nothing: what servers send is theirs. `object`
+// is a dom::element, or the result of looking for one.
+
+/// Returns the text at `key`; empty where there is none.
+template <class Object>
+std::string text_at(const Object& object, std::string_view key) {
+  std::string_view result;
+  return object[key].get(result) == simdjson::SUCCESS ? std::string{result} : std::string{};
+}
+
+/// Returns the whole number at `key`; 0 where there is none.
+template <class Object>
+std::int64_t count_at(const Object& object, std::string_view key) {
+  std::int64_t result = 0;
+  return object[key].get(result) == simdjson::SUCCESS ? result : 0;
+}
+
+/// Calls `f` for each element of the list at `key`.
+template <class Object, class F>
+void each_at(const Object& object, std::string_view key, F f) {
+  simdjson::dom::array list;
+  if (object[key].get(list) == simdjson::SUCCESS)
+    for (auto x : list)
+      f(x);
+}
+
+} // namespace lathe::llm_clients

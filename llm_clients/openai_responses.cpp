@@ -1,0 +1,105 @@
+#include "llm_clients/openai_responses.hpp"
+
+#include "llm_clients/json_fields.hpp"
+#include "llm_clients/json_text.hpp"
+#include "llm_clients/server_failure.hpp"
+
+#include <fmt/format.h>
+
+namespace lathe::llm_clients {
+
+namespace dom = simdjson::dom;
+
+namespace {
+
+http_request make_request(const model_config& model, const llm_request& question) {
+  http_request result;
+  result.path = "/responses";
+  std::string optional;
+  if (!question.system.empty())
+    optional += fmt::format(R"("instructions":{},)", json_string(question.system));
+  if (model.temperature && model.can.temperature)
+    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  if (!model.reasoning_effort.empty())
+    optional += fmt::format(R"("reasoning":{{"effort":{}}},)", json_string(model.reasoning_effort));
+  if (model.stream)
+    optional += R"("stream":true,)";
+  // Each question stands alone, so nothing needs to be kept there.
+  result.body = fmt::format(R"({{"model":{},{}"max_output_tokens":{},"store":false,"input":{}}})",
+                            json_string(model.model), optional, model.max_output_tokens,
+                            json_string(question.prompt));
+  return result;
+}
+
+void read_usage(dom::element response, partial_answer& found) {
+  dom::element usage;
+  if (response["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
+    return;
+  token_usage x;
+  x.input = count_at(usage, "input_tokens");
+  x.cached = count_at(usage["input_tokens_details"], "cached_tokens");
+  x.output = count_at(usage, "output_tokens");
+  x.reasoning = count_at(usage["output_tokens_details"], "reasoning_tokens");
+  found.usage = x;
+}
+
+std::string text_of(dom::element response) {
+  std::string result;
+  each_at(response, "output", [&](dom::element item) {
+    each_at(item, "content",
+            [&](dom::element part) { result += text_at(part, "text") + text_at(part, "refusal"); });
+  });
+  return result;
+}
+
+// A response object, whole or as the last event of a stream has it.
+std::optional<failure> read_object(const model_config& model, dom::element response,
+                                   partial_answer& found) {
+  auto status = text_at(response, "status");
+  if (dom::element error;
+      status == "failed" || (response["error"].get(error) == simdjson::SUCCESS && !error.is_null()))
+    return failure_within(model, response);
+  if (status != "completed" && status != "incomplete")
+    return nonsense(model, fmt::format("with a response of status '{}'", quote(status)));
+  read_usage(response, found);
+  found.model = text_at(response, "model");
+  auto reason = text_at(response["incomplete_details"], "reason");
+  found.finish = reason == "max_output_tokens" ? "length" : reason.empty() ? "stop" : reason;
+  if (found.text.empty())
+    found.text = text_of(response);
+  found.complete = true;
+  return std::nullopt;
+}
+
+std::optional<failure> parse_response(const model_config& model, std::string_view body,
+                                      partial_answer& found) {
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
+  return read_object(model, root, found);
+}
+
+std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+                                   partial_answer& found) {
+  dom::parser parser;
+  dom::element root;
+  if (parser.parse(event.data.data(), event.data.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
+  auto type = text_at(root, "type");
+  if (type == "response.output_text.delta" || type == "response.refusal.delta")
+    found.text += text_at(root, "delta");
+  else if (type == "error")
+    return failure_within(model, root);
+  else if (dom::element response; (type == "response.completed" || type == "response.incomplete"
+                                   || type == "response.failed")
+                                  && root["response"].get(response) == simdjson::SUCCESS)
+    return read_object(model, response, found);
+  return std::nullopt;
+}
+
+} // namespace
+
+const protocol openai_responses{make_request, parse_response, parse_event};
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,96 @@
+#include "llm_clients/protocol.hpp"
+
+#include "llm_clients/anthropic_messages.hpp"
+#include "llm_clients/gemini_content.hpp"
+#include "llm_clients/openai_chat.hpp"
+#include "llm_clients/openai_responses.hpp"
+#include "llm_clients/price.hpp"
+#include "llm_clients/server_failure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lathe::llm_clients {
+
+namespace {
+
+// No server's numbers may make money disappear.
+token_usage plausible(token_usage x) {
+  for (auto count : {&x.input, &x.cached, &x.cache_write, &x.output, &x.reasoning})
+    *count = std::max<std::int64_t>(*count, 0);
+  x.cached = std::min(x.cached, x.input);
+  x.cache_write = std::min(x.cache_write, x.input - x.cached);
+  x.reasoning = std::min(x.reasoning, x.output);
+  return x;
+}
+
+// Servers that do not report usage are charged at the bound: too much rather than too little.
+token_usage bound_of(const model_config& model, const llm_request& question,
+                     std::string_view text) {
+  token_usage result;
+  result.input = input_token_bound(question);
+  // What a model thought before is not in the text.
+  result.output = model.max_output_tokens;
+  if (model.reasoning_effort.empty() && model.thinking_tokens == 0)
+    result.output = std::min(static_cast<std::int64_t>(text.size()), result.output);
+  return result;
+}
+
+llm_answer to_answer(const model_config& model, const llm_request& question,
+                     partial_answer&& found) {
+  auto usage = found.usage ? plausible(*found.usage) : bound_of(model, question, found.text);
+  llm_answer result;
+  result.text = std::move(found.text);
+  result.model = found.model.empty() ? model.model : std::move(found.model);
+  result.finish = std::move(found.finish);
+  result.cost.queries = 1;
+  result.cost.input_tokens = usage.input;
+  result.cost.cached_input_tokens = usage.cached;
+  result.cost.output_tokens = usage.output;
+  result.cost.reasoning_tokens = usage.reasoning;
+  result.cost.usd = price_of(model, usage);
+  return result;
+}
+
+} // namespace
+
+const protocol& protocol_of(const model_config& model) {
+  switch (model.provider) {
+    case provider_kind::anthropic:
+      return anthropic_messages;
+    case provider_kind::gemini:
+      return gemini_content;
+    default:
+      return model.api == "responses" ? openai_responses : openai_chat;
+  }
+}
+
+reply read_response(const protocol& spoken, const model_config& model, const llm_request& question,
+                    const http_response& response) {
+  if (response.status < 200 || response.status >= 300)
+    return failure_of(model, response.status, complaint_in(response.body), response.headers);
+  if (looks_like_html(response.body))
+    return nonsense(model, "with an HTML page instead of JSON; is base_url right?");
+  partial_answer found;
+  if (auto failed = spoken.parse_response(model, response.body, found))
+    return std::move(*failed);
+  return to_answer(model, question, std::move(found));
+}
+
+reply read_stream_end(const model_config& model, const llm_request& question,
+                      partial_answer&& found) {
+  if (!found.complete)
+    return nonsense(model, fmt::format("with a stream that ends in the middle, after {} bytes",
+                                       found.text.size()));
+  return to_answer(model, question, std::move(found));
+}
+
+llm_answer read_stopped_stream(const model_config& model, const llm_request& question,
+                               partial_answer&& found) {
+  found.finish = "stop";
+  return to_answer(model, question, std::move(found));
+}
+
+} // namespace lathe::llm_clients

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "llm_clients/http_message.hpp"
+#include "llm_clients/provider.hpp"
+#include "llm_clients/sse_reader.hpp"
+#include "messages/topology.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What providers' APIs have in common: each is three pure functions, and what they find is put
+// together here. All text that comes in may be anything.
+
+namespace lathe::llm_clients {
+
+/// What a server says that a call took.
+struct token_usage {
+  std::int64_t input = 0;       ///< all of it
+  std::int64_t cached = 0;      ///< the part of the input that was in the provider's cache
+  std::int64_t cache_write = 0; ///< the part of the input that was put there
+  std::int64_t output = 0;      ///< all of it
+  std::int64_t reasoning = 0;   ///< the part of the output that is not in the answer
+};
+
+/// As much of an answer as has come in.
+struct partial_answer {
+  std::string text;
+  std::string model;  ///< as the server names it
+  std::string finish; ///< "stop", "length", or another reason in the server's words
+  std::optional<token_usage> usage;
+  bool complete = false; ///< the server has said that this is all
+};
+
+/// How an API is spoken.
+struct protocol {
+  /// What to send, but for the key. What the topology leaves open is left out: some models reject a
+  /// parameter at any value.
+  http_request (*make_request)(const model_config&, const llm_request&);
+
+  /// Reads the body of a response of status 200.
+  std::optional<failure> (*parse_response)(const model_config&, std::string_view body,
+                                           partial_answer&);
+
+  /// Adds what one event of a stream says.
+  std::optional<failure> (*parse_event)(const model_config&, const sse_event&, partial_answer&);
+};
+
+/// Returns the protocol of a model's provider.
+const protocol& protocol_of(const model_config& model);
+
+/// Reads a response that came in one piece: the answer with its cost, or what went wrong, in a
+/// sentence that quotes at most 1 KiB of what the server said. Seconds are left at zero.
+reply read_response(const protocol& spoken, const model_config& model, const llm_request& question,
+                    const http_response& response);
+
+/// Returns the answer that a stream has come to. One that ended before the server said that this is
+/// all is a failure, which may have been charged.
+reply read_stream_end(const model_config& model, const llm_request& question,
+                      partial_answer&& found);
+
+/// Returns the answer that a stream had come to when Lathe stopped it: there is nothing more in it
+/// that anybody wants. Without usage the bound is charged.
+llm_answer read_stopped_stream(const model_config& model, const llm_request& question,
+                               partial_answer&& found);
+
+} // namespace lathe::llm_clients
