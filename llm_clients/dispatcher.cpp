@@ -8,13 +8,22 @@
 
 namespace lathe::llm_clients {
 
-dispatcher::dispatcher(budget_config budget, std::size_t max_waiting)
-  : ledger_(budget), max_waiting_(max_waiting) {
+namespace {
+
+// What shows that an endpoint is in trouble.
+bool is_the_servers(const failure& x) {
+  return x.status >= 500 || (x.status == 0 && x.kind == failure_kind::retry);
+}
+
+} // namespace
+
+dispatcher::dispatcher(budget_config budget, std::size_t max_waiting, breaker_policy patience)
+  : ledger_(budget), max_waiting_(max_waiting), patience_(patience) {
   // nop
 }
 
-void dispatcher::add_model(const std::string& model, std::int32_t in_flight) {
-  lanes_[model].limit = std::max(in_flight, 1);
+void dispatcher::add_model(const std::string& model, const model_limits& limits) {
+  lanes_.insert_or_assign(model, lane{rate_limit{limits}, circuit_breaker{patience_}, {}});
 }
 
 void dispatcher::seed(const session_id& session, const spend& spent) {
@@ -22,7 +31,7 @@ void dispatcher::seed(const session_id& session, const spend& spent) {
 }
 
 caf::error dispatcher::push(job x) {
-  auto& waiting = lanes_[x.model].waiting;
+  auto& waiting = lanes_.at(x.model).waiting;
   if (waiting.size() >= max_waiting_)
     return make_error(errc::overloaded, fmt::format("{} questions wait for model '{}' already",
                                                     waiting.size(), x.model));
@@ -31,21 +40,32 @@ caf::error dispatcher::push(job x) {
 }
 
 void dispatcher::push_again(job x) {
-  auto& waiting = lanes_[x.model].waiting;
+  auto& waiting = lanes_.at(x.model).waiting;
   waiting.push_front(std::move(x));
 }
 
-std::optional<dispatcher::step> dispatcher::next() {
+std::optional<dispatcher::step> dispatcher::next(time_point now) {
+  wakes_at_.reset();
   for (auto& [model, from] : lanes_)
-    if (auto result = next(from))
+    if (auto result = next(from, now))
       return result;
   return std::nullopt;
 }
 
-std::optional<dispatcher::step> dispatcher::next(lane& from) {
-  if (from.out >= from.limit)
-    return std::nullopt;
+bool dispatcher::has_room(lane& x, time_point now, const call_tokens& tokens) {
+  auto at = x.limits.next_time(now, tokens);
+  if (x.breaker.state(now) != breaker_state::closed)
+    at = at && x.breaker.opens_at() ? std::optional{std::max(*at, *x.breaker.opens_at())}
+                                    : std::nullopt;
+  if (at && *at > now)
+    wakes_at_ = std::min(wakes_at_.value_or(*at), *at);
+  return at && *at <= now;
+}
+
+std::optional<dispatcher::step> dispatcher::next(lane& from, time_point now) {
   for (auto i = from.waiting.begin(); i != from.waiting.end(); ++i) {
+    if (!has_room(from, now, i->tokens))
+      return std::nullopt;
     auto [decision, ticket] = ledger_.reserve(i->session, i->worst_usd);
     if (decision == ledger::decision::wait)
       continue;
@@ -54,8 +74,8 @@ std::optional<dispatcher::step> dispatcher::next(lane& from) {
     if (decision == ledger::decision::exhausted)
       return step{x.id, make_error(errc::budget_exhausted,
                                    ledger_.describe(x.session) + "; another call does not fit")};
-    ++from.out;
-    out_[x.id] = {x.model, ticket};
+    auto pass = from.breaker.admit(now); // there is one, or there were no room
+    out_[x.id] = {x.model, ticket, from.limits.start(now, x.tokens), pass.value_or(0)};
     return step{x.id, {}};
   }
   return std::nullopt;
@@ -63,32 +83,50 @@ std::optional<dispatcher::step> dispatcher::next(lane& from) {
 
 std::vector<call_id> dispatcher::drop_waiting(const std::string& model) {
   std::vector<call_id> result;
-  for (const auto& x : lanes_[model].waiting)
+  auto& waiting = lanes_.at(model).waiting;
+  for (const auto& x : waiting)
     result.push_back(x.id);
-  lanes_[model].waiting.clear();
+  waiting.clear();
   return result;
 }
 
 bool dispatcher::settle(call_id id, const spend& actual) {
-  auto ticket = end(id);
-  if (ticket)
-    ledger_.settle(*ticket, actual);
-  return ticket.has_value();
-}
-
-bool dispatcher::release(call_id id) {
-  auto ticket = end(id);
-  if (ticket)
-    ledger_.release(*ticket);
-  return ticket.has_value();
-}
-
-std::optional<ledger::ticket> dispatcher::end(call_id id) {
   auto node = out_.extract(id);
   if (!node)
-    return std::nullopt;
-  --lanes_[node.mapped().model].out;
-  return node.mapped().ticket;
+    return false;
+  auto& x = node.mapped();
+  auto& from = lanes_.at(x.model);
+  ledger_.settle(x.money, actual);
+  from.limits.answered(x.rate, {actual.input_tokens, actual.output_tokens});
+  from.breaker.answered(x.pass);
+  return true;
+}
+
+bool dispatcher::fail(time_point now, call_id id, const failure& why, const spend& charged,
+                      double chance) {
+  auto node = out_.extract(id);
+  if (!node)
+    return false;
+  auto& x = node.mapped();
+  auto& from = lanes_.at(x.model);
+  ledger_.settle(x.money, charged);
+  if (why.status == 429)
+    from.limits.refused(now, x.rate, why.retry_after);
+  else
+    from.limits.failed(x.rate, why.may_be_charged);
+  if (is_the_servers(why))
+    from.breaker.failed(now, x.pass, chance);
+  else
+    from.breaker.answered(x.pass);
+  return true;
+}
+
+void dispatcher::observe(time_point now, const std::string& model, const header_map& headers) {
+  lanes_.at(model).limits.observe(now, headers);
+}
+
+bool dispatcher::is_left_alone(const std::string& model, time_point now) const {
+  return lanes_.at(model).breaker.state(now) == breaker_state::open;
 }
 
 } // namespace lathe::llm_clients

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "llm_clients/circuit_breaker.hpp"
 #include "llm_clients/ledger.hpp"
+#include "llm_clients/provider.hpp"
+#include "llm_clients/rate_limit.hpp"
 
 #include <caf/error.hpp>
 
@@ -16,16 +19,20 @@ namespace lathe::llm_clients {
 /// Numbers the gateway's calls; never used twice.
 using call_id = std::uint64_t;
 
-/// Decides which call goes out next: so many at once per model, a bounded queue in front, and never
-/// more money than the ledger grants. Pure: no clock, no actors, no network.
+/// Decides which call goes out next: as many as each model's limits allow, none while its breaker
+/// is open, a bounded queue in front, and never more money than the ledger grants. Pure: no clock,
+/// no actors, no network.
 class dispatcher {
 public:
+  using time_point = std::chrono::steady_clock::time_point;
+
   /// A call that wants to go out.
   struct job {
     call_id id = 0;
     std::string model;
     session_id session;
     double worst_usd = 0;
+    call_tokens tokens; ///< that it is likely to take
   };
 
   /// A call that leaves the queue: to its provider, or back to who asked when `refusal` is set.
@@ -34,9 +41,9 @@ public:
     caf::error refusal;
   };
 
-  dispatcher(budget_config budget, std::size_t max_waiting);
+  dispatcher(budget_config budget, std::size_t max_waiting, breaker_policy patience = {});
 
-  void add_model(const std::string& model, std::int32_t in_flight);
+  void add_model(const std::string& model, const model_limits& limits);
 
   /// Counts what a session has spent before.
   void seed(const session_id& session, const spend& spent);
@@ -51,18 +58,28 @@ public:
 
   /// Returns what to do next, or nothing while all must wait. Calls whose session waits for money
   /// are passed over, so one session cannot hold up another.
-  std::optional<step> next();
+  std::optional<step> next(time_point now);
+
+  /// When `next` may give a call although nothing has ended, as it was found when it last gave
+  /// nothing.
+  std::optional<time_point> wakes_at() const {
+    return wakes_at_;
+  }
 
   /// Empties a model's queue and returns what was in it.
   std::vector<call_id> drop_waiting(const std::string& model);
 
   // -- calls that went out ----------------------------------------------------------------
 
-  /// Ends a call that has to be paid for. Returns false for a call that is not out.
+  /// Ends a call that was answered. Returns false for a call that is not out.
   bool settle(call_id id, const spend& actual);
 
-  /// Ends a call that cost nothing. Returns false for a call that is not out.
-  bool release(call_id id);
+  /// Ends a call that was not answered, and may cost something all the same.
+  /// @param chance in [0, 1), for a breaker's cool-down
+  bool fail(time_point now, call_id id, const failure& why, const spend& charged, double chance);
+
+  /// Takes what a model's server says of its limits.
+  void observe(time_point now, const std::string& model, const header_map& headers);
 
   // -- properties -------------------------------------------------------------------------
 
@@ -70,24 +87,32 @@ public:
     return ledger_;
   }
 
+  /// Whether a model is left alone for now, because its server keeps failing.
+  bool is_left_alone(const std::string& model, time_point now) const;
+
 private:
   struct lane {
-    std::int32_t limit = 1;
-    std::int32_t out = 0;
+    rate_limit limits;
+    circuit_breaker breaker;
     std::deque<job> waiting;
   };
 
   struct under_way {
     std::string model;
-    ledger::ticket ticket = 0;
+    ledger::ticket money = 0;
+    rate_limit::ticket rate = 0;
+    circuit_breaker::pass pass = 0;
   };
 
-  std::optional<step> next(lane& from);
+  // Returns whether a call may go out now, but for its money.
+  bool has_room(lane& x, time_point now, const call_tokens& tokens);
 
-  std::optional<ledger::ticket> end(call_id id);
+  std::optional<step> next(lane& from, time_point now);
 
   ledger ledger_;
   std::size_t max_waiting_;
+  breaker_policy patience_;
+  std::optional<time_point> wakes_at_;
   std::map<std::string, lane> lanes_; // by model
   std::map<call_id, under_way> out_;
 };

@@ -17,8 +17,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <functional>
 #include <random>
 #include <tuple>
+#include <type_traits>
 
 namespace lathe::llm_clients {
 
@@ -28,7 +30,8 @@ constexpr auto journal_timeout = std::chrono::seconds(60);
 
 // One question under way, from its arrival until its answer is in the journal.
 struct call {
-  llm_request request;
+  llm_request request;                // `model` is who is asked now
+  std::vector<std::string> stand_ins; // who may be asked next
   std::string prompt_hash;
   double worst_usd = 0;
   int failed = 0; // attempts
@@ -56,7 +59,7 @@ struct gateway_state {
     journal = std::move(options.journal);
     retry = options.retry;
     random.seed(options.seed);
-    queue.emplace(options.budget, options.max_waiting);
+    queue.emplace(options.budget, options.max_waiting, options.breaker);
     book.emplace(options.kept_answers);
     for (auto& [session, spent] : options.earlier.spent)
       queue->seed(session, spent);
@@ -73,7 +76,11 @@ struct gateway_state {
     else
       x.fatal = make_error(errc::provider_refused, describe(made.error()));
     model.api_key.clear();
-    queue->add_model(model.name, model.in_flight);
+    model_limits limits;
+    limits.requests_per_minute = model.requests_per_minute;
+    limits.tokens_per_minute = model.tokens_per_minute;
+    limits.in_flight = model.in_flight;
+    queue->add_model(model.name, limits);
     auto model_name = model.name;
     x.config = std::move(model);
     endpoints.insert_or_assign(std::move(model_name), std::move(x));
@@ -90,15 +97,17 @@ struct gateway_state {
     auto prompt_hash = content_hash(prompt_text(request));
     if (auto known = book->find(request.session, request.request, prompt_hash))
       return *known;
-    if (at->second.fatal)
-      return at->second.fatal;
     question_key key{request.session, request.request, prompt_hash};
     if (auto twin = by_question.find(key); twin != by_question.end())
       return calls.at(twin->second).askers.emplace_back(promise());
     call x;
-    x.worst_usd = worst_case(at->second.config, request);
+    x.stand_ins = at->second.config.fallback;
     x.request = std::move(request);
     x.prompt_hash = std::move(prompt_hash);
+    if (cannot_be_asked(x.request.model))
+      divert(x);
+    if (const auto& fatal = endpoints.at(x.request.model).fatal)
+      return fatal;
     return begin(std::move(x), std::move(key));
   }
 
@@ -124,12 +133,25 @@ struct gateway_state {
   }
 
   void send_waiting() {
-    while (auto next = queue->next()) {
+    while (auto next = queue->next(now())) {
       if (next->refusal)
         give_up(next->id, std::move(next->refusal));
       else
         send(next->id);
     }
+    wake_at(queue->wakes_at());
+  }
+
+  // Limits give way with time, too.
+  void wake_at(std::optional<dispatcher::time_point> time) {
+    if (!time || (wakes && *wakes <= *time))
+      return;
+    wakes = time;
+    self->run_delayed(*time - now(), [this, time = *time] {
+      if (wakes == time)
+        wakes.reset();
+      send_waiting();
+    });
   }
 
   void send(call_id id) {
@@ -144,13 +166,25 @@ struct gateway_state {
 
   // Brings a reply from whatever thread into this actor, as long as there is one.
   completion completion_of(call_id id) {
-    return completion{[this, id, weak = caf::weak_actor_ptr{self->ctrl()}](reply x) {
-      auto gateway = caf::actor_cast<caf::actor>(weak.lock());
-      if (gateway)
-        caf::anon_send(gateway, caf::make_action([this, id, reply = std::move(x)]() mutable {
-                         take(id, std::move(reply));
+    auto model = calls.at(id).request.model;
+    return completion{
+      in_actor<reply>([this, id](reply&& x) { take(id, std::move(x)); }),
+      in_actor<const header_map&>([this, model](header_map&& x) { observe(model, x); })};
+  }
+
+  template <class Argument, class F>
+  std::function<void(Argument)> in_actor(F f) {
+    return [f, weak = caf::weak_actor_ptr{self->ctrl()}](Argument x) {
+      if (auto gateway = caf::actor_cast<caf::actor>(weak.lock()))
+        caf::anon_send(gateway,
+                       caf::make_action([f, x = std::decay_t<Argument>{std::move(x)}]() mutable {
+                         f(std::move(x));
                        }));
-    }};
+    };
+  }
+
+  void observe(const std::string& model, const header_map& headers) {
+    queue->observe(now(), model, headers);
   }
 
   void take(call_id id, reply x) {
@@ -194,7 +228,9 @@ struct gateway_state {
       case failure_kind::retry:
         return try_again(id, why);
       case failure_kind::refuse:
-        return give_up(id, make_error(errc::provider_failed, why.sentence));
+        if (!ask_stand_in(id, why.sentence))
+          give_up(id, make_error(errc::provider_failed, why.sentence));
+        return;
       case failure_kind::fail:
         return close_model(id, make_error(errc::provider_refused, why.sentence));
     }
@@ -203,14 +239,10 @@ struct gateway_state {
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
   void pay_for_lost(call_id id, const failure& why) {
     const auto& x = calls.at(id);
-    if (!why.may_be_charged || x.worst_usd == 0) {
-      queue->release(id);
-      return;
-    }
     spend cost;
-    cost.usd = x.worst_usd;
-    queue->settle(id, cost);
-    if (journal)
+    cost.usd = why.may_be_charged ? x.worst_usd : 0;
+    queue->fail(now(), id, why, cost, chance());
+    if (journal && cost.usd > 0)
       self->request(journal, journal_timeout, lost_record(x.request, cost))
         .then([](std::int64_t) {},
               [](const caf::error& problem) {
@@ -220,12 +252,14 @@ struct gateway_state {
 
   void try_again(call_id id, const failure& why) {
     auto& x = calls.at(id);
-    auto chance = std::uniform_real_distribution<>{}(random);
-    auto wait = next_wait(retry, ++x.failed, why.retry_after, chance);
+    auto wait = next_wait(retry, ++x.failed, why.retry_after, chance());
     if (!wait) {
       auto sentence = fmt::format("{}; gave up after attempt {} of {}", why.sentence, x.failed,
                                   retry.attempts);
-      if (!endpoints.at(x.request.model).reached)
+      auto never_there = !endpoints.at(x.request.model).reached;
+      if (!never_there && ask_stand_in(id, sentence))
+        return;
+      if (never_there)
         return close_model(id, make_error(errc::provider_unreachable, std::move(sentence)));
       return give_up(id, make_error(errc::provider_failed, std::move(sentence)));
     }
@@ -235,12 +269,45 @@ struct gateway_state {
   }
 
   void queue_again(call_id id) {
-    const auto& x = calls.at(id);
-    const auto& fatal = endpoints.at(x.request.model).fatal;
-    if (fatal)
+    auto& x = calls.at(id);
+    if (cannot_be_asked(x.request.model))
+      divert(x);
+    if (const auto& fatal = endpoints.at(x.request.model).fatal)
       return give_up(id, fatal);
     queue->push_again(job_of(id, x));
     send_waiting();
+  }
+
+  // -- stand-ins --------------------------------------------------------------------------
+
+  // For a while, or for good; but not for what somebody has to mend.
+  bool cannot_be_asked(const std::string& model) {
+    const auto& fatal = endpoints.at(model).fatal;
+    return fatal ? fatal == errc::provider_unreachable : queue->is_left_alone(model, now());
+  }
+
+  // Turns a call that is not queued to the next model that can be asked, if there is one.
+  bool divert(call& x) {
+    while (!x.stand_ins.empty()) {
+      auto next = std::move(x.stand_ins.front());
+      x.stand_ins.erase(x.stand_ins.begin());
+      auto at = endpoints.find(next);
+      if (at == endpoints.end() || at->second.fatal || queue->is_left_alone(next, now()))
+        continue;
+      x.request.model = std::move(next);
+      x.failed = 0;
+      return true;
+    }
+    return false;
+  }
+
+  bool ask_stand_in(call_id id, const std::string& why) {
+    auto& x = calls.at(id);
+    if (!divert(x))
+      return false;
+    log()->warn("{}; model '{}' is asked instead", why, x.request.model);
+    queue->push_again(job_of(id, x));
+    return true;
   }
 
   void close_model(call_id id, const caf::error& why) {
@@ -250,7 +317,8 @@ struct gateway_state {
     auto closed = queue->drop_waiting(model);
     closed.push_back(id);
     for (auto each : closed)
-      give_up(each, why);
+      if (why != errc::provider_unreachable || !ask_stand_in(each, describe(why)))
+        give_up(each, why);
   }
 
   void give_up(call_id id, const caf::error& why) {
@@ -265,8 +333,18 @@ struct gateway_state {
     return self->make_response_promise<llm_answer>();
   }
 
-  dispatcher::job job_of(call_id id, const call& x) const {
-    return {id, x.request.model, x.request.session, x.worst_usd};
+  dispatcher::job job_of(call_id id, call& x) const {
+    const auto& model = endpoints.at(x.request.model).config;
+    x.worst_usd = worst_case(model, x.request);
+    return {id, x.request.model, x.request.session, x.worst_usd, likely_tokens(model, x.request)};
+  }
+
+  dispatcher::time_point now() const {
+    return self->clock().now();
+  }
+
+  double chance() {
+    return std::uniform_real_distribution<>{}(random);
   }
 
   call end(call_id id) {
@@ -287,6 +365,7 @@ struct gateway_state {
   std::map<call_id, call> calls;
   std::map<question_key, call_id> by_question;
   call_id last_call = 0;
+  std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };
 
 gateway_actor::behavior_type run(gateway_actor::stateful_pointer<gateway_state> self,

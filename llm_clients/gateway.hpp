@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/circuit_breaker.hpp"
 #include "llm_clients/exchange.hpp"
 #include "llm_clients/provider_factory.hpp"
 #include "llm_clients/retry_policy.hpp"
@@ -21,6 +22,7 @@ struct gateway_options {
   earlier_run earlier;   ///< its answers are given again, its money stays spent
   provider_factory providers = standard_providers();
   retry_policy retry;
+  breaker_policy breaker;                ///< when a model is left alone whose server keeps failing
   std::size_t max_waiting = 4'096;       ///< questions that may wait for one model
   std::size_t kept_answers = 256u << 20; ///< [bytes] of this run's answers kept for who asks again
   std::uint64_t seed = 0;                ///< of the jitter between attempts
@@ -32,7 +34,12 @@ struct gateway_options {
 /// - or an error: `budget_exhausted`, `overloaded`, `provider_refused` (nothing this model is asked
 ///   will work; the same sentence for every later question), `provider_failed` (this question got
 ///   no answer), `provider_unreachable` (as `provider_refused`: the first question used up its
-///   retries and nobody was there), `journal_failed`, `cancelled` (the gateway stops), `user_error` (no such model).
+///   retries and nobody was there), `journal_failed`, `cancelled` (the gateway stops), `user_error`
+///   (no such model).
+///
+/// A model with fallbacks is stood in for by the first of them that can be asked, when it refuses a
+/// question, has used up its retries, or is left alone. A wrong key or an unknown model is a
+/// mistake that somebody has to mend, and no reason to ask another.
 ///
 /// Send it an exit message to stop it: questions under way are answered with `cancelled`, then its
 /// providers, their connections and their thread end, in this order, before the actor is gone.

@@ -151,6 +151,8 @@ void http_provider::ask(const llm_request& question, completion done) {
   if (at_->model.stream)
     request.on_part = [x](std::string_view part) { return x->take_part(part); };
   client_->send(std::move(request), [x, done = std::move(done)](http_result result) {
+    if (auto response = std::get_if<http_response>(&result))
+      done.hear(response->headers);
     done(x->end(std::move(result)));
   });
 }

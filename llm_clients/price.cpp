@@ -7,6 +7,9 @@ namespace {
 // Default system texts that templates add are the largest part: about 40 tokens for Llama 3.1.
 constexpr std::int64_t template_allowance = 256; // [tokens]
 
+// What English and code come to in most tokenizers, or a little less.
+constexpr std::int64_t bytes_per_token = 3;
+
 constexpr double million = 1e6;
 
 } // namespace
@@ -14,6 +17,11 @@ constexpr double million = 1e6;
 std::int64_t input_token_bound(const llm_request& request) {
   return static_cast<std::int64_t>(request.system.size() + request.prompt.size())
          + template_allowance;
+}
+
+call_tokens likely_tokens(const model_config& model, const llm_request& request) {
+  auto bytes = static_cast<std::int64_t>(request.system.size() + request.prompt.size());
+  return {bytes / bytes_per_token, model.max_output_tokens};
 }
 
 double price_of(const model_config& model, const token_usage& tokens) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "llm_clients/protocol.hpp"
+#include "llm_clients/rate_limit.hpp"
 #include "messages/llm.hpp"
 #include "messages/topology.hpp"
 
@@ -12,6 +13,10 @@ namespace lathe::llm_clients {
 /// Every tokenizer in use (byte-level BPE, SentencePiece with byte fallback) makes at most one
 /// token of a byte; a fixed allowance covers the chat template around system message and prompt.
 std::int64_t input_token_bound(const llm_request& request);
+
+/// Returns how many tokens a call is likely to take, for rate limits, which servers reckon with,
+/// too.
+call_tokens likely_tokens(const model_config& model, const llm_request& request);
 
 /// Returns what a call costs at the model's prices [USD]. Cached input, and what is put into the
 /// cache, cost what other input costs where they have no price of their own.

@@ -5,7 +5,8 @@
 namespace lathe::llm_clients {
 
 struct completion::state {
-  explicit state(std::function<void(reply)> f) : deliver(std::move(f)) {
+  state(std::function<void(reply)> f, std::function<void(const header_map&)> g)
+    : deliver(std::move(f)), hear(std::move(g)) {
     // nop
   }
 
@@ -23,16 +24,23 @@ struct completion::state {
   }
 
   std::function<void(reply)> deliver;
+  std::function<void(const header_map&)> hear;
   std::atomic<bool> given = false;
 };
 
-completion::completion(std::function<void(reply)> deliver)
-  : state_(std::make_shared<state>(std::move(deliver))) {
+completion::completion(std::function<void(reply)> deliver,
+                       std::function<void(const header_map&)> hear)
+  : state_(std::make_shared<state>(std::move(deliver), std::move(hear))) {
   // nop
 }
 
 void completion::operator()(reply x) const {
   state_->give(std::move(x));
+}
+
+void completion::hear(const header_map& headers) const {
+  if (state_->hear)
+    state_->hear(headers);
 }
 
 provider::~provider() {

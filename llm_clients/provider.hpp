@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -24,7 +25,11 @@ struct failure {
   std::chrono::milliseconds retry_after{0}; ///< as the server asked; 0: it did not
   bool may_be_charged = false; ///< the question went out whole, so its tokens may be on the bill
   bool unreached = false;      ///< no server was found that takes questions
+  unsigned status = 0;         ///< of HTTP; 0: there was no response, or none with an error's
 };
+
+/// Of a response, names in lower case.
+using header_map = std::map<std::string, std::string>;
 
 using reply = std::variant<llm_answer, failure>;
 
@@ -32,9 +37,14 @@ using reply = std::variant<llm_answer, failure>;
 /// without a reply, it gives a `retry` failure itself: no question is ever left open.
 class completion {
 public:
-  explicit completion(std::function<void(reply)> deliver);
+  /// @param hear takes the headers of responses, which may speak of limits; may be empty
+  explicit completion(std::function<void(reply)> deliver,
+                      std::function<void(const header_map&)> hear = {});
 
   void operator()(reply x) const;
+
+  /// Tells what else a response said, before its reply.
+  void hear(const header_map& headers) const;
 
 private:
   struct state;

@@ -15,13 +15,14 @@ recording_provider::recording_provider(std::unique_ptr<provider> asked,
 
 void recording_provider::ask(const llm_request& question, completion done) {
   auto record = [exchange = recording_->begin(question), recording = recording_,
-                 done = std::move(done)](reply x) mutable {
+                 done](reply x) mutable {
     exchange.outcome = x;
     if (auto problem = recording->append(exchange))
       log()->error("an exchange is not recorded: {}", describe(problem));
     done(std::move(x));
   };
-  asked_->ask(question, completion{std::move(record)});
+  auto hear = [done](const header_map& headers) { done.hear(headers); };
+  asked_->ask(question, completion{std::move(record), std::move(hear)});
 }
 
 } // namespace lathe::llm_clients

@@ -143,6 +143,7 @@ failure failure_of(const model_config& model, unsigned status, const complaint& 
                    const std::map<std::string, std::string>& headers) {
   failure result;
   result.kind = kind_of(status, said.code);
+  result.status = status;
   result.retry_after = retry_after(headers, std::time(nullptr));
   auto means = is_for_good(said.code) ? status_of(said.code).value_or(status) : status;
   result.sentence = fmt::format("model '{}' ({}): {} (HTTP {})", model.name, model.model,

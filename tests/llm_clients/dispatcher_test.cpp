@@ -7,6 +7,10 @@
 using namespace lathe;
 using llm_clients::call_id;
 using llm_clients::dispatcher;
+using llm_clients::failure;
+using llm_clients::failure_kind;
+using llm_clients::model_limits;
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -14,13 +18,17 @@ namespace {
 
 dispatcher::job job(call_id id, std::string model = "strong", std::string session = "mlp",
                     double worst = 0) {
-  return {id, std::move(model), std::move(session), worst};
+  return {id, std::move(model), std::move(session), worst, {}};
 }
+
+constexpr dispatcher::time_point start{std::chrono::hours{1}};
 
 dispatcher make(std::int32_t in_flight, budget_config budget = {}, std::size_t max_waiting = 100) {
   dispatcher result{budget, max_waiting};
-  result.add_model("strong", in_flight);
-  result.add_model("cheap", in_flight);
+  model_limits limits;
+  limits.in_flight = in_flight;
+  result.add_model("strong", limits);
+  result.add_model("cheap", limits);
   return result;
 }
 
@@ -29,9 +37,9 @@ void push(dispatcher& x, dispatcher::job y) {
 }
 
 // What goes out now, in order.
-std::vector<call_id> drain(dispatcher& x) {
+std::vector<call_id> drain(dispatcher& x, dispatcher::time_point now = start) {
   std::vector<call_id> result;
-  while (auto step = x.next())
+  while (auto step = x.next(now))
     result.push_back(step->id);
   return result;
 }
@@ -44,7 +52,7 @@ TEST(dispatcher, so_many_calls_of_a_model_are_out_at_once) {
     push(x, job(id));
   push(x, job(4, "cheap"));
   EXPECT_THAT(drain(x), testing::UnorderedElementsAre(1, 2, 4));
-  EXPECT_TRUE(x.release(1));
+  EXPECT_TRUE(x.fail(start, 1, {}, {}, 0));
   EXPECT_THAT(drain(x), ElementsAre(3));
 }
 
@@ -61,7 +69,7 @@ TEST(dispatcher, a_call_that_comes_back_goes_first_and_is_never_refused) {
   push(x, job(1));
   EXPECT_THAT(drain(x), ElementsAre(1));
   push(x, job(2));
-  x.release(1);
+  x.fail(start, 1, {}, {}, 0);
   x.push_again(job(1));
   EXPECT_THAT(drain(x), ElementsAre(1));
 }
@@ -82,11 +90,11 @@ TEST(dispatcher, a_call_that_no_longer_fits_is_refused_with_what_was_spent) {
   push(x, job(2, "strong", "mlp", 0.8));
   drain(x);
   x.settle(1, {1, 0, 0, 0, 0.5});
-  auto step = x.next();
+  auto step = x.next(start);
   ASSERT_TRUE(step);
   EXPECT_EQ(step->refusal, errc::budget_exhausted);
   EXPECT_THAT(describe(step->refusal), HasSubstr("'mlp' has spent 1 queries and $0.5000 of $1.00"));
-  EXPECT_FALSE(x.next());
+  EXPECT_FALSE(x.next(start));
 }
 
 TEST(dispatcher, a_call_ends_once) {
@@ -95,8 +103,8 @@ TEST(dispatcher, a_call_ends_once) {
   drain(x);
   EXPECT_TRUE(x.settle(1, {}));
   EXPECT_FALSE(x.settle(1, {}));
-  EXPECT_FALSE(x.release(1));
-  EXPECT_FALSE(x.release(99));
+  EXPECT_FALSE(x.fail(start, 1, {}, {}, 0));
+  EXPECT_FALSE(x.fail(start, 99, {}, {}, 0));
 }
 
 TEST(dispatcher, a_closed_model_hands_back_what_waits) {
@@ -104,8 +112,61 @@ TEST(dispatcher, a_closed_model_hands_back_what_waits) {
   for (call_id id : {1, 2, 3})
     push(x, job(id));
   push(x, job(4, "cheap"));
-  EXPECT_EQ(x.next()->id, 4u); // models in the order of their names
-  EXPECT_EQ(x.next()->id, 1u);
+  EXPECT_EQ(x.next(start)->id, 4u); // models in the order of their names
+  EXPECT_EQ(x.next(start)->id, 1u);
   EXPECT_THAT(x.drop_waiting("strong"), ElementsAre(2, 3));
-  EXPECT_FALSE(x.next());
+  EXPECT_FALSE(x.next(start));
+}
+
+TEST(dispatcher, a_minutes_limit_is_waited_for) {
+  auto x = make(10);
+  model_limits limits;
+  limits.requests_per_minute = 2;
+  x.add_model("slow", limits);
+  for (call_id id : {1, 2, 3})
+    push(x, job(id, "slow"));
+  push(x, job(4, "strong"));
+  EXPECT_THAT(drain(x), testing::UnorderedElementsAre(1, 2, 4));
+  ASSERT_TRUE(x.wakes_at());
+  EXPECT_GE(*x.wakes_at(), start + 60s);
+  EXPECT_THAT(drain(x, *x.wakes_at()), ElementsAre(3));
+  EXPECT_FALSE(x.wakes_at());
+}
+
+TEST(dispatcher, a_refusal_holds_up_its_model_for_as_long_as_the_server_says) {
+  auto x = make(10);
+  push(x, job(1));
+  drain(x);
+  failure slowly;
+  slowly.status = 429;
+  slowly.retry_after = 7s;
+  x.fail(start, 1, slowly, {}, 0);
+  push(x, job(2));
+  push(x, job(3, "cheap"));
+  EXPECT_THAT(drain(x), ElementsAre(3));
+  EXPECT_EQ(x.wakes_at(), start + 7s);
+  EXPECT_THAT(drain(x, start + 7s), ElementsAre(2));
+}
+
+TEST(dispatcher, a_server_that_keeps_failing_is_left_alone_and_then_tried_once) {
+  auto x = make(10);
+  failure down;
+  down.kind = failure_kind::retry;
+  down.status = 503;
+  for (call_id id = 1; id <= 5; ++id) {
+    EXPECT_FALSE(x.is_left_alone("strong", start));
+    push(x, job(id));
+    drain(x);
+    x.fail(start, id, down, {}, 0.999);
+  }
+  EXPECT_TRUE(x.is_left_alone("strong", start));
+  push(x, job(6));
+  push(x, job(7));
+  EXPECT_THAT(drain(x), ElementsAre());
+  ASSERT_TRUE(x.wakes_at());
+  auto trial = *x.wakes_at();
+  EXPECT_THAT(drain(x, trial), ElementsAre(6));
+  EXPECT_FALSE(x.wakes_at()) << "the trial's end decides";
+  x.settle(6, {});
+  EXPECT_THAT(drain(x, trial), ElementsAre(7));
 }

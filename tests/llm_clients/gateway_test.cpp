@@ -359,6 +359,125 @@ TEST_F(gateway, what_a_server_asks_to_wait_is_waited) {
   EXPECT_EQ(asked.size(), 2u);
 }
 
+TEST_F(gateway, a_minutes_limit_is_waited_for) {
+  options.models[0].requests_per_minute = 1;
+  start();
+  auto first = ask(1);
+  auto second = ask(2);
+  give(0, answer("one"));
+  wait(50s);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(12s);
+  ASSERT_EQ(asked.size(), 2u);
+  give(1, answer("two"));
+  EXPECT_EQ(text(second), "two");
+}
+
+TEST_F(gateway, what_a_servers_headers_say_is_kept) {
+  start();
+  ask(1);
+  asked.at(0).hear({{"x-ratelimit-limit-requests", "60"},
+                    {"x-ratelimit-remaining-requests", "0"},
+                    {"x-ratelimit-reset-requests", "30s"}});
+  run();
+  give(0, answer("one"));
+  ask(2);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(31s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, a_server_that_keeps_failing_is_left_alone) {
+  options.breaker = {2, 10s, 60s};
+  start();
+  ask(1);
+  ask(2);
+  auto down = failed(failure_kind::retry, "the server has a problem");
+  down.status = 503;
+  give(0, down);
+  give(1, down);
+  auto later = ask(3);
+  wait(4s); // the others' waits are over
+  EXPECT_EQ(asked.size(), 2u);
+  wait(7s);
+  EXPECT_EQ(asked.size(), 3u) << "one finds out";
+}
+
+// -- stand-ins ------------------------------------------------------------------------------
+
+namespace {
+
+class gateway_with_stand_in : public gateway {
+protected:
+  gateway_with_stand_in() {
+    options.models.push_back(options.models[0]);
+    options.models[1].name = "spare";
+    options.models[0].fallback = {"unknown", "spare"};
+  }
+};
+
+} // namespace
+
+TEST_F(gateway_with_stand_in, who_has_used_up_its_retries_is_stood_in_for) {
+  start_with_journal();
+  give(0, (ask(8), answer("there"))); // so that the server was reached
+  auto x = ask(1);
+  for (std::size_t i = 1; i < 4; ++i) {
+    give(i, failed(failure_kind::retry, "the server is busy"));
+    wait(4s);
+  }
+  ASSERT_EQ(asked.size(), 5u);
+  give(4, answer("from the spare one"));
+  EXPECT_EQ(text(x), "from the spare one");
+  EXPECT_THAT(written.back().records.at(0).payload, HasSubstr(R"("model":"spare")"));
+}
+
+TEST_F(gateway_with_stand_in, who_is_not_there_is_stood_in_for_at_once_from_then_on) {
+  start();
+  auto first = ask(1);
+  auto nobody = failed(failure_kind::retry, "nobody listens at :9");
+  nobody.unreached = true;
+  for (std::size_t i = 0; i < 3; ++i) {
+    give(i, nobody);
+    wait(4s);
+  }
+  auto second = ask(2);
+  ASSERT_EQ(asked.size(), 5u);
+  give(3, answer("one"));
+  give(4, answer("two"));
+  EXPECT_EQ(text(first), "one");
+  EXPECT_EQ(text(second), "two");
+}
+
+TEST_F(gateway_with_stand_in, who_refuses_a_question_is_stood_in_for) {
+  start();
+  auto x = ask(1);
+  give(0, failed(failure_kind::refuse, "too long"));
+  give(1, failed(failure_kind::refuse, "too long for me as well"));
+  EXPECT_EQ(text(x), "too long for me as well");
+}
+
+TEST_F(gateway_with_stand_in, a_wrong_key_is_no_reason_to_ask_another) {
+  start();
+  auto x = ask(1);
+  give(0, failed(failure_kind::fail, "the key is wrong"));
+  EXPECT_EQ(error(x), errc::provider_refused);
+  EXPECT_EQ(asked.size(), 1u);
+}
+
+TEST_F(gateway_with_stand_in, a_model_that_is_left_alone_is_stood_in_for) {
+  options.breaker = {1, 10s, 60s};
+  start();
+  auto x = ask(1);
+  auto down = failed(failure_kind::retry, "the server has a problem");
+  down.status = 503;
+  give(0, down);
+  auto second = ask(2);
+  ASSERT_EQ(asked.size(), 2u) << "at once";
+  give(1, answer("two"));
+  EXPECT_EQ(text(second), "two");
+}
+
 TEST_F(gateway, a_call_that_waits_for_another_attempt_holds_no_slot) {
   options.models[0].in_flight = 1;
   start();
