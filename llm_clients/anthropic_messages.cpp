@@ -86,9 +86,8 @@ std::optional<failure> parse_response(const model_config& model, std::string_vie
 
 std::optional<failure> parse_event(const model_config& model, const sse_event& event,
                                    partial_answer& found) {
-  dom::parser parser;
   dom::element root;
-  if (parser.parse(event.data.data(), event.data.size()).get(root) != simdjson::SUCCESS)
+  if (event_object(event.data).get(root) != simdjson::SUCCESS)
     return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
   auto type = text_at(root, "type");
   if (type == "message_start") {

@@ -69,10 +69,10 @@ std::string finish_of(std::string reason) {
 
 // Whole responses and the events of a stream have one shape.
 std::optional<failure> read_object(const model_config& model, std::string_view text,
+                                   simdjson::simdjson_result<dom::element> parsed,
                                    partial_answer& found) {
-  dom::parser parser;
   dom::element root;
-  if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
+  if (parsed.get(root) != simdjson::SUCCESS)
     return nonsense(model, fmt::format("with something that is not JSON: {}", quote(text)));
   if (dom::element error; root["error"].get(error) == simdjson::SUCCESS)
     return failure_within(model, root);
@@ -97,7 +97,8 @@ std::optional<failure> read_object(const model_config& model, std::string_view t
 
 std::optional<failure> parse_response(const model_config& model, std::string_view body,
                                       partial_answer& found) {
-  if (auto failed = read_object(model, body, found))
+  dom::parser parser;
+  if (auto failed = read_object(model, body, parser.parse(body.data(), body.size()), found))
     return failed;
   if (!found.complete)
     return nonsense(model, fmt::format("without a finished candidate: {}", quote(body)));
@@ -106,7 +107,7 @@ std::optional<failure> parse_response(const model_config& model, std::string_vie
 
 std::optional<failure> parse_event(const model_config& model, const sse_event& event,
                                    partial_answer& found) {
-  return read_object(model, event.data, found);
+  return read_object(model, event.data, event_object(event.data), found);
 }
 
 } // namespace

@@ -229,14 +229,28 @@ void http_connection::finish() {
 
 // -- its ends -------------------------------------------------------------------------
 
-void http_connection::expect_within(std::chrono::milliseconds limit, std::string what) {
-  auto at = std::min(until_, clock::now() + limit);
-  deadline_.expires_at(at);
-  deadline_.async_wait([self = shared_from_this(), at, limit, what](error_code code) {
-    if (code || self->closed_ || !self->done_ || self->deadline_.expiry() != at)
-      return; // the step ended in time
-    self->fail(at < self->until_ ? what + " " + seconds_of(limit)
-                                 : "gave no complete answer within " + seconds_of(self->timeout_));
+void http_connection::expect_within(std::chrono::milliseconds limit, const char* what) {
+  step_until_ = std::min(until_, clock::now() + limit);
+  step_limit_ = limit;
+  step_what_ = what;
+  if (watching_ && deadline_.expiry() > step_until_)
+    deadline_.cancel(); // which looks again
+  else if (!watching_)
+    watch_deadline();
+}
+
+void http_connection::watch_deadline() {
+  watching_ = true;
+  deadline_.expires_at(step_until_);
+  deadline_.async_wait([self = shared_from_this()](error_code) {
+    self->watching_ = false;
+    if (self->closed_ || !self->done_)
+      return; // all ended in time
+    if (clock::now() < self->step_until_)
+      return self->watch_deadline();
+    self->fail(self->step_until_ < self->until_
+                 ? self->step_what_ + (" " + seconds_of(self->step_limit_))
+                 : "gave no complete answer within " + seconds_of(self->timeout_));
   });
 }
 

@@ -54,7 +54,10 @@ private:
 
   // Sets the time by which the present step must end, the whole exchange's at the latest. `what`
   // completes "HOST ...".
-  void expect_within(std::chrono::milliseconds limit, std::string what);
+  void expect_within(std::chrono::milliseconds limit, const char* what);
+
+  // One timer is under way at most: parts come much more often than it goes off.
+  void watch_deadline();
   void fail(const std::string& what, bool permanent = false);
   void fail(const std::string& what, error_code code);
   void deliver(http_result result);
@@ -88,7 +91,11 @@ private:
   std::optional<parser> parser_;
   part_handler on_part_;
   http_handler done_;
-  clock::time_point until_;
+  clock::time_point until_; // the exchange must end
+  clock::time_point step_until_;
+  std::chrono::milliseconds step_limit_{0};
+  const char* step_what_ = "";
+  bool watching_ = false;
   std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
   std::chrono::milliseconds idle_{0};
   clock::time_point last_used_;

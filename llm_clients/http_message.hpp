@@ -51,7 +51,7 @@ struct http_limits {
   std::chrono::milliseconds connect{10'000}; ///< name, TCP and TLS, each
   std::chrono::milliseconds pooled{30'000};  ///< an unused connection is kept this long
   std::size_t max_body = 32u << 20;          ///< [bytes]
-  std::size_t connections = 256;             ///< to one server at once
+  std::size_t connections = 100'000; ///< to one server at once; models have their own limits
 };
 
 } // namespace lathe::llm_clients

@@ -54,8 +54,9 @@ public:
   /// Returns whether more is wanted.
   bool take_part(std::string_view part) {
     auto goes_on = events_.take(part, [this](const sse_event& event) {
-      log()->trace("model '{}': event: {}", at_->model.name,
-                   at_->key.scrub(std::string{event.data}));
+      if (log()->should_log(spdlog::level::trace))
+        log()->trace("model '{}': event: {}", at_->model.name,
+                     at_->key.scrub(std::string{event.data}));
       failed_ = at_->spoken.parse_event(at_->model, event, found_);
       stopped_ = !failed_ && !found_.complete && question_.stop_after_code && is_enough();
       return !failed_ && !stopped_;

@@ -25,6 +25,13 @@ std::int64_t count_at(const Object& object, std::string_view key) {
   return object[key].get(result) == simdjson::SUCCESS ? result : 0;
 }
 
+/// Reads one event of a stream. Good until this thread reads the next one, which needs no memory of
+/// its own then.
+inline simdjson::simdjson_result<simdjson::dom::element> event_object(std::string_view data) {
+  static thread_local simdjson::dom::parser parser;
+  return parser.parse(data.data(), data.size());
+}
+
 /// Calls `f` for each element of the list at `key`.
 template <class Object, class F>
 void each_at(const Object& object, std::string_view key, F f) {

@@ -102,9 +102,8 @@ std::optional<failure> parse_event(const model_config& model, const sse_event& e
     found.complete = true;
     return std::nullopt;
   }
-  dom::parser parser;
   dom::element root;
-  if (parser.parse(event.data.data(), event.data.size()).get(root) != simdjson::SUCCESS)
+  if (event_object(event.data).get(root) != simdjson::SUCCESS)
     return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
   if (auto failed = error_in(model, root))
     return failed;
