@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <random>
+
 using namespace lathe;
 using llm_clients::call_id;
 using llm_clients::dispatcher;
@@ -169,4 +171,46 @@ TEST(dispatcher, a_server_that_keeps_failing_is_left_alone_and_then_tried_once) 
   EXPECT_FALSE(x.wakes_at()) << "the trial's end decides";
   x.settle(6, {});
   EXPECT_THAT(drain(x, trial), ElementsAre(7));
+}
+
+TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
+  constexpr int agents = 64;
+  constexpr double budget = 1.0;
+  constexpr double worst = 0.03;
+  failure refusal;
+  refusal.status = 400;
+  for (unsigned seed = 0; seed < 1000; ++seed) {
+    std::mt19937 random{seed};
+    std::uniform_real_distribution<> cost{0, worst};
+    dispatcher x{{0, budget, 0}, agents};
+    model_limits limits;
+    limits.in_flight = agents;
+    x.add_model("strong", limits);
+    std::vector<call_id> out;
+    call_id last = 0;
+    for (int i = 0; i < agents; ++i)
+      push(x, job(++last, "strong", "mlp", worst));
+    for (auto refused = false; !refused || !out.empty();) {
+      while (auto step = x.next(start)) {
+        refused |= bool{step->refusal};
+        if (!step->refusal)
+          out.push_back(step->id);
+      }
+      ASSERT_FALSE(out.empty() && !refused) << "somebody waits for nobody";
+      if (out.empty())
+        break;
+      // Any of them ends, at its own price or without an answer, and asks again.
+      std::swap(out[random() % out.size()], out.back());
+      if (random() % 10 == 0)
+        x.fail(start, out.back(), refusal, {}, 0);
+      else
+        x.settle(out.back(), {1, 10, 0, 10, cost(random)});
+      out.pop_back();
+      if (!refused)
+        push(x, job(++last, "strong", "mlp", worst));
+    }
+    auto spent = x.money().spent("mlp").usd;
+    ASSERT_LE(spent, budget) << seed;
+    ASSERT_GE(spent, 0.95 * budget) << seed;
+  }
 }
