@@ -70,9 +70,6 @@ void read_search(map_reader search, search_config& x);
 void read_evaluator(map_reader evaluator, evaluator_config& x);
 void read_budget(map_reader budget, budget_config& x);
 
-/// Returns the models that agents ask, and those that stand in for them.
-std::set<std::string> asked_models(const topology& x);
-
 /// Fills variables into keys and addresses of the models that are asked, or puts the scripted
 /// provider in their place when the options ask for it.
 void connect_models(const yaml_node& root, topology& x, const block_context& context);

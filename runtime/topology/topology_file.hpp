@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,9 @@ struct reading {
 
 /// Reads and checks a topology file. Never throws.
 reading read_topology(const std::filesystem::path& file, const read_options& options = {});
+
+/// Returns the models that agents ask, and those that stand in for them.
+std::set<std::string> asked_models(const topology& x);
 
 /// Reads and checks a topology that is not in a file of its own, such as `reading::text`. `name`
 /// stands for the file in messages, and relative paths start at `folder`.

@@ -19,6 +19,7 @@ void add_run(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_noise(CLI::App& app, int& exit_code);
 void add_topology(CLI::App& app, int& exit_code);
+void add_llm(CLI::App& app, int& exit_code);
 void add_status(CLI::App& app, int& exit_code);
 void add_apply(CLI::App& app, int& exit_code);
 void add_stop(CLI::App& app, int& exit_code);

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   lathe::cli::add_device(app, exit_code);
   lathe::cli::add_noise(app, exit_code);
   lathe::cli::add_topology(app, exit_code);
+  lathe::cli::add_llm(app, exit_code);
   lathe::cli::add_status(app, exit_code);
   lathe::cli::add_apply(app, exit_code);
   lathe::cli::add_stop(app, exit_code);

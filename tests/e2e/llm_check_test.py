@@ -1,0 +1,84 @@
+"""`lathe llm check`, against servers that answer in every API."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import unittest
+
+from lathe_case import DONE, ENVIRONMENT_LACKS, USER_MISTAKE, LatheCase
+
+PROGRAM = os.environ["LLM_SERVER"]
+KEY = "sk-0123456789"
+
+TOPOLOGY = """version: 1
+models:
+  chat: {{provider: openai, model: x, api_key: '${{KEY}}', base_url: {server}/v1, fallback: [others],
+         price: {{input: 1, output: 10}}}}
+  others: {{provider: anthropic, model: x, api_key: '${{KEY}}', base_url: {server}/v1}}
+  third: {{provider: gemini, model: x, api_key: '${{{third_key}}}', base_url: {server}/v1beta}}
+  unused: {{provider: openai, model: x, api_key: '${{NO_SUCH_KEY}}'}}
+agents:
+  coder: {{role: coder, model: chat, prompt_text: hello}}
+  fixer: {{role: fixer, model: third, prompt_text: hello}}
+routes:
+  - search.assignment -> coder
+  - coder.candidate -> evaluator
+  - evaluator.correct -> search
+  - evaluator.rejected -> fixer
+  - fixer.candidate -> evaluator
+  - fixer.exhausted -> search
+search: {{policy: best_of, samples: 2}}
+budget: {{queries: 2}}
+"""
+
+
+class LlmCheck(LatheCase):
+    def serve(self, *options: str) -> str:
+        process = subprocess.Popen([PROGRAM, "--port", "0", *options], stdout=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.terminate)
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        return found[0]
+
+    def check(self, server: str, *options: str, third_key: str = "KEY"):
+        self.write("t.yaml", TOPOLOGY.format(server=server, third_key=third_key))
+        return self.lathe("llm", "check", "t.yaml", *options,
+                          env=os.environ | {"KEY": KEY, "WRONG_KEY": "sk-9999999999"})
+
+    def test_each_model_that_is_asked_says_what_it_costs(self) -> None:
+        server = self.serve("--key", KEY, "--text", "ready", "--events", "5", "--prompt-tokens",
+                            "20", "--rate-limit", "60")
+        ended = self.check(server)
+        self.assert_code(ended, DONE)
+        self.assertRegex(ended.out, r"(?m)^chat +x answered in \d+\.\d\d s, \d+ tokens/s · "
+                         r"20 tokens in, 5 out \(0 of them thought\) · \$0.000070$")
+        self.assertRegex(ended.out, r"(?m)^others .* · no price is given$")
+        self.assertRegex(ended.out, r"(?m)^third +x answered")
+        self.assertIn("the server allows 60 requests a minute", ended.out)
+        self.assertNotIn("unused", ended.out)
+        self.assertNotIn(KEY, ended.out + ended.err)
+        (chat, *_) = self.check(server, "--json").json["models"]
+        self.assertEqual((chat["model"], chat["output_tokens"]), ("chat", 5))
+        self.assertEqual(chat["limits_a_minute"], {"requests": 60})
+
+    def test_what_is_wrong_is_said_and_the_rest_as_well(self) -> None:
+        ended = self.check(self.serve("--key", KEY), third_key="WRONG_KEY")
+        self.assert_code(ended, ENVIRONMENT_LACKS)
+        self.assertRegex(ended.out, r"(?m)^third +model 'third' \(x\): the server does not accept "
+                         r"the key \(HTTP 401\)")
+        self.assertRegex(ended.out, r"(?m)^chat +x answered")
+        self.assertNotIn("sk-9", ended.out + ended.err)
+
+    def test_a_topology_with_a_mistake_asks_nobody(self) -> None:
+        ended = self.check("http://127.0.0.1:1", third_key="NO_SUCH_KEY")
+        self.assert_code(ended, USER_MISTAKE)
+        self.assertIn("model 'third' needs NO_SUCH_KEY, which is not set", ended.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

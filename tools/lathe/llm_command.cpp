@@ -1,0 +1,172 @@
+#include "llm_clients/price.hpp"
+#include "llm_clients/provider_factory.hpp"
+#include "llm_clients/rate_limit.hpp"
+#include "messages/error.hpp"
+#include "tools/lathe/commands.hpp"
+#include "tools/lathe/topology_reading.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <mutex>
+
+namespace lathe::cli {
+
+namespace {
+
+using namespace llm_clients;
+
+constexpr auto footer = R"(examples:
+  lathe llm check my.yaml
+  lathe llm check my.yaml --json
+
+Asks each model of a topology one tiny question, which may cost a fraction of a cent, and says how
+long that took, what it cost, which limits the server speaks of, or what is wrong.)";
+
+// Room for a word, and for what is thought before.
+constexpr std::int64_t tiny_output = 1024;
+
+// What one model said.
+struct finding {
+  model_config model; // without its key
+  reply said = failure{};
+  std::vector<seen_limit> limits;
+};
+
+model_config for_one_word(model_config x) {
+  x.max_output_tokens = std::min(x.max_output_tokens, x.thinking_tokens + tiny_output);
+  x.timeout = std::min(x.timeout, 120.0);
+  return x;
+}
+
+finding ask(const model_config& model, const provider_factory& providers) {
+  finding result;
+  auto made = providers(model);
+  result.model = model;
+  result.model.api_key.clear();
+  if (!made) {
+    result.said = failure{failure_kind::fail, describe(made.error())};
+    return result;
+  }
+  llm_request question;
+  question.role = question.agent = "coder";
+  question.model = model.name;
+  question.prompt = "Answer with the word ready.";
+  std::promise<reply> promise;
+  std::mutex mutex; // guards limits: a response's headers come from the provider's thread
+  rate_limit limits{{}};
+  (*made)->ask(question, completion{[&](reply x) { promise.set_value(std::move(x)); },
+                                    [&](const header_map& headers) {
+                                      std::lock_guard guard{mutex};
+                                      limits.observe(std::chrono::steady_clock::now(), headers);
+                                    }});
+  result.said = promise.get_future().get();
+  std::lock_guard guard{mutex};
+  result.limits = limits.seen();
+  return result;
+}
+
+std::vector<finding> ask_all(const topology& x) {
+  auto providers = standard_providers();
+  std::vector<std::future<finding>> asked;
+  for (const auto& name : runtime::asked_models(x))
+    asked.push_back(
+      std::async(std::launch::async, ask, for_one_word(*x.model(name)), std::cref(providers)));
+  std::vector<finding> result;
+  for (auto& answer : asked)
+    result.push_back(answer.get());
+  return result;
+}
+
+std::string told(const std::vector<seen_limit>& limits) {
+  std::vector<std::string> parts;
+  for (const auto& x : limits)
+    if (x.limit)
+      parts.push_back(fmt::format("{} {}", *x.limit, to_string(x.kind)));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+bool has_price(const model_config& x) {
+  return x.input_price > 0 || x.output_price > 0;
+}
+
+void print(const finding& x) {
+  if (auto why = std::get_if<failure>(&x.said)) {
+    fmt::print("{:<12} {}\n", x.model.name, why->sentence);
+    return;
+  }
+  const auto& answer = std::get<llm_answer>(x.said);
+  auto cost = has_price(x.model) ? fmt::format("${:.6f}", answer.cost.usd) : "no price is given";
+  fmt::print("{:<12} {} answered in {:.2f} s, {:.0f} tokens/s · {} tokens in, {} out ({} of them "
+             "thought) · {}\n",
+             x.model.name, answer.model, answer.seconds,
+             static_cast<double>(answer.cost.output_tokens) / std::max(answer.seconds, 1e-3),
+             answer.cost.input_tokens, answer.cost.output_tokens, answer.cost.reasoning_tokens,
+             cost);
+  if (auto limits = told(x.limits); !limits.empty())
+    fmt::print("{:<12} the server allows {} a minute\n", "", limits);
+}
+
+boost::json::object to_json(const finding& x) {
+  boost::json::object result{{"model", x.model.name}};
+  if (auto why = std::get_if<failure>(&x.said)) {
+    result["problem"] = why->sentence;
+    return result;
+  }
+  const auto& answer = std::get<llm_answer>(x.said);
+  result["answered_as"] = answer.model;
+  result["seconds"] = answer.seconds;
+  result["input_tokens"] = answer.cost.input_tokens;
+  result["output_tokens"] = answer.cost.output_tokens;
+  result["reasoning_tokens"] = answer.cost.reasoning_tokens;
+  result["usd"] = has_price(x.model) ? boost::json::value(answer.cost.usd) : boost::json::value();
+  boost::json::object limits;
+  for (const auto& limit : x.limits)
+    if (limit.limit)
+      limits[to_string(limit.kind)] = *limit.limit;
+  result["limits_a_minute"] = std::move(limits);
+  return result;
+}
+
+int check(const std::string& file, bool json) {
+  auto reading = read_topology_or_explain(file, find_installation(), "");
+  if (!reading)
+    return user_mistake;
+  auto found = ask_all(reading->value);
+  if (json) {
+    boost::json::array models;
+    for (const auto& x : found)
+      models.push_back(to_json(x));
+    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"models", std::move(models)}}));
+  } else if (found.empty()) {
+    fmt::print("no agent of this topology asks a model\n");
+  } else {
+    std::ranges::for_each(found, print);
+  }
+  auto failed = [](const finding& x) { return std::holds_alternative<failure>(x.said); };
+  return std::ranges::any_of(found, failed) ? environment_lacks : done;
+}
+
+struct check_arguments {
+  std::string file;
+  bool json = false;
+};
+
+} // namespace
+
+void add_llm(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("llm", "look at the models of a topology");
+  command->require_subcommand(1);
+  auto x = std::make_shared<check_arguments>();
+  auto* checking = command->add_subcommand("check", "ask each model a tiny question");
+  checking->footer(footer);
+  checking->add_option("file", x->file, "topology file")->required()->type_name("FILE");
+  checking->add_flag("--json", x->json, "one JSON document on standard output");
+  checking->callback([x, &exit_code] { exit_code = check(x->file, x->json); });
+}
+
+} // namespace lathe::cli
