@@ -83,7 +83,7 @@ void http_connection::send(const http_request& request, clock::time_point until,
     request_.set(name, value);
   if (!request.key.empty())
     request_.set(request.key_header,
-                 (request.key_header == "authorization" ? "Bearer " : "") + request.key.reveal());
+                 (request.key_header == "Authorization" ? "Bearer " : "") + request.key.reveal());
   request_.body() = request.body;
   request_.prepare_payload();
   until_ = until;

@@ -21,7 +21,7 @@ struct http_request {
   url server;
   std::string path; ///< in full, with what `server.path` has
   secret key;       ///< empty: none is sent
-  std::string key_header = "authorization"; ///< where the key goes; "Bearer" is put before it there
+  std::string key_header = "Authorization"; ///< where the key goes; "Bearer" is put before it there
   std::map<std::string, std::string> headers; ///< besides those that every request has
   std::string body;
   std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte

@@ -3,6 +3,8 @@
 #include "llm_clients/http_client.hpp"
 #include "llm_clients/http_provider.hpp"
 #include "llm_clients/io_thread.hpp"
+#include "llm_clients/recording_provider.hpp"
+#include "llm_clients/replay_provider.hpp"
 #include "llm_clients/scripted_provider.hpp"
 #include "messages/error.hpp"
 
@@ -64,6 +66,25 @@ provider_factory standard_providers() {
         return make_scripted(model, *parts);
     }
     return make_error(errc::user_error, "model '" + model.name + "' names no known provider");
+  };
+}
+
+provider_factory recording_providers(provider_factory asked,
+                                     std::shared_ptr<cassette_writer> recording) {
+  return [asked = std::move(asked), recording = std::move(recording)](
+           const model_config& model) -> caf::expected<std::unique_ptr<provider>> {
+    auto made = asked(model);
+    if (!made)
+      return std::move(made.error());
+    return std::unique_ptr<provider>{
+      std::make_unique<recording_provider>(std::move(*made), recording)};
+  };
+}
+
+provider_factory replaying_providers(std::shared_ptr<playback> recording) {
+  return [recording =
+            std::move(recording)](const model_config&) -> caf::expected<std::unique_ptr<provider>> {
+    return std::unique_ptr<provider>{std::make_unique<replay_provider>(recording, 0, nullptr)};
   };
 }
 

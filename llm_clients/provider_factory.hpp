@@ -10,6 +10,9 @@
 
 namespace lathe::llm_clients {
 
+class cassette_writer;
+class playback;
+
 /// Makes the provider that a model asks for.
 using provider_factory =
   std::function<caf::expected<std::unique_ptr<provider>>(const model_config&)>;
@@ -18,6 +21,14 @@ using provider_factory =
 /// connections, which end with the last of them. A new kind of provider is a file of its own and a
 /// line in this function.
 provider_factory standard_providers();
+
+/// Returns a factory whose providers record each exchange.
+provider_factory recording_providers(provider_factory asked,
+                                     std::shared_ptr<cassette_writer> recording);
+
+/// Returns a factory whose providers answer from a recording, whatever the model's own provider is,
+/// and at once.
+provider_factory replaying_providers(std::shared_ptr<playback> recording);
 
 /// Checks without a call what can be checked about a model: its URL and key, or its folder of
 /// scripted answers. For a start that fails early.

@@ -107,6 +107,7 @@ public:
     gateway.journal = journal_;
     gateway.earlier = std::move(past->answers);
     gateway.seed = options_.seed;
+    gateway.providers = options_.providers;
     gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
     pools_.emplace(system_, gateway_, front_);
     pools_->adjust(options_.plan.agents);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gpu/evaluation_site.hpp"
+#include "llm_clients/provider_factory.hpp"
 #include "messages/topology.hpp"
 #include "runtime/journal/run_directory.hpp"
 #include "runtime/lease_timeline.hpp"
@@ -22,6 +23,7 @@ struct run_options {
   std::vector<task> tasks;        ///< empty when an earlier run is taken up: the journal knows them
   gpu::site_paths paths;
   std::uint64_t seed = 0;         ///< of the jitter between LLM attempts
+  llm_clients::provider_factory providers = llm_clients::standard_providers();
   /// Called with a line for each event that people should see; from any thread.
   std::function<void(const std::string& line)> tell;
   /// Called with a line that people should see on any display: a GPU is in quarantine, say.

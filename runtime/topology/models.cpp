@@ -254,6 +254,8 @@ std::set<std::string> asked_models(const topology& x) {
 void connect_models(const yaml_node& root, topology& x, const block_context& context) {
   const auto& choice = context.options.llm_override;
   auto at = place{context.main_file, 0, 0};
+  if (choice == "replay")
+    return;
   if (!choice.empty() && choice != "scripted") {
     context.mistakes.add_outside(at, fmt::format("--llm takes 'scripted', not '{}'", choice), {});
     return;

@@ -23,8 +23,8 @@ std::optional<std::string> process_environment(const std::string& name);
 struct read_options {
   environment_lookup environment = process_environment;
 
-  /// "scripted": every model is answered from the folder `demo`, so no key is needed. Empty: as the
-  /// file says.
+  /// "scripted": every model is answered from the folder `demo`, so no key is needed. "replay":
+  /// somebody else answers them, and none is needed either. Empty: as the file says.
   std::string llm_override;
 
   /// Lathe's own `configs`: prompts and answers are looked for here last.

@@ -145,6 +145,40 @@ class Answering(Provider):
         self.assertEqual(len(server.requests), 1, "a wrong key does not get right by asking again")
 
 
+class Recorded(Provider):
+    def replay(self, *options: str) -> Ended:
+        """Without a key, and without a server."""
+        return self.lathe("run", "t.yaml", "--task", "sums.py", "--name", "again", "--json",
+                          "--replay", "talk.jsonl", *options)
+
+    def test_a_recorded_run_is_replayed_without_a_key_or_a_server(self) -> None:
+        server = self.serve(answers)
+        self.assert_code(self.ask(server.port, "--json", "--record", "talk.jsonl"), DONE)
+        recording = self.folder / "talk.jsonl"
+        self.assertNotIn(KEY, recording.read_text())
+        self.assertEqual(recording.stat().st_mode & 0o777, 0o600)
+        server.close()
+        ended = self.replay("--replay-by", "order")
+        self.assert_code(ended, DONE)
+        (session,) = ended.json["sessions"]
+        self.assertIn("coder", " ".join(x["origin"] for x in session["candidates"]))
+        self.assertEqual(len(server.requests), 1)
+        first, again = (Journal(self.folder / "runs" / name).payloads("llm_exchange")
+                        for name in ("r", "again"))
+        for exchange in first + again:
+            del exchange["seconds"]
+            del exchange["prompt"]  # holds times
+        self.assertEqual(first, again)
+
+    def test_what_is_no_recording_is_a_mistake(self) -> None:
+        self.write("t.yaml", TOPOLOGY.replace("PORT", "1"))
+        self.write("sums.py", TASK)
+        self.assert_sentence(self.replay(), USER_MISTAKE, "talk.jsonl")
+        self.write("talk.jsonl", "{}\n")
+        self.assert_sentence(self.replay(), USER_MISTAKE, "talk.jsonl:1")
+        self.assertFalse((self.folder / "runs").exists())
+
+
 class Retrying(Provider):
     """These wait between attempts, for half a minute and more."""
 

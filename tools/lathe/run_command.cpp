@@ -1,4 +1,6 @@
+#include "llm_clients/cassette.hpp"
 #include "llm_clients/provider_factory.hpp"
+#include "llm_clients/replay_provider.hpp"
 #include "messages/error.hpp"
 #include "runtime/control.hpp"
 #include "runtime/journal/atomic_file.hpp"
@@ -53,6 +55,9 @@ struct run_arguments {
   std::string runs = "runs";
   std::string resume;
   std::string llm;
+  std::string record;
+  std::string replay;
+  std::string replay_by = "question";
   std::string device;
   std::string tolerance;
   bool json = false;
@@ -105,6 +110,43 @@ caf::error check_models(const topology& plan) {
     if (auto* model = plan.model(agent.model))
       if (auto error = llm_clients::check_model(*model))
         return error;
+  return {};
+}
+
+/// Returns who answers questions: the models' own providers, recorded if that was asked for, or a
+/// recording.
+caf::expected<llm_clients::provider_factory> providers_for(const run_arguments& x,
+                                                           const topology& plan) {
+  if (!x.replay.empty()) {
+    auto recording = llm_clients::load_cassette(x.replay);
+    if (!recording)
+      return std::move(recording.error());
+    return llm_clients::replaying_providers(std::make_shared<llm_clients::playback>(
+      std::move(*recording),
+      x.replay_by == "order" ? llm_clients::replay_by::order : llm_clients::replay_by::question));
+  }
+  auto own = llm_clients::standard_providers();
+  if (x.record.empty())
+    return own;
+  std::vector<llm_clients::secret> keys;
+  for (const auto& model : plan.models)
+    keys.emplace_back(model.api_key);
+  auto writer = llm_clients::cassette_writer::open(x.record, std::move(keys));
+  if (!writer)
+    return std::move(writer.error());
+  return llm_clients::recording_providers(std::move(own), std::move(*writer));
+}
+
+/// Finds what is wrong with models before anything is spent, and chooses who answers for them.
+caf::error prepare_models(const run_arguments& x, const topology& plan,
+                          runtime::run_options& options) {
+  if (x.replay.empty())
+    if (auto error = check_models(plan))
+      return error;
+  auto providers = providers_for(x, plan);
+  if (!providers)
+    return std::move(providers.error());
+  options.providers = std::move(*providers);
   return {};
 }
 
@@ -223,6 +265,8 @@ int run_tasks(run_arguments x) {
   std::optional<runtime::run_directory> directory;
   if (auto error = sort_files(x))
     return fail(error);
+  if (!x.replay.empty())
+    x.llm = "replay";
   if (!x.resume.empty()) {
     if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty())
       return fail(user_mistake,
@@ -234,7 +278,7 @@ int run_tasks(run_arguments x) {
     auto reading = read_topology_or_explain(reopened->paths().topology(), home, x.llm);
     if (!reading)
       return user_mistake;
-    if (auto error = check_models(reading->value))
+    if (auto error = prepare_models(x, reading->value, options))
       return fail(error);
     options.plan = std::move(reading->value);
     directory = std::move(*reopened);
@@ -248,7 +292,7 @@ int run_tasks(run_arguments x) {
       return fail(tasks.error());
     if (!reading)
       return user_mistake;
-    if (auto error = check_models(reading->value))
+    if (auto error = prepare_models(x, reading->value, options))
       return fail(error);
     auto made = make_directory(x, reading->value);
     if (!made)
@@ -306,8 +350,28 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_option("--runs", x->runs, "where runs are kept")->capture_default_str();
   command->add_option("--resume", x->resume, "go on with a run that was stopped or killed")
     ->type_name("RUN");
-  command->add_option("--llm", x->llm, "'scripted' answers every model from configs/demo: no key, no cost")
-    ->check(CLI::IsMember({"scripted"}));
+  auto* llm = command
+                ->add_option("--llm", x->llm,
+                             "'scripted' answers every model from configs/demo: no key, no cost")
+                ->check(CLI::IsMember({"scripted"}));
+  auto* record = command
+                   ->add_option("--record", x->record,
+                                "write each question to a model, and its answer, to a file as "
+                                "well; goes on where that ends")
+                   ->type_name("FILE");
+  auto* replay =
+    command
+      ->add_option("--replay", x->replay, "answer every model from such a file: no key, no cost")
+      ->type_name("FILE")
+      ->excludes(llm)
+      ->excludes(record);
+  command
+    ->add_option("--replay-by", x->replay_by,
+                 "'question' answers what was asked word for word, times that were measured "
+                 "included; 'order' whatever is asked, in turn")
+    ->check(CLI::IsMember({"question", "order"}))
+    ->needs(replay)
+    ->capture_default_str();
   command->add_flag("--json", x->json, "the result as one JSON document on standard output");
   command->add_flag("-q,--quiet", x->quiet, "no progress, only the result");
   command->callback([x, &exit_code] { exit_code = run_tasks(*x); });
