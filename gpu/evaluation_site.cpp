@@ -392,15 +392,13 @@ void evaluation_site::found_busy() {
   std::vector<stall_watch::sight> sights;
   for (auto& [worker, role] : live_)
     if (auto call = role != "oracle" ? worker->progress() : std::nullopt)
-      sights.push_back({worker, *call, faults[worker->group()]});
-  auto stalled = stalls_.look(sights);
-  for (auto* worker : stalled) {
+      sights.push_back({worker, worker->group(), *call, faults[worker->group()]});
+  if (auto* worker = stalls_.look(sights)) {
     spdlog::debug("worker {}: is given up, its kernels do not end", worker->group());
     worker->give_up(fmt::format("its kernels kept the device busy for {} s and did not end",
                                 stall_watch::longest.count()));
-  }
-  if (!stalled.empty())
     respite_.forget(); // the next one finds the device at rest
+  }
   respite_.begin();    // the limits of others only count while they run
 }
 

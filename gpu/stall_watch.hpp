@@ -7,6 +7,8 @@
 #include <map>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace lathe::gpu {
 
 /// Tells a kernel that does not end from processes that are busy. A device cannot be asked whose
@@ -24,26 +26,33 @@ public:
 
   struct sight {
     worker_process* process = nullptr;
+    pid_t group = 0;
     call_progress call;
     std::uint64_t page_faults = 0; ///< of the process and its children since they began
   };
 
   /// Tells of a look at a device that does not come to rest although everybody is frozen.
   /// @param sights the calls that are under way, all of them
-  /// @return whose call has come no further for `longest`, from one such look to another, and
-  ///         nobody found the device at rest between them
-  std::vector<worker_process*> look(const std::vector<sight>& sights) {
-    std::map<worker_process*, sight> waiting;
-    std::vector<worker_process*> result;
+  /// @return whose call has come no further for `longest`, from one such look to another, while
+  ///         nobody found the device at rest between them: of several the one that has waited most;
+  ///         nullptr if there is none
+  worker_process* look(const std::vector<sight>& sights) {
+    std::map<pid_t, sight> waiting;
+    worker_process* result = nullptr;
+    stopwatch::clock::duration most{};
     for (auto& now : sights) {
-      auto found = waiting_.find(now.process);
-      auto waits = found != waiting_.end() && found->second.call.number == now.call.number
-                   && now.page_faults <= found->second.page_faults + most_page_faults;
-      auto& since = waiting.emplace(now.process, waits ? found->second : now).first->second;
-      if (now.call.ran - since.call.ran >= longest)
-        result.push_back(now.process);
+      auto found = waiting_.find(now.group);
+      auto waits = found != waiting_.end() && continues(found->second, now);
+      auto& since = waiting.emplace(now.group, waits ? found->second : now).first->second;
+      auto waited = now.call.ran - since.call.ran;
+      if (waited >= longest && (result == nullptr || waited > most)) {
+        most = waited;
+        result = now.process;
+      }
     }
     waiting_.swap(waiting);
+    if (result != nullptr)
+      waiting_.clear(); // without it the device may come to rest
     return result;
   }
 
@@ -53,7 +62,14 @@ public:
   }
 
 private:
-  std::map<worker_process*, sight> waiting_; // as they were when they began to wait
+  // Nothing is known of a process without any fault, and one that has fewer is another.
+  static bool continues(const sight& since, const sight& now) {
+    return since.call.number == now.call.number && since.page_faults > 0
+           && now.page_faults >= since.page_faults
+           && now.page_faults <= since.page_faults + most_page_faults;
+  }
+
+  std::map<pid_t, sight> waiting_; // by group, as they were when they began to wait
 };
 
 } // namespace lathe::gpu

@@ -76,9 +76,9 @@ std::string outcome_field(const llm_answer& x) {
 
 std::string outcome_field(const failure& x) {
   return fmt::format(R"("failure":{{"kind":"{}","sentence":{},"retry_after_ms":{},)"
-                     R"("may_be_charged":{},"unreached":{}}})",
+                     R"("may_be_charged":{},"unreached":{},"status":{}}})",
                      lathe::to_string(x.kind), json_string(x.sentence), x.retry_after.count(),
-                     x.may_be_charged, x.unreached);
+                     x.may_be_charged, x.unreached, x.status);
 }
 
 // -- reading ----------------------------------------------------------------------------
@@ -141,6 +141,7 @@ failure read_failure(field_reader& fields) {
   result.retry_after = std::chrono::milliseconds{fields.get<std::int64_t>("retry_after_ms")};
   result.may_be_charged = fields.get<bool>("may_be_charged");
   result.unreached = fields.get<bool>("unreached");
+  result.status = static_cast<unsigned>(fields.get<std::int64_t>("status"));
   return result;
 }
 

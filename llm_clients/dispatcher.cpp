@@ -10,10 +10,8 @@ namespace lathe::llm_clients {
 
 namespace {
 
-// What shows that an endpoint is in trouble.
-bool is_the_servers(const failure& x) {
-  return x.status >= 500 || (x.status == 0 && x.kind == failure_kind::retry);
-}
+// What a server may ask to wait before others are asked in its place.
+constexpr std::chrono::minutes long_time{1};
 
 } // namespace
 
@@ -103,7 +101,7 @@ bool dispatcher::settle(call_id id, const spend& actual) {
 }
 
 bool dispatcher::fail(time_point now, call_id id, const failure& why, const spend& charged,
-                      double chance) {
+                      bool in_trouble, double chance) {
   auto node = out_.extract(id);
   if (!node)
     return false;
@@ -114,7 +112,7 @@ bool dispatcher::fail(time_point now, call_id id, const failure& why, const spen
     from.limits.refused(now, x.rate, why.retry_after);
   else
     from.limits.failed(x.rate, why.may_be_charged);
-  if (is_the_servers(why))
+  if (in_trouble)
     from.breaker.failed(now, x.pass, chance);
   else
     from.breaker.answered(x.pass);
@@ -126,7 +124,10 @@ void dispatcher::observe(time_point now, const std::string& model, const header_
 }
 
 bool dispatcher::is_left_alone(const std::string& model, time_point now) const {
-  return lanes_.at(model).breaker.state(now) == breaker_state::open;
+  const auto& x = lanes_.at(model);
+  auto state = x.breaker.state(now);
+  auto trial_is_out = state == breaker_state::half_open && !x.breaker.opens_at();
+  return state == breaker_state::open || trial_is_out || x.limits.held_until() > now + long_time;
 }
 
 } // namespace lathe::llm_clients

@@ -75,8 +75,10 @@ public:
   bool settle(call_id id, const spend& actual);
 
   /// Ends a call that was not answered, and may cost something all the same.
+  /// @param in_trouble whether that speaks against its server
   /// @param chance in [0, 1), for a breaker's cool-down
-  bool fail(time_point now, call_id id, const failure& why, const spend& charged, double chance);
+  bool fail(time_point now, call_id id, const failure& why, const spend& charged, bool in_trouble,
+            double chance);
 
   /// Takes what a model's server says of its limits.
   void observe(time_point now, const std::string& model, const header_map& headers);
@@ -87,7 +89,13 @@ public:
     return ledger_;
   }
 
-  /// Whether a model is left alone for now, because its server keeps failing.
+  /// Whether a call is out, and may cost something.
+  bool is_out(call_id id) const {
+    return out_.count(id) > 0;
+  }
+
+  /// Whether a model is left alone for now, because its server keeps failing, or has asked for a
+  /// long time.
   bool is_left_alone(const std::string& model, time_point now) const;
 
 private:

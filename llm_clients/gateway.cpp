@@ -112,9 +112,12 @@ struct gateway_state {
   }
 
   void stop(const caf::error& reason) {
-    for (auto& [id, x] : calls)
+    for (auto& [id, x] : calls) {
+      if (journal && x.worst_usd > 0 && queue->is_out(id))
+        caf::anon_send(journal, lost_record(x.request, worst_of(x)));
       for (auto& asker : x.askers)
         asker.deliver(make_error(errc::cancelled, "the LLM gateway stops"));
+    }
     calls.clear();
     self->quit(reason);
   }
@@ -224,6 +227,8 @@ struct gateway_state {
 
   void take_failure(call_id id, const failure& why) {
     pay_for_lost(id, why);
+    if (auto model = calls.at(id).request.model; queue->is_left_alone(model, now()))
+      divert_waiting(model);
     switch (why.kind) {
       case failure_kind::retry:
         return try_again(id, why);
@@ -239,9 +244,8 @@ struct gateway_state {
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
   void pay_for_lost(call_id id, const failure& why) {
     const auto& x = calls.at(id);
-    spend cost;
-    cost.usd = why.may_be_charged ? x.worst_usd : 0;
-    queue->fail(now(), id, why, cost, chance());
+    auto cost = why.may_be_charged ? worst_of(x) : spend{};
+    queue->fail(now(), id, why, cost, is_in_trouble(x.request.model, why), chance());
     if (journal && cost.usd > 0)
       self->request(journal, journal_timeout, lost_record(x.request, cost))
         .then([](std::int64_t) {},
@@ -250,9 +254,16 @@ struct gateway_state {
               });
   }
 
+  // A server that nobody ever reached is a mistake rather than in trouble.
+  bool is_in_trouble(const std::string& model, const failure& why) const {
+    auto its_fault = why.status >= 500 || (why.status == 0 && why.kind == failure_kind::retry);
+    return its_fault && endpoints.at(model).reached;
+  }
+
   void try_again(call_id id, const failure& why) {
     auto& x = calls.at(id);
-    auto wait = next_wait(retry, ++x.failed, why.retry_after, chance());
+    auto asked = why.status == 429 && why.retry_after.count() == 0 ? retry.unsaid : why.retry_after;
+    auto wait = next_wait(retry, ++x.failed, asked, chance());
     if (!wait) {
       auto sentence = fmt::format("{}; gave up after attempt {} of {}", why.sentence, x.failed,
                                   retry.attempts);
@@ -301,6 +312,14 @@ struct gateway_state {
     return false;
   }
 
+  void divert_waiting(const std::string& model) {
+    auto waiting = queue->drop_waiting(model);
+    for (auto id = waiting.rbegin(); id != waiting.rend(); ++id) { // the first is pushed last
+      divert(calls.at(*id));
+      queue->push_again(job_of(*id, calls.at(*id)));
+    }
+  }
+
   bool ask_stand_in(call_id id, const std::string& why) {
     auto& x = calls.at(id);
     if (!divert(x))
@@ -337,6 +356,12 @@ struct gateway_state {
     const auto& model = endpoints.at(x.request.model).config;
     x.worst_usd = worst_case(model, x.request);
     return {id, x.request.model, x.request.session, x.worst_usd, likely_tokens(model, x.request)};
+  }
+
+  static spend worst_of(const call& x) {
+    spend result;
+    result.usd = x.worst_usd;
+    return result;
   }
 
   dispatcher::time_point now() const {

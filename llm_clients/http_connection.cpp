@@ -49,15 +49,21 @@ bool is_event_stream(const http::response<http::string_body>& message) {
          && lower_case({type.data(), type.size()}).starts_with("text/event-stream");
 }
 
+header_map headers_of(const http::fields& fields) {
+  header_map result;
+  for (const auto& field : fields) {
+    auto name = field.name_string();
+    auto value = field.value();
+    result.insert_or_assign(lower_case({name.data(), name.size()}),
+                            std::string{value.data(), value.size()});
+  }
+  return result;
+}
+
 http_response to_response(http::response<http::string_body>&& message) {
   http_response result;
   result.status = message.result_int();
-  for (const auto& field : message) {
-    auto name = field.name_string();
-    auto value = field.value();
-    result.headers.insert_or_assign(lower_case({name.data(), name.size()}),
-                                    std::string{value.data(), value.size()});
-  }
+  result.headers = headers_of(message);
   result.body = std::move(message.body());
   return result;
 }
@@ -89,6 +95,7 @@ void http_connection::send(const http_request& request, clock::time_point until,
   until_ = until;
   timeout_ = request.timeout;
   idle_ = request.idle;
+  on_headers_ = request.on_headers;
   on_part_ = request.on_part;
   done_ = std::move(done);
   sent_ = false;
@@ -175,6 +182,8 @@ void http_connection::read_header() {
                             step<std::size_t>([this](error_code code, std::size_t) {
                               if (code)
                                 return fail("broke off before it answered", code);
+                              if (on_headers_)
+                                on_headers_(headers_of(parser_->get()));
                               streamed_ = on_part_ && is_event_stream(parser_->get());
                               read_body();
                             }));
@@ -271,6 +280,7 @@ void http_connection::deliver(http_result result) {
   if (auto failed = std::get_if<http_failure>(&result))
     log()->debug("{}", failed->sentence);
   // Moved out first: the handler may drop the last reference to this, or send again.
+  on_headers_ = nullptr;
   on_part_ = nullptr;
   auto done = std::exchange(done_, nullptr);
   done(std::move(result));

@@ -89,6 +89,7 @@ private:
   boost::beast::flat_buffer buffer_;
   boost::beast::http::request<boost::beast::http::string_body> request_;
   std::optional<parser> parser_;
+  std::function<void(const header_map&)> on_headers_;
   part_handler on_part_;
   http_handler done_;
   clock::time_point until_; // the exchange must end

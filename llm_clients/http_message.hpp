@@ -13,6 +13,9 @@
 
 namespace lathe::llm_clients {
 
+/// Of a response, names in lower case.
+using header_map = std::map<std::string, std::string>;
+
 /// Takes a part of a body as it comes; returns whether more is wanted.
 using part_handler = std::function<bool(std::string_view)>;
 
@@ -26,6 +29,7 @@ struct http_request {
   std::string body;
   std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte
   std::chrono::milliseconds idle{180'000};    ///< between two parts of a body
+  std::function<void(const header_map&)> on_headers; ///< as soon as they are there; may be empty
   part_handler on_part; ///< takes a body that is an event stream; empty: it is asked for whole
 };
 

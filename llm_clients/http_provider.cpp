@@ -53,11 +53,13 @@ public:
 
   /// Returns whether more is wanted.
   bool take_part(std::string_view part) {
-    auto goes_on = events_.take(part, [this](const sse_event& event) {
+    auto goes_on = events_.take(part, [this](sse_event event) {
+      std::string scrubbed;
+      if (at_->key.occurs_in(event.data))
+        event.data = scrubbed = at_->key.scrub(std::string{event.data});
       if (log()->should_log(spdlog::level::trace))
-        log()->trace("model '{}': event: {}", at_->model.name,
-                     at_->key.scrub(std::string{event.data}));
-      failed_ = at_->spoken.parse_event(at_->model, event, found_);
+        log()->trace("model '{}': event: {}", at_->model.name, event.data);
+      failed_ = read_event(at_->spoken, at_->model, event, found_);
       stopped_ = !failed_ && !found_.complete && question_.stop_after_code && is_enough();
       return !failed_ && !stopped_;
     });
@@ -68,10 +70,12 @@ public:
 
   reply end(http_result&& x) {
     auto result = ended(std::move(x));
-    if (auto answer = std::get_if<llm_answer>(&result))
+    if (auto answer = std::get_if<llm_answer>(&result)) {
       answer->seconds = std::chrono::duration<double>(clock::now() - start_).count();
-    else if (auto why = std::get_if<failure>(&result))
+      answer->text = at_->key.scrub(std::move(answer->text)); // events may have cut it in two
+    } else if (auto why = std::get_if<failure>(&result)) {
       why->sentence = at_->key.scrub(std::move(why->sentence));
+    }
     return result;
   }
 
@@ -151,9 +155,8 @@ void http_provider::ask(const llm_request& question, completion done) {
   auto request = x->request();
   if (at_->model.stream)
     request.on_part = [x](std::string_view part) { return x->take_part(part); };
+  request.on_headers = [done](const header_map& headers) { done.hear(headers); };
   client_->send(std::move(request), [x, done = std::move(done)](http_result result) {
-    if (auto response = std::get_if<http_response>(&result))
-      done.hear(response->headers);
     done(x->end(std::move(result)));
   });
 }

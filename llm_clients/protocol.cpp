@@ -33,7 +33,7 @@ token_usage bound_of(const model_config& model, const llm_request& question,
   result.input = input_token_bound(question);
   // What a model thought before is not in the text.
   result.output = model.max_output_tokens;
-  if (model.reasoning_effort.empty() && model.thinking_tokens == 0)
+  if (!model.can.reasons && model.reasoning_effort.empty() && model.thinking_tokens == 0)
     result.output = std::min(static_cast<std::int64_t>(text.size()), result.output);
   return result;
 }
@@ -79,6 +79,16 @@ reply read_response(const protocol& spoken, const model_config& model, const llm
   return to_answer(model, question, std::move(found));
 }
 
+std::optional<failure> read_event(const protocol& spoken, const model_config& model,
+                                  const sse_event& event, partial_answer& found) {
+  auto was_complete = found.complete;
+  auto failed = spoken.parse_event(model, event, found);
+  if (!failed || was_complete || event.data == "[DONE]")
+    return std::nullopt;
+  failed->may_be_charged |= !found.text.empty() || found.usage;
+  return failed;
+}
+
 reply read_stream_end(const model_config& model, const llm_request& question,
                       partial_answer&& found) {
   if (!found.complete)
@@ -90,6 +100,10 @@ reply read_stream_end(const model_config& model, const llm_request& question,
 llm_answer read_stopped_stream(const model_config& model, const llm_request& question,
                                partial_answer&& found) {
   found.finish = "stop";
+  // What it says of the output is from before the end, of which nothing is heard.
+  if (found.usage)
+    found.usage->output =
+      std::max(found.usage->output, bound_of(model, question, found.text).output);
   return to_answer(model, question, std::move(found));
 }
 

@@ -55,13 +55,19 @@ const protocol& protocol_of(const model_config& model);
 reply read_response(const protocol& spoken, const model_config& model, const llm_request& question,
                     const http_response& response);
 
+/// Adds what one event of a stream says. What comes after the end is passed over, and so is the
+/// `[DONE]` that some servers put at the end of any stream. A failure in mid-stream may have been
+/// charged.
+std::optional<failure> read_event(const protocol& spoken, const model_config& model,
+                                  const sse_event& event, partial_answer& found);
+
 /// Returns the answer that a stream has come to. One that ended before the server said that this is
 /// all is a failure, which may have been charged.
 reply read_stream_end(const model_config& model, const llm_request& question,
                       partial_answer&& found);
 
 /// Returns the answer that a stream had come to when Lathe stopped it: there is nothing more in it
-/// that anybody wants. Without usage the bound is charged.
+/// that anybody wants. The bound is charged: nobody says what was.
 llm_answer read_stopped_stream(const model_config& model, const llm_request& question,
                                partial_answer&& found);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/http_message.hpp"
 #include "messages/llm.hpp"
 
 #include <chrono>
@@ -27,9 +28,6 @@ struct failure {
   bool unreached = false;      ///< no server was found that takes questions
   unsigned status = 0;         ///< of HTTP; 0: there was no response, or none with an error's
 };
-
-/// Of a response, names in lower case.
-using header_map = std::map<std::string, std::string>;
 
 using reply = std::variant<llm_answer, failure>;
 

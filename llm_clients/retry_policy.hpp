@@ -11,6 +11,7 @@ struct retry_policy {
   std::chrono::milliseconds base{1'000};       ///< longest wait after the first attempt
   std::chrono::milliseconds cap{60'000};       ///< longest wait after any attempt
   std::chrono::milliseconds patience{300'000}; ///< longest `Retry-After` that is waited for
+  std::chrono::milliseconds unsaid{10'000};    ///< after a 429 that does not say how long
 };
 
 /// Returns how long to wait after `failed` attempts, or nothing when it is time to give up.

@@ -18,6 +18,10 @@ bool secret::sendable() const {
   return std::all_of(text_.begin(), text_.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+bool secret::occurs_in(std::string_view text) const {
+  return text_.size() >= shortest_real_key && text.find(text_) != std::string_view::npos;
+}
+
 std::string secret::scrub(std::string text) const {
   if (text_.size() < shortest_real_key)
     return text;

@@ -29,6 +29,9 @@ public:
   /// Whether the key can stand in an HTTP header: visible ASCII only.
   bool sendable() const;
 
+  /// Whether `scrub` would change this text.
+  bool occurs_in(std::string_view text) const;
+
   /// Returns `text` with the key masked wherever it occurs: servers like to quote it in errors.
   /// Keys under eight characters are placeholders ("none", "EMPTY") and stay.
   std::string scrub(std::string text) const;

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace lathe::llm_clients {
 
@@ -19,24 +20,34 @@ namespace {
 
 constexpr std::size_t longest_quote = 1024; // [bytes] of what a server says in an error
 
+// Our own words: OpenRouter does not like a question; somebody before the server speaks.
+constexpr std::string_view moderated = "moderated";
+constexpr std::string_view a_page = "html";
+
 // What providers call their errors, where the word says more than the status, or stands alone.
-constexpr std::array<std::pair<std::string_view, unsigned>, 16> meanings{{
-  {"invalid_api_key", 401},       // OpenAI
-  {"authentication_error", 401},  // Anthropic
-  {"API_KEY_INVALID", 401},       // Google, with status 400
-  {"UNAUTHENTICATED", 401},       // Google
-  {"insufficient_quota", 402},    // OpenAI, with status 429
-  {"billing_error", 402},         // Anthropic
-  {"permission_error", 403},      // Anthropic
-  {"PERMISSION_DENIED", 403},     // Google
-  {"model_not_found", 404},       // OpenAI, with status 400 or 404
-  {"not_found_error", 404},       // Anthropic
-  {"NOT_FOUND", 404},             // Google
-  {"rate_limit_error", 429},      // Anthropic
-  {"rate_limit_exceeded", 429},   // OpenAI
-  {"RESOURCE_EXHAUSTED", 429},    // Google
-  {"overloaded_error", 529},      // Anthropic
-  {"invalid_request_error", 400}, // Anthropic, OpenAI
+constexpr std::array<std::pair<std::string_view, unsigned>, 22> meanings{{
+  {"invalid_api_key", 401},         // OpenAI
+  {"authentication_error", 401},    // Anthropic
+  {"API_KEY_INVALID", 401},         // Google, with status 400
+  {"UNAUTHENTICATED", 401},         // Google
+  {"insufficient_quota", 402},      // OpenAI, with status 429
+  {"billing_error", 402},           // Anthropic
+  {"permission_error", 403},        // Anthropic
+  {"PERMISSION_DENIED", 403},       // Google
+  {"model_not_found", 404},         // OpenAI, with status 400 or 404
+  {"not_found_error", 404},         // Anthropic
+  {"NOT_FOUND", 404},               // Google
+  {"rate_limit_error", 429},        // Anthropic
+  {"rate_limit_exceeded", 429},     // OpenAI
+  {"RESOURCE_EXHAUSTED", 429},      // Google
+  {"overloaded_error", 529},        // Anthropic
+  {"invalid_request_error", 400},   // Anthropic, OpenAI
+  {"context_length_exceeded", 400}, // OpenAI
+  {"invalid_prompt", 400},          // OpenAI
+  {"request_too_large", 400},       // Anthropic
+  {"INVALID_ARGUMENT", 400},        // Google
+  {moderated, 400},
+  {a_page, 400},
 }};
 
 std::optional<unsigned> status_of(std::string_view code) {
@@ -53,6 +64,8 @@ bool is_for_good(std::string_view code) {
 failure_kind kind_of(unsigned status, std::string_view code) {
   if (is_for_good(code))
     return failure_kind::fail;
+  if (status == 403 && (code == moderated || code == a_page))
+    return failure_kind::refuse; // of this question
   switch (status) {
     case 401: // no or wrong key
     case 402: // no money
@@ -95,14 +108,29 @@ std::string_view meaning_of(unsigned status) {
   return status < 400 ? "the server redirects, which is not followed" : "the server refuses";
 }
 
-// Google has the word that says most in a list of details.
-std::string reason_in_details(dom::element error) {
-  dom::array details;
-  if (error["details"].get(details) == simdjson::SUCCESS)
-    for (auto detail : details)
-      if (auto reason = text_at(detail, "reason"); !reason.empty())
-        return reason;
-  return {};
+// Of the words that an error goes by the one that is known, else the first. Google has the one that
+// says most in a list of details.
+std::string code_of(dom::element error) {
+  std::vector<std::string> words;
+  each_at(error, "details", [&](dom::element x) { words.push_back(text_at(x, "reason")); });
+  for (auto key : {"code", "type", "status"})
+    words.push_back(text_at(error, key));
+  if (dom::element reasons; error["metadata"]["reasons"].get(reasons) == simdjson::SUCCESS)
+    words.emplace_back(moderated);
+  std::erase(words, "");
+  auto known = std::ranges::find_if(words, [](const auto& x) { return status_of(x).has_value(); });
+  return known != words.end() ? *known : words.empty() ? std::string{} : words.front();
+}
+
+// Google's way to ask for time: "34s", or "1.5s".
+std::chrono::milliseconds delay_in(dom::element error) {
+  double seconds = 0;
+  each_at(error, "details", [&](dom::element x) {
+    auto text = text_at(x, "retryDelay");
+    if (text.ends_with('s'))
+      std::from_chars(text.data(), text.data() + text.size() - 1, seconds);
+  });
+  return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e6) * 1e3)};
 }
 
 } // namespace
@@ -116,16 +144,16 @@ complaint complaint_in(dom::element root) {
   std::string_view plain;
   if (error.get(plain) == simdjson::SUCCESS)
     return {{}, std::string{plain}};
-  auto code = reason_in_details(error);
-  for (auto key : {"code", "type", "status"})
-    if (code.empty())
-      code = text_at(error, key);
-  return {code, text_at(error, "message")};
+  complaint result{code_of(error), text_at(error, "message"), delay_in(error)};
+  // Anthropic says so with status 400, and a type that says nothing.
+  if (result.message.find("credit balance is too low") != std::string::npos)
+    result.code = "billing_error";
+  return result;
 }
 
 complaint complaint_in(const std::string& body) {
   if (looks_like_html(body))
-    return {{}, "an HTML page instead of JSON; is base_url right?"};
+    return {std::string{a_page}, "an HTML page instead of JSON; is base_url right?"};
   dom::parser parser;
   dom::element root;
   complaint result;
@@ -144,7 +172,7 @@ failure failure_of(const model_config& model, unsigned status, const complaint& 
   failure result;
   result.kind = kind_of(status, said.code);
   result.status = status;
-  result.retry_after = retry_after(headers, std::time(nullptr));
+  result.retry_after = std::max(retry_after(headers, std::time(nullptr)), said.retry_after);
   auto means = is_for_good(said.code) ? status_of(said.code).value_or(status) : status;
   result.sentence = fmt::format("model '{}' ({}): {} (HTTP {})", model.name, model.model,
                                 meaning_of(means), status);

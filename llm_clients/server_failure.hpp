@@ -19,6 +19,7 @@ namespace lathe::llm_clients {
 struct complaint {
   std::string code;    ///< one word
   std::string message; ///< for people
+  std::chrono::milliseconds retry_after{0}; ///< where the body asks for it, as Google's does
 };
 
 /// Reads what is in a body, or in the data of an event. The usual shape is {"error": {"message",

@@ -30,6 +30,7 @@ struct model_capabilities {
   bool temperature = true;                 ///< other models refuse it at any value
   bool streamed_usage = true;              ///< openai, chat: `stream_options` is understood
   bool cache_marks = false;                ///< anthropic: what is to be cached has to be marked
+  bool reasons = false;                    ///< it may think without being told to
   std::string output_limit = "max_tokens"; ///< openai, chat: what the limit is called
   std::string system_role = "system";      ///< openai, chat; "user": put before the prompt
 
@@ -146,8 +147,8 @@ template <class Inspector>
 bool inspect(Inspector& f, model_capabilities& x) {
   return f.object(x).fields(
     f.field("temperature", x.temperature), f.field("streamed_usage", x.streamed_usage),
-    f.field("cache_marks", x.cache_marks), f.field("output_limit", x.output_limit),
-    f.field("system_role", x.system_role));
+    f.field("cache_marks", x.cache_marks), f.field("reasons", x.reasons),
+    f.field("output_limit", x.output_limit), f.field("system_role", x.system_role));
 }
 
 template <class Inspector>

@@ -61,7 +61,9 @@ void read_models(map_reader models, raw_topology& x, const block_context& contex
 
 /// Reads what a model's server is known to take from Lathe's own table, then what the topology says
 /// of it.
-void read_capabilities(map_reader own, model_config& x, const block_context& context);
+/// @param address of the server, as far as it is known
+void read_capabilities(map_reader own, const std::string& address, model_config& x,
+                       const block_context& context);
 
 void read_agents(map_reader agents, raw_topology& x, const block_context& context);
 void read_routes(const yaml_node* routes, const place& at, raw_topology& x,

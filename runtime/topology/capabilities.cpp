@@ -46,6 +46,7 @@ void read_keys(map_reader& reader, model_capabilities& x) {
   reader.read("temperature", x.temperature);
   reader.read("streamed_usage", x.streamed_usage);
   reader.read("cache_marks", x.cache_marks);
+  reader.read("reasons", x.reasons);
   reader.read_word("output_limit", x.output_limit, {"max_tokens", "max_completion_tokens"});
   reader.read_word("system_role", x.system_role, {"system", "developer", "user"});
 }
@@ -66,14 +67,15 @@ void read_entry(map_reader reader, const subject& of, model_capabilities& x) {
 
 } // namespace
 
-void read_capabilities(map_reader own, model_config& x, const block_context& context) {
+void read_capabilities(map_reader own, const std::string& address, model_config& x,
+                       const block_context& context) {
   auto file = context.options.configs / "capabilities.yaml";
   auto text = read_text_file(file);
   if (auto known = std::get_if<std::string>(&text))
     if (auto table = parse_yaml(*known, file.string(), context.mistakes))
       for (const auto& entry : table->items)
         read_entry(map_reader{entry, "capabilities", context.mistakes},
-                   {to_string(x.provider), host_of(x.base_url), x.model}, x.can);
+                   {to_string(x.provider), host_of(address), x.model}, x.can);
   read_keys(own, x.can);
   own.finish();
 }

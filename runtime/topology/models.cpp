@@ -175,7 +175,10 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
   read_numbers(reader, model);
   if (model.provider != provider_kind::scripted && model.base_url.empty())
     model.base_url = home_of(model.provider).url;
-  read_capabilities(reader.inner("capabilities"), model, context);
+  auto address = model.base_url;
+  if (auto found = find_variable(address))
+    address = found->before + context.options.environment(found->name).value_or("") + found->after;
+  read_capabilities(reader.inner("capabilities"), address, model, context);
   if (read_price(reader.inner("price"), model) || model.provider == provider_kind::scripted)
     x.priced.insert(name);
   if (known)
@@ -228,7 +231,7 @@ void script(const std::string& answers, model_config& x) {
   x.answers = answers;
   x.api_key.clear();
   x.base_url.clear();
-  x.input_price = x.cached_input_price = x.output_price = 0;
+  x.input_price = x.cached_input_price = x.cache_write_price = x.output_price = 0;
 }
 
 } // namespace

@@ -99,6 +99,12 @@ TEST(anthropic_messages, a_stream_comes_to_its_answer) {
   EXPECT_EQ(x.cost.cached_input_tokens, 600);
   EXPECT_EQ(x.cost.output_tokens, 77);
   EXPECT_THAT(failure_in(read_stream(model(), begin)).sentence, HasSubstr("ends in the middle"));
+  partial_answer stopped;
+  for (const auto& data : {begin[0], begin[4]})
+    EXPECT_FALSE(read_event(protocol_of(model()), model(), {{}, data}, stopped));
+  auto heard = read_stopped_stream(model(), question(), std::move(stopped));
+  EXPECT_EQ(heard.cost.input_tokens, 700);
+  EXPECT_EQ(heard.cost.output_tokens, 3) << "the bound, and not what was said at the start";
   events = begin;
   events.emplace_back(R"({"type":"error","error":{"type":"overloaded_error","message":"busy"}})");
   auto y = failure_in(read_stream(model(), events));

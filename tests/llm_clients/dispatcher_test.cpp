@@ -10,7 +10,6 @@ using namespace lathe;
 using llm_clients::call_id;
 using llm_clients::dispatcher;
 using llm_clients::failure;
-using llm_clients::failure_kind;
 using llm_clients::model_limits;
 using namespace std::chrono_literals;
 using testing::ElementsAre;
@@ -54,7 +53,7 @@ TEST(dispatcher, so_many_calls_of_a_model_are_out_at_once) {
     push(x, job(id));
   push(x, job(4, "cheap"));
   EXPECT_THAT(drain(x), testing::UnorderedElementsAre(1, 2, 4));
-  EXPECT_TRUE(x.fail(start, 1, {}, {}, 0));
+  EXPECT_TRUE(x.fail(start, 1, {}, {}, false, 0));
   EXPECT_THAT(drain(x), ElementsAre(3));
 }
 
@@ -71,7 +70,7 @@ TEST(dispatcher, a_call_that_comes_back_goes_first_and_is_never_refused) {
   push(x, job(1));
   EXPECT_THAT(drain(x), ElementsAre(1));
   push(x, job(2));
-  x.fail(start, 1, {}, {}, 0);
+  x.fail(start, 1, {}, {}, false, 0);
   x.push_again(job(1));
   EXPECT_THAT(drain(x), ElementsAre(1));
 }
@@ -105,8 +104,8 @@ TEST(dispatcher, a_call_ends_once) {
   drain(x);
   EXPECT_TRUE(x.settle(1, {}));
   EXPECT_FALSE(x.settle(1, {}));
-  EXPECT_FALSE(x.fail(start, 1, {}, {}, 0));
-  EXPECT_FALSE(x.fail(start, 99, {}, {}, 0));
+  EXPECT_FALSE(x.fail(start, 1, {}, {}, false, 0));
+  EXPECT_FALSE(x.fail(start, 99, {}, {}, false, 0));
 }
 
 TEST(dispatcher, a_closed_model_hands_back_what_waits) {
@@ -142,24 +141,25 @@ TEST(dispatcher, a_refusal_holds_up_its_model_for_as_long_as_the_server_says) {
   failure slowly;
   slowly.status = 429;
   slowly.retry_after = 7s;
-  x.fail(start, 1, slowly, {}, 0);
+  x.fail(start, 1, slowly, {}, false, 0);
   push(x, job(2));
   push(x, job(3, "cheap"));
   EXPECT_THAT(drain(x), ElementsAre(3));
   EXPECT_EQ(x.wakes_at(), start + 7s);
   EXPECT_THAT(drain(x, start + 7s), ElementsAre(2));
+  EXPECT_FALSE(x.is_left_alone("strong", start));
+  slowly.retry_after = 1h;
+  x.fail(start + 7s, 2, slowly, {}, false, 0);
+  EXPECT_TRUE(x.is_left_alone("strong", start + 8s)) << "for long";
 }
 
 TEST(dispatcher, a_server_that_keeps_failing_is_left_alone_and_then_tried_once) {
   auto x = make(10);
-  failure down;
-  down.kind = failure_kind::retry;
-  down.status = 503;
   for (call_id id = 1; id <= 5; ++id) {
     EXPECT_FALSE(x.is_left_alone("strong", start));
     push(x, job(id));
     drain(x);
-    x.fail(start, id, down, {}, 0.999);
+    x.fail(start, id, {}, {}, true, 0.999);
   }
   EXPECT_TRUE(x.is_left_alone("strong", start));
   push(x, job(6));
@@ -168,6 +168,7 @@ TEST(dispatcher, a_server_that_keeps_failing_is_left_alone_and_then_tried_once) 
   ASSERT_TRUE(x.wakes_at());
   auto trial = *x.wakes_at();
   EXPECT_THAT(drain(x, trial), ElementsAre(6));
+  EXPECT_TRUE(x.is_left_alone("strong", trial)) << "until it is known";
   EXPECT_FALSE(x.wakes_at()) << "the trial's end decides";
   x.settle(6, {});
   EXPECT_THAT(drain(x, trial), ElementsAre(7));
@@ -177,8 +178,6 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
   constexpr int agents = 64;
   constexpr double budget = 1.0;
   constexpr double worst = 0.03;
-  failure refusal;
-  refusal.status = 400;
   for (unsigned seed = 0; seed < 1000; ++seed) {
     std::mt19937 random{seed};
     std::uniform_real_distribution<> cost{0, worst};
@@ -202,7 +201,7 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
       // Any of them ends, at its own price or without an answer, and asks again.
       std::swap(out[random() % out.size()], out.back());
       if (random() % 10 == 0)
-        x.fail(start, out.back(), refusal, {}, 0);
+        x.fail(start, out.back(), {}, {}, false, 0);
       else
         x.settle(out.back(), {1, 10, 0, 10, cost(random)});
       out.pop_back();

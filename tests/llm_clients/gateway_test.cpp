@@ -387,6 +387,16 @@ TEST_F(gateway, what_a_servers_headers_say_is_kept) {
   EXPECT_EQ(asked.size(), 2u);
 }
 
+TEST_F(gateway, money_of_calls_that_are_out_when_it_stops_counts_as_spent) {
+  start_with_journal();
+  ask(1);
+  caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+  run();
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_EQ(written[0].records.at(0).kind, lost_kind);
+  EXPECT_THAT(written[0].records.at(0).payload, HasSubstr("\"usd\":0.1"));
+}
+
 TEST_F(gateway, a_server_that_keeps_failing_is_left_alone) {
   options.breaker = {2, 10s, 60s};
   start();
@@ -476,6 +486,21 @@ TEST_F(gateway_with_stand_in, a_model_that_is_left_alone_is_stood_in_for) {
   ASSERT_EQ(asked.size(), 2u) << "at once";
   give(1, answer("two"));
   EXPECT_EQ(text(second), "two");
+}
+
+TEST_F(gateway_with_stand_in, who_waits_for_a_model_that_is_left_alone_is_turned_to_another) {
+  options.breaker = {1, 10s, 60s};
+  options.models[0].in_flight = 1;
+  start();
+  ask(1);
+  auto waiting = ask(2);
+  EXPECT_EQ(asked.size(), 1u);
+  auto down = failed(failure_kind::retry, "the server has a problem");
+  down.status = 503;
+  give(0, down);
+  ASSERT_EQ(asked.size(), 2u);
+  give(1, answer("two"));
+  EXPECT_EQ(text(waiting), "two");
 }
 
 TEST_F(gateway, a_call_that_waits_for_another_attempt_holds_no_slot) {

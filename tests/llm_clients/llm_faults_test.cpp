@@ -53,7 +53,7 @@ result ask(std::vector<std::string> options, const api& spoken, bool stream) {
   model.timeout = 1.5;
   gateway_options options_of_gateway;
   options_of_gateway.models = {model};
-  options_of_gateway.retry = {2, 1ms, 1ms, 60s};
+  options_of_gateway.retry = {2, 1ms, 1ms, 60s, 1ms};
   caf::actor_system_config config;
   caf::actor_system system{config};
   result found;

@@ -89,10 +89,18 @@ TEST(openai_responses, a_stream_comes_to_its_answer) {
   EXPECT_EQ(x.text, "hi ö");
   EXPECT_EQ(x.cost.output_tokens, 200);
   EXPECT_THAT(failure_in(read_stream(model(), begin)).sentence, HasSubstr("ends in the middle"));
+  auto closed = events;
+  closed.emplace_back("[DONE]");
+  EXPECT_EQ(answer_in(read_stream(model(), closed)).text, "hi ö") << "as proxies end any stream";
   events = begin;
   events.push_back(R"({"type":"error","code":"rate_limit_exceeded","message":"slowly"})");
   auto y = failure_in(read_stream(model(), events));
   EXPECT_EQ(y.kind, failure_kind::retry);
   EXPECT_THAT(y.sentence, HasSubstr("HTTP 429"));
   EXPECT_THAT(y.sentence, HasSubstr("slowly"));
+  EXPECT_TRUE(y.may_be_charged) << "it had begun";
+  auto too_long = failure_in(read_stream(
+    model(), {R"({"type":"error","code":"context_length_exceeded","message":"too long"})"}));
+  EXPECT_EQ(too_long.kind, failure_kind::refuse);
+  EXPECT_FALSE(too_long.may_be_charged);
 }

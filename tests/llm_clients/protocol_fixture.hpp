@@ -60,7 +60,7 @@ inline reply read(const model_config& model, std::string body, unsigned status =
 inline reply read_stream(const model_config& model, const std::vector<std::string>& events) {
   partial_answer found;
   for (const auto& data : events)
-    if (auto failed = protocol_of(model).parse_event(model, {{}, data}, found))
+    if (auto failed = read_event(protocol_of(model), model, {{}, data}, found))
       return std::move(*failed);
   return read_stream_end(model, question(), std::move(found));
 }

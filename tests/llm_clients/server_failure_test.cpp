@@ -43,6 +43,26 @@ TEST(server_failure, some_codes_say_more_than_their_status) {
             failure_kind::fail);
 }
 
+TEST(server_failure, what_is_said_of_a_question_closes_no_model) {
+  auto flagged = R"({"error":{"message":"flagged","code":403,"metadata":{"reasons":["x"]}}})";
+  EXPECT_EQ(failure_to(403, flagged).kind, failure_kind::refuse);
+  EXPECT_EQ(failure_to(403, "<html>blocked</html>").kind, failure_kind::refuse);
+  EXPECT_EQ(failure_to(403, R"({"error":{"message":"no"}})").kind, failure_kind::fail);
+}
+
+TEST(server_failure, an_account_without_credit_says_so_in_words_alone) {
+  auto x = failure_to(400, R"({"error":{"type":"invalid_request_error",
+    "message":"Your credit balance is too low to access the API."}})");
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_THAT(x.sentence, HasSubstr("no credit left"));
+}
+
+TEST(server_failure, google_asks_for_time_in_the_body) {
+  auto body = R"({"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"slowly",
+    "details":[{"@type":"x"},{"retryDelay":"34.5s"}]}})";
+  EXPECT_EQ(failure_to(429, body).retry_after, 34'500ms);
+}
+
 TEST(server_failure, complaints_are_found_in_many_shapes) {
   for (auto body : {R"({"error":"because"})", R"({"message":"because"})", R"({"detail":"because"})",
                     R"({"error":{"message":"because","code":7}})",

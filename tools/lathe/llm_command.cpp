@@ -43,40 +43,49 @@ model_config for_one_word(model_config x) {
   return x;
 }
 
-finding ask(const model_config& model, const provider_factory& providers) {
+// Outlives the call on the provider's thread.
+struct listener {
+  std::promise<reply> answer;
+  std::mutex mutex; // guards limits
+  rate_limit limits{{}};
+};
+
+finding ask(const model_config& model, provider& asked) {
   finding result;
-  auto made = providers(model);
   result.model = model;
   result.model.api_key.clear();
-  if (!made) {
-    result.said = failure{failure_kind::fail, describe(made.error())};
-    return result;
-  }
   llm_request question;
   question.role = question.agent = "coder";
   question.model = model.name;
   question.prompt = "Answer with the word ready.";
-  std::promise<reply> promise;
-  std::mutex mutex; // guards limits: a response's headers come from the provider's thread
-  rate_limit limits{{}};
-  (*made)->ask(question, completion{[&](reply x) { promise.set_value(std::move(x)); },
-                                    [&](const header_map& headers) {
-                                      std::lock_guard guard{mutex};
-                                      limits.observe(std::chrono::steady_clock::now(), headers);
-                                    }});
-  result.said = promise.get_future().get();
-  std::lock_guard guard{mutex};
-  result.limits = limits.seen();
+  auto heard = std::make_shared<listener>();
+  auto hear = [heard](const header_map& headers) {
+    std::lock_guard guard{heard->mutex};
+    heard->limits.observe(std::chrono::steady_clock::now(), headers);
+  };
+  asked.ask(question,
+            completion{[heard](reply x) { heard->answer.set_value(std::move(x)); }, hear});
+  result.said = heard->answer.get_future().get();
+  std::lock_guard guard{heard->mutex};
+  result.limits = heard->limits.seen();
   return result;
 }
 
 std::vector<finding> ask_all(const topology& x) {
   auto providers = standard_providers();
+  std::vector<std::unique_ptr<provider>> made;
   std::vector<std::future<finding>> asked;
-  for (const auto& name : runtime::asked_models(x))
-    asked.push_back(
-      std::async(std::launch::async, ask, for_one_word(*x.model(name)), std::cref(providers)));
   std::vector<finding> result;
+  for (const auto& name : runtime::asked_models(x)) {
+    auto model = for_one_word(*x.model(name));
+    if (auto one = providers(model)) {
+      made.push_back(std::move(*one));
+      asked.push_back(std::async(std::launch::async, ask, model, std::ref(*made.back())));
+    } else {
+      model.api_key.clear();
+      result.push_back({model, failure{failure_kind::fail, describe(one.error())}, {}});
+    }
+  }
   for (auto& answer : asked)
     result.push_back(answer.get());
   return result;

@@ -267,6 +267,9 @@ int run_tasks(run_arguments x) {
     return fail(error);
   if (!x.replay.empty())
     x.llm = "replay";
+  if (!x.resume.empty() && x.replay_by == "order")
+    return fail(user_mistake, "--replay-by order begins with the first answer, which a run that is "
+                              "taken up has had: use --replay-by question");
   if (!x.resume.empty()) {
     if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty())
       return fail(user_mistake,

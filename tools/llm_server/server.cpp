@@ -103,10 +103,10 @@ void server::run() {
   for (auto& thread : threads)
     thread.join();
   for (auto& worker : workers_)
-    while (!worker->sessions.empty())
-      std::shared_ptr {
-        *worker->sessions.begin()
-        } -> close();
+    while (!worker->sessions.empty()) {
+      auto last = *worker->sessions.begin(); // which closing takes out of there
+      last->close();
+    }
 }
 
 std::string server::report() const {

@@ -34,7 +34,8 @@ TEST(models, every_key_arrives) {
                "    sampling: {temperature: 0.8, max_output_tokens: 99, thinking_tokens: 98,\n"
                "               reasoning_effort: high}\n"
                "    capabilities: {temperature: false, system_role: user, streamed_usage: false,\n"
-               "                   cache_marks: true, output_limit: max_completion_tokens}\n"
+               "                   cache_marks: true, output_limit: max_completion_tokens,\n"
+               "                   reasons: true}\n"
                "    limits: {in_flight: 3, requests_per_minute: 4, tokens_per_minute: 5}\n"
                "    price: {input: $1.25, cached_input: 0.31, cache_write: 2, output: 10}\n"
                "    idle_timeout: 3s\n"
@@ -63,7 +64,8 @@ TEST(models, every_key_arrives) {
   EXPECT_FALSE(model->stream);
   EXPECT_EQ(model->thinking_tokens, 98);
   EXPECT_EQ(model->reasoning_effort, "high");
-  EXPECT_EQ(model->can, (model_capabilities{false, false, true, "max_completion_tokens", "user"}));
+  EXPECT_EQ(model->can,
+            (model_capabilities{false, false, true, true, "max_completion_tokens", "user"}));
   EXPECT_THAT(model->fallback, ElementsAre("spare"));
 }
 
@@ -184,6 +186,14 @@ TEST(models, what_a_server_takes_is_looked_up) {
             expected);
 }
 
+TEST(models, what_a_server_takes_is_looked_up_by_an_address_from_the_environment_too) {
+  auto options = variables_set({{"OPENAI_API_KEY", "k"}, {"SERVER", "https://api.openai.com"}});
+  options.configs = LATHE_CONFIGS;
+  auto x = read(with_lines("    base_url: ${SERVER}/v1\n"), options);
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->can.output_limit, "max_completion_tokens");
+}
+
 TEST(models, a_mistake_in_the_table_is_shown_where_it_stands) {
   auto x = with_table("- {provider: openai, temprature: false}\n");
   ASSERT_FALSE(x.ok());
@@ -198,7 +208,7 @@ TEST(models, the_table_that_lathe_ships_knows_models_that_reason) {
   auto x = read(spoilt("model: large", "model: gpt-5-mini"), options);
   ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
   EXPECT_EQ(x.value.model("strong")->can,
-            (model_capabilities{false, true, false, "max_completion_tokens", "developer"}));
+            (model_capabilities{false, true, false, true, "max_completion_tokens", "developer"}));
 }
 
 TEST(models, providers_of_later_versions_point_to_what_works_now) {
