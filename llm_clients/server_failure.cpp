@@ -115,6 +115,8 @@ std::string code_of(dom::element error) {
   each_at(error, "details", [&](dom::element x) { words.push_back(text_at(x, "reason")); });
   for (auto key : {"code", "type", "status"})
     words.push_back(text_at(error, key));
+  if (text_at(error, "param") == "model") // LiteLLM, with status and code 400
+    words.insert(words.begin(), "model_not_found");
   if (dom::element reasons; error["metadata"]["reasons"].get(reasons) == simdjson::SUCCESS)
     words.emplace_back(moderated);
   std::erase(words, "");

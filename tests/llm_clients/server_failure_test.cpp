@@ -50,6 +50,13 @@ TEST(server_failure, what_is_said_of_a_question_closes_no_model) {
   EXPECT_EQ(failure_to(403, R"({"error":{"message":"no"}})").kind, failure_kind::fail);
 }
 
+TEST(server_failure, a_model_that_is_not_there_is_known_by_the_parameter) {
+  auto x = failure_to(400, R"({"error":{"message":"Invalid model name","param":"model",
+    "type":"invalid_request_error","code":"400"}})");
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+}
+
 TEST(server_failure, an_account_without_credit_says_so_in_words_alone) {
   auto x = failure_to(400, R"({"error":{"type":"invalid_request_error",
     "message":"Your credit balance is too low to access the API."}})");
