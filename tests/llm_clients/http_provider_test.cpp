@@ -246,6 +246,7 @@ TEST(http_provider, a_gateway_gets_through_a_busy_server) {
   gateway_options options;
   options.models = {model(server)};
   options.retry.base = 1ms;
+  options.retry.unsaid = 1ms;
   auto gateway = spawn_gateway(sys, std::move(options));
   caf::scoped_actor self{sys};
   self->request(gateway, 20s, question())
