@@ -29,8 +29,8 @@ http_request make_request(const model_config& model, const llm_request& question
   if (model.thinking_tokens > 0) // takes no temperature beside it
     optional +=
       fmt::format(R"("thinking":{{"type":"enabled","budget_tokens":{}}},)", model.thinking_tokens);
-  else if (model.temperature && model.can.temperature)
-    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  else
+    optional += temperature_of(model);
   if (model.stream)
     optional += R"("stream":true,)";
   result.body = fmt::format(
@@ -63,12 +63,8 @@ void read_stop(const auto& parent, partial_answer& found) {
                                                                        : reason;
 }
 
-std::optional<failure> parse_response(const model_config& model, std::string_view body,
-                                      partial_answer& found) {
-  dom::parser parser;
-  dom::element root;
-  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
+std::optional<failure> parse_response(const model_config& model, dom::element root,
+                                      std::string_view body, partial_answer& found) {
   if (text_at(root, "type") == "error")
     return failure_within(model, root);
   if (dom::array content; root["content"].get(content) != simdjson::SUCCESS)
@@ -84,11 +80,8 @@ std::optional<failure> parse_response(const model_config& model, std::string_vie
   return std::nullopt;
 }
 
-std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
-  dom::element root;
-  if (event_object(event.data).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
   auto type = text_at(root, "type");
   if (type == "message_start") {
     found.model = text_at(root["message"], "model");

@@ -1,5 +1,6 @@
 #include "llm_clients/cassette.hpp"
 
+#include "llm_clients/json_fields.hpp"
 #include "llm_clients/json_text.hpp"
 #include "llm_clients/log.hpp"
 #include "messages/content_hash.hpp"
@@ -82,25 +83,6 @@ std::string outcome_field(const failure& x) {
 }
 
 // -- reading ----------------------------------------------------------------------------
-
-// Reads fields and remembers the first that is missing or of another type, so that the caller
-// checks once.
-struct field_reader {
-  dom::element object;
-  std::string missing;
-
-  template <class T>
-  T get(const char* key) {
-    T result{};
-    if (object[key].get(result) != simdjson::SUCCESS && missing.empty())
-      missing = key;
-    return result;
-  }
-
-  std::string text(const char* key) {
-    return std::string{get<std::string_view>(key)};
-  }
-};
 
 bool read_key(std::string_view key, recorded_exchange& x) {
   auto mark = std::min(key.find('#'), key.size());

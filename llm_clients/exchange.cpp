@@ -33,32 +33,14 @@ journal_record record_of(const llm_request& request, std::string_view kind, std:
   return result;
 }
 
-// Reads fields and remembers the first that is missing, so that the caller checks once.
-struct field_reader {
-  simdjson::dom::element object;
-  std::string missing;
-
-  template <class T>
-  T get(const char* key) {
-    T result{};
-    if (object[key].get(result) != simdjson::SUCCESS && missing.empty())
-      missing = key;
-    return result;
-  }
-
-  std::string text(const char* key) {
-    return std::string{get<std::string_view>(key)};
-  }
-
-  spend cost() {
-    return {get<std::int64_t>("queries"),
-            get<std::int64_t>("input_tokens"),
-            get<std::int64_t>("cached_input_tokens"),
-            get<std::int64_t>("output_tokens"),
-            get<double>("usd"),
-            count_at(object, "reasoning_tokens")}; // older journals have none
-  }
-};
+spend cost_in(field_reader& fields) {
+  return {fields.get<std::int64_t>("queries"),
+          fields.get<std::int64_t>("input_tokens"),
+          fields.get<std::int64_t>("cached_input_tokens"),
+          fields.get<std::int64_t>("output_tokens"),
+          fields.get<double>("usd"),
+          count_at(fields.object, "reasoning_tokens")}; // older journals have none
+}
 
 caf::error damaged(const journal_record& record, std::string_view what) {
   return make_error(errc::journal_failed, fmt::format("journal record {} ({}) is damaged: {}",
@@ -72,7 +54,7 @@ recorded_answer answer_of(const journal_record& record, field_reader& fields) {
   result.prompt_hash = fields.text("prompt");
   result.answer.model = fields.text("provider_model");
   result.answer.finish = fields.text("finish");
-  result.answer.cost = fields.cost();
+  result.answer.cost = cost_in(fields);
   result.answer.seconds = fields.get<double>("seconds");
   result.answer.recorded = true;
   return result;
@@ -112,7 +94,7 @@ caf::error read_record(const journal_record& record,
   field_reader fields;
   if (parser.parse(record.payload).get(fields.object) != simdjson::SUCCESS)
     return damaged(record, "not JSON");
-  auto cost = fields.cost();
+  auto cost = cost_in(fields);
   auto answer_hash = answered ? fields.text("answer") : std::string{};
   auto answer = answered ? answer_of(record, fields) : recorded_answer{};
   if (!fields.missing.empty())

@@ -36,9 +36,7 @@ http_request make_request(const model_config& model, const llm_request& question
   if (!question.system.empty())
     system = fmt::format(R"("systemInstruction":{{"parts":[{{"text":{}}}]}},)",
                          json_string(question.system));
-  std::string optional;
-  if (model.temperature && model.can.temperature)
-    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  auto optional = temperature_of(model);
   if (model.thinking_tokens > 0)
     optional += fmt::format(R"("thinkingConfig":{{"thinkingBudget":{}}},)", model.thinking_tokens);
   result.body = fmt::format(
@@ -68,12 +66,8 @@ std::string finish_of(std::string reason) {
 }
 
 // Whole responses and the events of a stream have one shape.
-std::optional<failure> read_object(const model_config& model, std::string_view text,
-                                   simdjson::simdjson_result<dom::element> parsed,
+std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
-  dom::element root;
-  if (parsed.get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(text)));
   if (dom::element error; root["error"].get(error) == simdjson::SUCCESS)
     return failure_within(model, root);
   read_usage(root, found);
@@ -95,19 +89,13 @@ std::optional<failure> read_object(const model_config& model, std::string_view t
   return std::nullopt;
 }
 
-std::optional<failure> parse_response(const model_config& model, std::string_view body,
-                                      partial_answer& found) {
-  dom::parser parser;
-  if (auto failed = read_object(model, body, parser.parse(body.data(), body.size()), found))
+std::optional<failure> parse_response(const model_config& model, dom::element root,
+                                      std::string_view body, partial_answer& found) {
+  if (auto failed = parse_event(model, root, found))
     return failed;
   if (!found.complete)
     return nonsense(model, fmt::format("without a finished candidate: {}", quote(body)));
   return std::nullopt;
-}
-
-std::optional<failure> parse_event(const model_config& model, const sse_event& event,
-                                   partial_answer& found) {
-  return read_object(model, event.data, event_object(event.data), found);
 }
 
 } // namespace

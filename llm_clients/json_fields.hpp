@@ -25,13 +25,6 @@ std::int64_t count_at(const Object& object, std::string_view key) {
   return object[key].get(result) == simdjson::SUCCESS ? result : 0;
 }
 
-/// Reads one event of a stream. Good until this thread reads the next one, which needs no memory of
-/// its own then.
-inline simdjson::simdjson_result<simdjson::dom::element> event_object(std::string_view data) {
-  static thread_local simdjson::dom::parser parser;
-  return parser.parse(data.data(), data.size());
-}
-
 /// Calls `f` for each element of the list at `key`.
 template <class Object, class F>
 void each_at(const Object& object, std::string_view key, F f) {
@@ -40,5 +33,24 @@ void each_at(const Object& object, std::string_view key, F f) {
     for (auto x : list)
       f(x);
 }
+
+/// Reads what Lathe wrote itself: remembers the first field that is missing or of another type, so
+/// that the caller checks once.
+struct field_reader {
+  simdjson::dom::element object;
+  std::string missing;
+
+  template <class T>
+  T get(const char* key) {
+    T result{};
+    if (object[key].get(result) != simdjson::SUCCESS && missing.empty())
+      missing = key;
+    return result;
+  }
+
+  std::string text(const char* key) {
+    return std::string{get<std::string_view>(key)};
+  }
+};
 
 } // namespace lathe::llm_clients

@@ -27,9 +27,7 @@ std::string messages_of(const model_capabilities& can, const llm_request& questi
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/chat/completions";
-  std::string optional;
-  if (model.temperature && model.can.temperature)
-    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  auto optional = temperature_of(model);
   if (!model.reasoning_effort.empty())
     optional += fmt::format(R"("reasoning_effort":{},)", json_string(model.reasoning_effort));
   if (model.stream)
@@ -76,12 +74,8 @@ std::string words_of(const auto& message) {
   return result.empty() ? text_at(message, "refusal") : result;
 }
 
-std::optional<failure> parse_response(const model_config& model, std::string_view body,
-                                      partial_answer& found) {
-  dom::parser parser;
-  dom::element root;
-  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
+std::optional<failure> parse_response(const model_config& model, dom::element root,
+                                      std::string_view body, partial_answer& found) {
   if (auto failed = error_in(model, root))
     return failed;
   dom::element choice;
@@ -96,15 +90,8 @@ std::optional<failure> parse_response(const model_config& model, std::string_vie
   return std::nullopt;
 }
 
-std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
-  if (event.data == "[DONE]") {
-    found.complete = true;
-    return std::nullopt;
-  }
-  dom::element root;
-  if (event_object(event.data).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
   if (auto failed = error_in(model, root))
     return failed;
   read_common(root, found);
@@ -122,6 +109,6 @@ std::optional<failure> parse_event(const model_config& model, const sse_event& e
 
 } // namespace
 
-const protocol openai_chat{make_request, parse_response, parse_event};
+const protocol openai_chat{make_request, parse_response, parse_event, true};
 
 } // namespace lathe::llm_clients

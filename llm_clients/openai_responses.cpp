@@ -18,8 +18,7 @@ http_request make_request(const model_config& model, const llm_request& question
   std::string optional;
   if (!question.system.empty())
     optional += fmt::format(R"("instructions":{},)", json_string(question.system));
-  if (model.temperature && model.can.temperature)
-    optional += fmt::format(R"("temperature":{},)", *model.temperature);
+  optional += temperature_of(model);
   if (!model.reasoning_effort.empty())
     optional += fmt::format(R"("reasoning":{{"effort":{}}},)", json_string(model.reasoning_effort));
   if (model.stream)
@@ -71,20 +70,13 @@ std::optional<failure> read_object(const model_config& model, dom::element respo
   return std::nullopt;
 }
 
-std::optional<failure> parse_response(const model_config& model, std::string_view body,
-                                      partial_answer& found) {
-  dom::parser parser;
-  dom::element root;
-  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
+std::optional<failure> parse_response(const model_config& model, dom::element root,
+                                      std::string_view, partial_answer& found) {
   return read_object(model, root, found);
 }
 
-std::optional<failure> parse_event(const model_config& model, const sse_event& event,
+std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
-  dom::element root;
-  if (event_object(event.data).get(root) != simdjson::SUCCESS)
-    return nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
   auto type = text_at(root, "type");
   if (type == "response.output_text.delta" || type == "response.refusal.delta")
     found.text += text_at(root, "delta");

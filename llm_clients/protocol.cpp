@@ -56,6 +56,12 @@ llm_answer to_answer(const model_config& model, const llm_request& question,
 
 } // namespace
 
+std::string temperature_of(const model_config& model) {
+  if (!model.temperature || !model.can.temperature)
+    return {};
+  return fmt::format(R"("temperature":{},)", *model.temperature);
+}
+
 const protocol& protocol_of(const model_config& model) {
   switch (model.provider) {
     case provider_kind::anthropic:
@@ -73,17 +79,32 @@ reply read_response(const protocol& spoken, const model_config& model, const llm
     return failure_of(model, response.status, complaint_in(response.body), response.headers);
   if (looks_like_html(response.body))
     return nonsense(model, "with an HTML page instead of JSON; is base_url right?");
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(response.body).get(root) != simdjson::SUCCESS)
+    return nonsense(model,
+                    fmt::format("with something that is not JSON: {}", quote(response.body)));
   partial_answer found;
-  if (auto failed = spoken.parse_response(model, response.body, found))
+  if (auto failed = spoken.parse_response(model, root, response.body, found))
     return std::move(*failed);
   return to_answer(model, question, std::move(found));
 }
 
 std::optional<failure> read_event(const protocol& spoken, const model_config& model,
                                   const sse_event& event, partial_answer& found) {
+  if (event.data == "[DONE]") {
+    found.complete |= spoken.ends_with_done;
+    return std::nullopt;
+  }
+  static thread_local simdjson::dom::parser parser; // or each event needs memory of its own
   auto was_complete = found.complete;
-  auto failed = spoken.parse_event(model, event, found);
-  if (!failed || was_complete || event.data == "[DONE]")
+  std::optional<failure> failed;
+  simdjson::dom::element root;
+  if (parser.parse(event.data.data(), event.data.size()).get(root) == simdjson::SUCCESS)
+    failed = spoken.parse_event(model, root, found);
+  else
+    failed = nonsense(model, fmt::format("with an event that is not JSON: {}", quote(event.data)));
+  if (!failed || was_complete)
     return std::nullopt;
   failed->may_be_charged |= !found.text.empty() || found.usage;
   return failed;

@@ -5,6 +5,8 @@
 #include "llm_clients/sse_reader.hpp"
 #include "messages/topology.hpp"
 
+#include <simdjson.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,13 +41,20 @@ struct protocol {
   /// parameter at any value.
   http_request (*make_request)(const model_config&, const llm_request&);
 
-  /// Reads the body of a response of status 200.
-  std::optional<failure> (*parse_response)(const model_config&, std::string_view body,
-                                           partial_answer&);
+  /// Reads the body of a response of status 200, which is JSON.
+  std::optional<failure> (*parse_response)(const model_config&, simdjson::dom::element root,
+                                           std::string_view body, partial_answer&);
 
-  /// Adds what one event of a stream says.
-  std::optional<failure> (*parse_event)(const model_config&, const sse_event&, partial_answer&);
+  /// Adds what one event of a stream says. Its data is JSON.
+  std::optional<failure> (*parse_event)(const model_config&, simdjson::dom::element root,
+                                        partial_answer&);
+
+  bool ends_with_done = false; ///< a stream is complete with `[DONE]`, whatever came before
 };
+
+/// Returns the member "temperature" of a body, with a comma behind it; nothing where it is not set,
+/// or not taken.
+std::string temperature_of(const model_config& model);
 
 /// Returns the protocol of a model's provider.
 const protocol& protocol_of(const model_config& model);
