@@ -66,7 +66,7 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
     result = race(name);
   }
   // Who was killed for taking too long, or broke, is of no use for the next baseline.
-  if (!worker_->process->alive())
+  if (!worker_->process->usable())
     worker_.reset();
   return result;
 }

@@ -337,7 +337,7 @@ bool evaluation::survived(race_result& found) {
       reply::failed(outcome::out_of_memory, "the reference finds no room beside it on the device")
         .problem());
   reference_broke_ = found.broken.has_value();
-  interrupted_ = reference_broke_ && !oracle_->process().alive();
+  interrupted_ = reference_broke_ && !oracle_->process().usable();
   if (reference_broke_)
     return give_up(make_error(errc::evaluator_failed,
                               "the reference broke while it was timed: " + found.broken->message));

@@ -479,7 +479,7 @@ bool evaluation_site::give_compiled(worker_process& to, const std::string& subje
 bool evaluation_site::give_compiled(worker_process& to, const shared_memory& archive) {
   int fds[] = {archive.fd()};
   to.call({{"op", "unpack"}}, fds, packing_limit);
-  return to.alive();
+  return to.usable();
 }
 
 bool evaluation_site::has_compiled(const worker_process& to, const std::string& subject) const {

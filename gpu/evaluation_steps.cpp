@@ -214,7 +214,7 @@ void evaluation::build_beside(const std::string& like) {
       site_.keep_compiled(process, extensions_, author::rules);
     if (!others.empty() && (!known || made.flag("more").value_or(false)))
       site_.keep_compiled(process, others, author::rules);
-  } else if (process.alive()) {
+  } else if (process.usable()) {
     failed_build_ = site_.pack_compiled(process);
   }
 }
@@ -269,7 +269,7 @@ void evaluation::enter(std::string stage) {
 
 bool evaluation::revive_oracle() {
   std::lock_guard guard{oracle_->mutex()};
-  if (oracle_->process().alive() && !renews_reference_)
+  if (oracle_->process().usable() && !renews_reference_)
     return true;
   auto problem = oracle_->revive();
   return !problem || give_up(std::move(problem));
@@ -299,7 +299,7 @@ bool evaluation::fail(const failure& why) {
 // GPU's own leaves nothing when its process ends.
 bool evaluation::in_doubt() const {
   return verdict_.outcome == outcome::timed_out || reference_broke_
-         || (worker_.process && !worker_.process->alive())
+         || (worker_.process && !worker_.process->usable())
          || (verdict_.outcome == outcome::crashed
              && verdict_.evidence.find("CUDA error") != std::string::npos);
 }

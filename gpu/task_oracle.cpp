@@ -90,7 +90,7 @@ caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& sub
   auto error = attempt_with_draws(&reference_memory::begin);
   // A float64 run that found no room is no error, but others may have taken it.
   auto is_full = site.device().cuda && result->ran_out_of_memory_;
-  auto was_killed = error && result->worker_.process && !result->worker_.process->alive();
+  auto was_killed = error && result->worker_.process && !result->worker_.process->usable();
   if (is_full || was_killed)
     error = attempt_with_draws(is_full ? &reference_memory::begin_alone : &reference_memory::begin);
   if (error)

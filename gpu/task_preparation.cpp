@@ -99,7 +99,7 @@ caf::error measure_baselines(task_oracle& oracle, evaluation_site& site, lease_s
                              const std::vector<std::string>& names) {
   auto found = time_eager(oracle, site, leases);
   auto* why = std::get_if<untimed>(&found);
-  if (why != nullptr && !oracle.process().alive()) {
+  if (why != nullptr && !oracle.process().usable()) {
     // Once more in a new process when somebody killed the one that was measured.
     {
       std::lock_guard guard{oracle.mutex()};

@@ -98,7 +98,9 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
   auto id = last_id_;
   auto allowed = limit;
   if (auto err = handles_.requests.send(request, fds))
-    return alive() ? lost(outcome::crashed, describe(err)) : died();
+    return readable(handles_.pidfd.get(), farewell_limit) // it closes its socket before it is gone
+             ? died()
+             : lost(outcome::crashed, describe(err));
   for (;;) {
     wait_for_news(allowed);
     drain_output();
@@ -270,6 +272,10 @@ std::optional<call_progress> worker_process::progress() const {
   if (asked_ == 0)
     return std::nullopt;
   return call_progress{asked_, watch_.elapsed(stopwatch::clock::now())};
+}
+
+bool worker_process::usable() const {
+  return !end_ && alive();
 }
 
 bool worker_process::alive() const {

@@ -56,6 +56,9 @@ public:
   reply call(boost::json::object request, std::span<const int> fds,
              std::chrono::milliseconds limit);
 
+  /// Whether the next call may succeed: nothing has ended it, and no call was its last.
+  bool usable() const;
+
   /// The last of what the worker printed.
   const std::string& output_tail() const {
     return output_tail_;

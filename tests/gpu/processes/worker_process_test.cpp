@@ -5,6 +5,10 @@
 
 #include <gmock/gmock.h>
 
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -245,6 +249,28 @@ TEST_F(worker_process, whose_guard_or_init_is_killed_was_killed_from_outside) {
     EXPECT_TRUE(answer.problem().from_outside);
     EXPECT_EQ(answer.problem().how, outcome::crashed);
   }
+}
+
+// The kernel closes a killed process's socket some time before it is gone.
+TEST_F(worker_process, who_takes_a_while_to_end_was_killed_all_the_same) {
+  auto ends = channel::make();
+  ASSERT_TRUE(ends);
+  ends->second.reset();
+  auto child = ::fork();
+  if (child == 0) {
+    ::usleep(100'000); // its way to the end
+    ::_exit(0);
+  }
+  ::setpgid(child, child);
+  worker_handles handles{std::move(ends->first)};
+  handles.pidfd = unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, child, 0))};
+  handles.group = child;
+  gpu::worker_process worker{std::move(handles)};
+  auto answer = worker.call({{"op", "describe"}}, {}, 60s);
+  EXPECT_FALSE(worker.usable());
+  ASSERT_FALSE(answer.ok());
+  EXPECT_TRUE(answer.problem().from_outside) << answer.problem().message;
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_F(worker_process, who_kills_itself_was_not_killed_from_outside) {
