@@ -27,6 +27,8 @@ caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const ag
   question.model = config.model;
   question.prompt = std::move(*prompt);
   question.stop_after_code = config.stop_after_code;
+  question.priority = config.priority;
+  question.patience = config.timeout;
   auto limit = std::chrono::duration_cast<caf::timespan>(std::chrono::duration<double>(config.timeout));
   auto promise = self->template make_response_promise<Answer>();
   self->request(gateway, limit, std::move(question))

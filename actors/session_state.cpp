@@ -131,8 +131,10 @@ void session_state::on(const request_failed& x) {
   if (x.code == errc::provider_refused || (!profile_ && request->target == evaluator_node))
     fatal_ = x.reason;
   if (x.code == errc::budget_exhausted) {
-    out_of_money_ = true;
     --queries_; // it never went out
+    out_of_budget_.insert(request->target);
+    budget_reason_ = x.reason;
+    drop_waiting([&](const delivery& d) { return d.target == request->target; });
   } else {
     ++failures_;
     last_failure_ = x.reason;
@@ -147,11 +149,9 @@ void session_state::on(const request_failed& x) {
 
 void session_state::on(const topology_changed& x) {
   plan_ = x.plan;
-  auto gone = [this](const delivery& d) { return d.target != evaluator_node && !plan_.agent(d.target); };
-  for (auto& lost : waiting_)
-    if (gone(lost))
-      conclude(lost.line);
-  std::erase_if(waiting_, gone);
+  drop_waiting(
+    [this](const delivery& d) { return d.target != evaluator_node && !plan_.agent(d.target); });
+  out_of_budget_.clear(); // who still is will be told again
 }
 
 void session_state::on(const session_ended& x) {
@@ -159,6 +159,14 @@ void session_state::on(const session_ended& x) {
 }
 
 // -- steps of the fold --------------------------------------------------------------------
+
+template <class Predicate>
+void session_state::drop_waiting(Predicate is_lost) {
+  for (auto& x : waiting_)
+    if (is_lost(x))
+      conclude(x.line);
+  std::erase_if(waiting_, is_lost);
+}
 
 std::optional<request_issued> session_state::take(request_id id) {
   auto node = in_flight_.extract(id);
@@ -264,7 +272,7 @@ std::optional<session_event> session_state::next(double elapsed, bool stopping) 
 
 std::optional<session_event> session_state::next_delivery(double elapsed) const {
   for (auto& x : waiting_)
-    if (!asks_llm(x.target) || affordable(elapsed))
+    if (!asks_llm(x.target) || affordable(x.target, elapsed))
       return issue(x.target, x.subject, x.line, elapsed);
   return std::nullopt;
 }
@@ -278,7 +286,7 @@ std::optional<session_event> session_state::next_recipes(double elapsed) const {
 
 std::optional<session_event> session_state::next_line(double elapsed) const {
   auto coders = targets(std::string{search_node}, "assignment");
-  if (coders.empty() || !ideas_settled(elapsed) || !affordable(elapsed))
+  if (coders.empty() || !ideas_settled(elapsed) || !affordable(coders.front(), elapsed))
     return std::nullopt;
   auto choice = search_->choose();
   if (!choice)
@@ -320,8 +328,10 @@ std::string session_state::why_over(double elapsed) const {
   }
   if (budget.queries > 0 && queries_ >= budget.queries)
     return fmt::format("the budget of {} queries is used up", budget.queries);
-  if (out_of_money_ || (budget.usd > 0 && cost_.usd >= budget.usd))
+  if (budget.usd > 0 && cost_.usd >= budget.usd)
     return fmt::format("the budget of ${:.2f} is used up", budget.usd);
+  if (!out_of_budget_.empty())
+    return budget_reason_;
   if (time_is_up(elapsed))
     return fmt::format("the budget of {:.0f} s is used up", budget.wall);
   return "the search has nothing left to try";
@@ -355,9 +365,9 @@ bool session_state::is_recipe(const std::string& target) const {
   return agent != nullptr && agent->role == role::recipe;
 }
 
-bool session_state::affordable(double elapsed) const {
+bool session_state::affordable(const std::string& agent, double elapsed) const {
   auto& budget = plan_.budget;
-  return !out_of_money_ && (budget.queries == 0 || queries_ < budget.queries)
+  return !out_of_budget_.contains(agent) && (budget.queries == 0 || queries_ < budget.queries)
          && (budget.usd == 0 || cost_.usd < budget.usd) && !time_is_up(elapsed);
 }
 
@@ -372,9 +382,9 @@ bool session_state::ideas_settled(double elapsed) const {
   };
   return std::none_of(in_flight_.begin(), in_flight_.end(),
                       [&](const auto& x) { return plans(x.second.target); })
-         && (!affordable(elapsed)
-             || std::none_of(waiting_.begin(), waiting_.end(),
-                             [&](const delivery& x) { return plans(x.target); }));
+         && std::none_of(waiting_.begin(), waiting_.end(), [&](const delivery& x) {
+              return plans(x.target) && affordable(x.target, elapsed);
+            });
 }
 
 bool session_state::wants_more(const agent_config& agent, double elapsed) const {
@@ -398,7 +408,7 @@ bool session_state::wants_more(const agent_config& agent, double elapsed) const 
 bool session_state::can_fix(const candidate_entry& entry) const {
   auto fixers = targets(std::string{evaluator_node}, "rejected");
   auto* fixer = fixers.empty() ? nullptr : plan_.agent(fixers.front());
-  return fixer != nullptr
+  return fixer != nullptr && !out_of_budget_.contains(fixer->name)
          && lines_[static_cast<std::size_t>(entry.line)].fixes < fixer->attempts;
 }
 

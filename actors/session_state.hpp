@@ -167,6 +167,10 @@ private:
   void judged_wrong(const candidate_entry& entry);
   void conclude(std::int64_t line);
 
+  // Takes what fits out of what waits, and ends the lines of work that it belongs to.
+  template <class Predicate>
+  void drop_waiting(Predicate is_lost);
+
   /// Sends an output along the topology's routes.
   void deliver(const std::string& source, const std::string& port, const candidate_id& subject,
                std::int64_t line);
@@ -187,7 +191,7 @@ private:
 
   bool asks_llm(const std::string& target) const;
   bool is_recipe(const std::string& target) const;
-  bool affordable(double elapsed) const;
+  bool affordable(const std::string& agent, double elapsed) const;
   bool time_is_up(double elapsed) const;
   bool ideas_settled(double elapsed) const;
   bool can_fix(const candidate_entry& entry) const;
@@ -227,7 +231,8 @@ private:
   std::int64_t queries_ = 0;                       // LLM requests issued; never more than the budget
   spend cost_;
   double elapsed_ = 0;
-  bool out_of_money_ = false;
+  std::set<std::string> out_of_budget_;            // agents whose questions do not fit any more
+  std::string budget_reason_;                      // which budget it is
   std::string fatal_;                              // why the session cannot go on
   std::int64_t failures_ = 0;                      // requests that nobody could answer
   std::string last_failure_;

@@ -15,8 +15,8 @@ constexpr std::chrono::minutes long_time{1};
 
 } // namespace
 
-dispatcher::dispatcher(budget_config budget, std::size_t max_waiting, breaker_policy patience)
-  : ledger_(budget), max_waiting_(max_waiting), patience_(patience) {
+dispatcher::dispatcher(spending_limits limits, std::size_t max_waiting, breaker_policy patience)
+  : ledger_(std::move(limits)), max_waiting_(max_waiting), patience_(patience) {
   // nop
 }
 
@@ -24,22 +24,26 @@ void dispatcher::add_model(const std::string& model, const model_limits& limits)
   lanes_.insert_or_assign(model, lane{rate_limit{limits}, circuit_breaker{patience_}, {}});
 }
 
-void dispatcher::seed(const session_id& session, const spend& spent) {
-  ledger_.seed(session, spent);
+void dispatcher::seed(const payer& who, const spend& spent) {
+  ledger_.seed(who, spent);
+}
+
+void dispatcher::change(spending_limits limits) {
+  ledger_.change(std::move(limits));
 }
 
 caf::error dispatcher::push(job x) {
-  auto& waiting = lanes_.at(x.model).waiting;
+  auto& waiting = lanes_.at(x.who.model).waiting;
   if (waiting.size() >= max_waiting_)
     return make_error(errc::overloaded, fmt::format("{} questions wait for model '{}' already",
-                                                    waiting.size(), x.model));
-  waiting.push_back(std::move(x));
+                                                    waiting.size(), x.who.model));
+  waiting.push(x.who.session, x.priority, x);
   return {};
 }
 
 void dispatcher::push_again(job x) {
-  auto& waiting = lanes_.at(x.model).waiting;
-  waiting.push_front(std::move(x));
+  auto& waiting = lanes_.at(x.who.model).waiting;
+  waiting.push_front(x.who.session, x.priority, x);
 }
 
 std::optional<dispatcher::step> dispatcher::next(time_point now) {
@@ -61,30 +65,32 @@ bool dispatcher::has_room(lane& x, time_point now, const call_tokens& tokens) {
 }
 
 std::optional<dispatcher::step> dispatcher::next(lane& from, time_point now) {
-  for (auto i = from.waiting.begin(); i != from.waiting.end(); ++i) {
-    if (!has_room(from, now, i->tokens))
-      return std::nullopt;
-    auto [decision, ticket] = ledger_.reserve(i->session, i->worst_usd);
-    if (decision == ledger::decision::wait)
-      continue;
-    auto x = std::move(*i);
-    from.waiting.erase(i);
-    if (decision == ledger::decision::exhausted)
-      return step{x.id, make_error(errc::budget_exhausted,
-                                   ledger_.describe(x.session) + "; another call does not fit")};
-    auto pass = from.breaker.admit(now); // there is one, or there were no room
-    out_[x.id] = {x.model, ticket, from.limits.start(now, x.tokens), pass.value_or(0)};
-    return step{x.id, {}};
-  }
-  return std::nullopt;
+  using choice = fair_queue<job>::choice;
+  ledger::grant grant{ledger::decision::wait};
+  auto x = from.waiting.take([&](const job& each) {
+    if (!has_room(from, now, each.tokens))
+      return choice::stop;
+    grant = ledger_.reserve(each.who, each.worst);
+    return grant.decision == ledger::decision::wait ? choice::pass_over : choice::take;
+  });
+  if (!x)
+    return std::nullopt;
+  if (grant.decision == ledger::decision::exhausted)
+    return step{x->id, make_error(errc::budget_exhausted, std::move(grant.why)),
+                !grant.full.model.empty()};
+  auto pass = from.breaker.admit(now); // there is one, or there were no room
+  out_[x->id] = {x->who.model, grant.ticket, from.limits.start(now, x->tokens), pass.value_or(0)};
+  return step{x->id, {}};
+}
+
+bool dispatcher::drop(const std::string& model, call_id id) {
+  return lanes_.at(model).waiting.remove_if([id](const job& x) { return x.id == id; });
 }
 
 std::vector<call_id> dispatcher::drop_waiting(const std::string& model) {
   std::vector<call_id> result;
-  auto& waiting = lanes_.at(model).waiting;
-  for (const auto& x : waiting)
+  for (const auto& x : lanes_.at(model).waiting.drain())
     result.push_back(x.id);
-  waiting.clear();
   return result;
 }
 
@@ -116,6 +122,19 @@ bool dispatcher::fail(time_point now, call_id id, const failure& why, const spen
     from.breaker.failed(now, x.pass, chance);
   else
     from.breaker.answered(x.pass);
+  return true;
+}
+
+bool dispatcher::withdraw(call_id id, const spend& charged) {
+  auto node = out_.extract(id);
+  if (!node)
+    return false;
+  auto& x = node.mapped();
+  auto& from = lanes_.at(x.model);
+  auto costs = charged.usd > 0 || charged.input_tokens > 0;
+  ledger_.settle(x.money, charged);
+  from.limits.failed(x.rate, costs);
+  from.breaker.abandoned(x.pass);
   return true;
 }
 

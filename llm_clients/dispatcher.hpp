@@ -1,6 +1,7 @@
 #pragma once
 
 #include "llm_clients/circuit_breaker.hpp"
+#include "llm_clients/fair_queue.hpp"
 #include "llm_clients/ledger.hpp"
 #include "llm_clients/provider.hpp"
 #include "llm_clients/rate_limit.hpp"
@@ -8,7 +9,6 @@
 #include <caf/error.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,7 +20,8 @@ namespace lathe::llm_clients {
 using call_id = std::uint64_t;
 
 /// Decides which call goes out next: as many as each model's limits allow, none while its breaker
-/// is open, a bounded queue in front, and never more money than the ledger grants. Pure: no clock,
+/// is open, a bounded queue in front in which sessions take turns, and never more money than the
+/// ledger grants. Pure: no clock,
 /// no actors, no network.
 class dispatcher {
 public:
@@ -29,31 +30,36 @@ public:
   /// A call that wants to go out.
   struct job {
     call_id id = 0;
-    std::string model;
-    session_id session;
-    double worst_usd = 0;
+    payer who;          ///< and the model that it asks
+    spend worst;        ///< the most that it can take of budgets
     call_tokens tokens; ///< that it is likely to take
+    std::int32_t priority = 0; ///< within its session; the higher goes first
   };
 
   /// A call that leaves the queue: to its provider, or back to who asked when `refusal` is set.
   struct step {
     call_id id = 0;
     caf::error refusal;
+    bool of_model = false; ///< it is the model's own budget that is used up
   };
 
-  dispatcher(budget_config budget, std::size_t max_waiting, breaker_policy patience = {});
+  dispatcher(spending_limits limits, std::size_t max_waiting, breaker_policy patience = {});
 
   void add_model(const std::string& model, const model_limits& limits);
 
-  /// Counts what a session has spent before.
-  void seed(const session_id& session, const spend& spent);
+  /// Counts what was spent before.
+  void seed(const payer& who, const spend& spent);
+
+  /// Goes on within other budgets.
+  void change(spending_limits limits);
 
   // -- queue ----------------------------------------------------------------------------
 
-  /// Puts `x` last in its model's queue; `overloaded` when that is full.
+  /// Puts `x` into its model's queue; `overloaded` when that is full.
   caf::error push(job x);
 
-  /// Puts `x` first in its model's queue, full or not: a call that comes back for another attempt.
+  /// Puts `x` first among its session's, queue full or not: a call that comes back for another
+  /// attempt.
   void push_again(job x);
 
   /// Returns what to do next, or nothing while all must wait. Calls whose session waits for money
@@ -65,6 +71,9 @@ public:
   std::optional<time_point> wakes_at() const {
     return wakes_at_;
   }
+
+  /// Takes a call out of its model's queue. Returns false where it is not there.
+  bool drop(const std::string& model, call_id id);
 
   /// Empties a model's queue and returns what was in it.
   std::vector<call_id> drop_waiting(const std::string& model);
@@ -79,6 +88,9 @@ public:
   /// @param chance in [0, 1), for a breaker's cool-down
   bool fail(time_point now, call_id id, const failure& why, const spend& charged, bool in_trouble,
             double chance);
+
+  /// Ends a call that nobody waits for any more, which says nothing of its server.
+  bool withdraw(call_id id, const spend& charged);
 
   /// Takes what a model's server says of its limits.
   void observe(time_point now, const std::string& model, const header_map& headers);
@@ -102,7 +114,7 @@ private:
   struct lane {
     rate_limit limits;
     circuit_breaker breaker;
-    std::deque<job> waiting;
+    fair_queue<job> waiting;
   };
 
   struct under_way {

@@ -13,9 +13,10 @@ namespace lathe::llm_clients {
 
 namespace {
 
-std::string request_fields(const llm_request& x) {
-  return fmt::format(R"("request":{},"agent":{},"role":{},"model":{})", x.request,
-                     json_string(x.agent), json_string(x.role), json_string(x.model));
+// Who asks what.
+std::string question_fields(const llm_request& x, const std::string& prompt_hash) {
+  return fmt::format(R"("request":{},"agent":{},"role":{},"model":{},"prompt":"{}")", x.request,
+                     json_string(x.agent), json_string(x.role), json_string(x.model), prompt_hash);
 }
 
 std::string spend_fields(const spend& x) {
@@ -71,32 +72,53 @@ journal_append exchange_record(const llm_request& request, const llm_answer& ans
   auto prompt_hash = content_hash(prompt);
   auto answer_hash = content_hash(answer.text);
   auto payload =
-    fmt::format(R"({{{},"provider_model":{},"prompt":"{}","answer":"{}","finish":{},)"
-                R"({},"seconds":{}}})",
-                request_fields(request), json_string(answer.model), prompt_hash, answer_hash,
+    fmt::format(R"({{{},"provider_model":{},"answer":"{}","finish":{},{},"seconds":{}}})",
+                question_fields(request, prompt_hash), json_string(answer.model), answer_hash,
                 json_string(answer.finish), spend_fields(answer.cost), answer.seconds);
   return {{record_of(request, exchange_kind, std::move(payload))},
           {{prompt_hash, std::move(prompt)}, {answer_hash, answer.text}}};
 }
 
-journal_append lost_record(const llm_request& request, const spend& cost) {
-  auto payload = fmt::format("{{{},{}}}", request_fields(request), spend_fields(cost));
+journal_append reserved_record(const llm_request& request, const std::string& prompt_hash,
+                               const spend& worst) {
+  auto payload =
+    fmt::format("{{{},{}}}", question_fields(request, prompt_hash), spend_fields(worst));
+  return {{record_of(request, reserved_kind, std::move(payload))}, {}};
+}
+
+journal_append lost_record(const llm_request& request, const std::string& prompt_hash,
+                           const spend& cost) {
+  auto payload =
+    fmt::format("{{{},{}}}", question_fields(request, prompt_hash), spend_fields(cost));
   return {{record_of(request, lost_kind, std::move(payload))}, {}};
+}
+
+journal_append released_record(const llm_request& request, const std::string& prompt_hash) {
+  auto payload = fmt::format("{{{}}}", question_fields(request, prompt_hash));
+  return {{record_of(request, released_kind, std::move(payload))}, {}};
+}
+
+bool is_about_questions(std::string_view kind) {
+  return kind == exchange_kind || kind == reserved_kind || kind == lost_kind
+         || kind == released_kind;
 }
 
 caf::error read_record(const journal_record& record,
                        const std::function<caf::expected<std::string>(const std::string&)>& text_of,
                        earlier_run& run) {
-  auto answered = record.kind == exchange_kind;
-  if (!answered && record.kind != lost_kind)
+  if (!is_about_questions(record.kind))
     return {};
   simdjson::dom::parser parser;
   field_reader fields;
   if (parser.parse(record.payload).get(fields.object) != simdjson::SUCCESS)
     return damaged(record, "not JSON");
-  auto cost = cost_in(fields);
-  auto answer_hash = answered ? fields.text("answer") : std::string{};
+  auto answered = record.kind == exchange_kind;
+  payer who{record.session, fields.text("agent"), fields.text("model")};
+  question_key question{record.session, fields.get<std::uint64_t>("request"),
+                        text_at(fields.object, "prompt")}; // older losses have none
+  auto cost = record.kind == released_kind ? spend{} : cost_in(fields);
   auto answer = answered ? answer_of(record, fields) : recorded_answer{};
+  auto answer_hash = answered ? fields.text("answer") : std::string{};
   if (!fields.missing.empty())
     return damaged(record, "no " + fields.missing);
   if (answered) {
@@ -106,7 +128,11 @@ caf::error read_record(const journal_record& record,
     answer.answer.text = std::move(*text);
     run.answers.push_back(std::move(answer));
   }
-  run.spent[record.session] += cost;
+  run.open.erase(question);
+  if (record.kind == reserved_kind)
+    run.open.emplace(std::move(question), open_call{std::move(who), cost});
+  else
+    run.spent[std::move(who)] += cost;
   return {};
 }
 

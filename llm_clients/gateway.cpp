@@ -33,8 +33,12 @@ struct call {
   llm_request request;                // `model` is who is asked now
   std::vector<std::string> stand_ins; // who may be asked next
   std::string prompt_hash;
-  double worst_usd = 0;
-  int failed = 0; // attempts
+  spend worst;                                 // of the call that is next
+  std::string reserved_on;                     // the model that the journal has a reservation for
+  bool sent = false;                           // to a provider, which has not replied
+  int failed = 0;                              // attempts
+  std::optional<dispatcher::time_point> until; // whoever asks waits; nothing: for good
+  std::shared_ptr<cancellation> cancelled = std::make_shared<cancellation>(); // of the attempt
   // More than one when an agent died and its successor asks the same again.
   std::vector<caf::typed_response_promise<llm_answer>> askers;
 };
@@ -46,12 +50,10 @@ struct endpoint {
   caf::error fatal;     // why no question can be answered any more
 };
 
-using question_key = std::tuple<session_id, request_id, std::string>;
-
 struct gateway_state {
   static inline const char* name = "llm.gateway";
 
-  explicit gateway_state(gateway_actor::pointer selfptr) : self(selfptr) {
+  explicit gateway_state(accounting_gateway_actor::pointer selfptr) : self(selfptr) {
     // nop
   }
 
@@ -59,10 +61,12 @@ struct gateway_state {
     journal = std::move(options.journal);
     retry = options.retry;
     random.seed(options.seed);
-    queue.emplace(options.budget, options.max_waiting, options.breaker);
+    queue.emplace(std::move(options.limits), options.max_waiting, options.breaker);
     book.emplace(options.kept_answers);
-    for (auto& [session, spent] : options.earlier.spent)
-      queue->seed(session, spent);
+    for (auto& [who, spent] : options.earlier.spent)
+      queue->seed(who, spent);
+    for (auto& [question, x] : options.earlier.open)
+      queue->seed(x.who, x.worst);
     for (auto& x : options.earlier.answers)
       book->pin(std::move(x));
     for (auto& model : options.models)
@@ -98,9 +102,11 @@ struct gateway_state {
     if (auto known = book->find(request.session, request.request, prompt_hash))
       return *known;
     question_key key{request.session, request.request, prompt_hash};
+    auto until = waits_until(request);
     if (auto twin = by_question.find(key); twin != by_question.end())
-      return calls.at(twin->second).askers.emplace_back(promise());
+      return join(twin->second, until);
     call x;
+    x.until = until;
     x.stand_ins = at->second.config.fallback;
     x.request = std::move(request);
     x.prompt_hash = std::move(prompt_hash);
@@ -111,10 +117,16 @@ struct gateway_state {
     return begin(std::move(x), std::move(key));
   }
 
+  void change_budgets(const topology& plan) {
+    queue->change(spending_limits{plan});
+    send_waiting();
+  }
+
+  // What calls have reserved that are out now stays so in the journal, and counts.
   void stop(const caf::error& reason) {
     for (auto& [id, x] : calls) {
-      if (journal && x.worst_usd > 0 && queue->is_out(id))
-        caf::anon_send(journal, lost_record(x.request, worst_of(x)));
+      if (!queue->is_out(id))
+        release(x);
       for (auto& asker : x.askers)
         asker.deliver(make_error(errc::cancelled, "the LLM gateway stops"));
     }
@@ -130,19 +142,75 @@ struct gateway_state {
       return full;
     auto answer = x.askers.emplace_back(promise());
     by_question.emplace(std::move(key), id);
+    auto until = x.until;
     calls.emplace(id, std::move(x));
+    abandon_at(until, id);
     send_waiting();
     return answer;
+  }
+
+  caf::result<llm_answer> join(call_id id, std::optional<dispatcher::time_point> until) {
+    auto& x = calls.at(id);
+    if (x.until && (!until || *until > *x.until))
+      x.until = until;
+    return x.askers.emplace_back(promise());
+  }
+
+  // -- nobody waits any more -----------------------------------------------------------------
+
+  std::optional<dispatcher::time_point> waits_until(const llm_request& x) const {
+    if (x.patience <= 0)
+      return std::nullopt;
+    auto patience = std::chrono::duration<double>(x.patience);
+    return now() + std::chrono::duration_cast<dispatcher::time_point::duration>(patience);
+  }
+
+  void abandon_at(std::optional<dispatcher::time_point> time, call_id id) {
+    if (!time)
+      return;
+    self->run_delayed(*time - now(), [this, id] {
+      auto at = calls.find(id);
+      if (at == calls.end())
+        return;
+      if (at->second.until && *at->second.until <= now())
+        abandon(id);
+      else
+        abandon_at(at->second.until, id); // somebody else asks the same, and waits for longer
+    });
+  }
+
+  // The stream is closed, and what it may have cost until now is on the bill.
+  void abandon(call_id id) {
+    auto& x = calls.at(id);
+    x.cancelled->cancel();
+    if (queue->is_out(id))
+      pay_for_abandoned(id);
+    else
+      queue->drop(x.request.model, id);
+    give_up(id, make_error(errc::timed_out, "the model gave no answer in time"));
+    send_waiting();
+  }
+
+  void pay_for_abandoned(call_id id) {
+    auto& x = calls.at(id);
+    queue->withdraw(id, x.sent ? x.worst : spend{});
+    if (x.sent)
+      write_loss(x, x.worst);
   }
 
   void send_waiting() {
     while (auto next = queue->next(now())) {
       if (next->refusal)
-        give_up(next->id, std::move(next->refusal));
+        refuse(std::move(*next));
       else
-        send(next->id);
+        reserve(next->id);
     }
     wake_at(queue->wakes_at());
+  }
+
+  void refuse(dispatcher::step x) {
+    if (!x.of_model || !ask_stand_in(x.id, describe(x.refusal)))
+      give_up(x.id, std::move(x.refusal));
   }
 
   // Limits give way with time, too.
@@ -157,13 +225,46 @@ struct gateway_state {
     });
   }
 
+  // Whatever happens from now on, the journal knows of money that may be gone.
+  void reserve(call_id id) {
+    auto& x = calls.at(id);
+    if (!journal || x.reserved_on == x.request.model)
+      return send(id);
+    x.reserved_on = x.request.model;
+    self->request(journal, journal_timeout, reserved_record(x.request, x.prompt_hash, x.worst))
+      .then([this, id](std::int64_t) { send(id); },
+            [this, id](const caf::error& problem) {
+              fail_unsent(id, make_error(errc::journal_failed,
+                                         "a call could not be journaled: " + describe(problem)));
+            });
+  }
+
+  void fail_unsent(call_id id, const caf::error& why) {
+    if (calls.count(id) == 0)
+      return;
+    queue->withdraw(id, {});
+    give_up(id, why);
+    send_waiting();
+  }
+
+  // Nothing will be on the bill.
+  void release(call& x) {
+    if (journal && !std::exchange(x.reserved_on, {}).empty())
+      caf::anon_send(journal, released_record(x.request, x.prompt_hash));
+  }
+
   void send(call_id id) {
-    const auto& request = calls.at(id).request;
+    if (calls.count(id) == 0)
+      return;
+    auto& x = calls.at(id);
+    const auto& request = x.request;
+    x.sent = true;
+    x.cancelled = std::make_shared<cancellation>();
     try {
       endpoints.at(request.model).asks->ask(request, completion_of(id));
-    } catch (const std::exception& x) {
+    } catch (const std::exception& why) {
       // The completion went with the call, which now counts as failed.
-      log()->error("the provider of model '{}' threw: {}", request.model, x.what());
+      log()->error("the provider of model '{}' threw: {}", request.model, why.what());
     }
   }
 
@@ -172,7 +273,8 @@ struct gateway_state {
     auto model = calls.at(id).request.model;
     return completion{
       in_actor<reply>([this, id](reply&& x) { take(id, std::move(x)); }),
-      in_actor<const header_map&>([this, model](header_map&& x) { observe(model, x); })};
+      in_actor<const header_map&>([this, model](header_map&& x) { observe(model, x); }),
+      calls.at(id).cancelled};
   }
 
   template <class Argument, class F>
@@ -198,6 +300,8 @@ struct gateway_state {
       endpoints.at(calls.at(id).request.model).reached = true;
     if (auto answer = std::get_if<llm_answer>(&x)) {
       queue->settle(id, answer->cost);
+      calls.at(id).reserved_on.clear(); // the answer's record says what became of it
+      calls.at(id).until.reset();       // it is there
       write(id, std::move(*answer));
     } else {
       take_failure(id, *why);
@@ -243,15 +347,22 @@ struct gateway_state {
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
   void pay_for_lost(call_id id, const failure& why) {
-    const auto& x = calls.at(id);
-    auto cost = why.may_be_charged ? worst_of(x) : spend{};
+    auto& x = calls.at(id);
+    auto cost = why.may_be_charged ? x.worst : spend{};
     queue->fail(now(), id, why, cost, is_in_trouble(x.request.model, why), chance());
-    if (journal && cost.usd > 0)
-      self->request(journal, journal_timeout, lost_record(x.request, cost))
-        .then([](std::int64_t) {},
-              [](const caf::error& problem) {
-                log()->error("a lost call could not be journaled: {}", describe(problem));
-              });
+    x.sent = false;
+    if (why.may_be_charged)
+      write_loss(x, cost);
+  }
+
+  void write_loss(call& x, const spend& cost) {
+    if (!journal || std::exchange(x.reserved_on, {}).empty())
+      return;
+    self->request(journal, journal_timeout, lost_record(x.request, x.prompt_hash, cost))
+      .then([](std::int64_t) {},
+            [](const caf::error& problem) {
+              log()->error("a lost call could not be journaled: {}", describe(problem));
+            });
   }
 
   // A server that nobody ever reached is a mistake rather than in trouble.
@@ -280,6 +391,8 @@ struct gateway_state {
   }
 
   void queue_again(call_id id) {
+    if (calls.count(id) == 0)
+      return;
     auto& x = calls.at(id);
     if (cannot_be_asked(x.request.model))
       divert(x);
@@ -342,6 +455,7 @@ struct gateway_state {
 
   void give_up(call_id id, const caf::error& why) {
     auto x = end(id);
+    release(x);
     for (auto& asker : x.askers)
       asker.deliver(why);
   }
@@ -354,14 +468,12 @@ struct gateway_state {
 
   dispatcher::job job_of(call_id id, call& x) const {
     const auto& model = endpoints.at(x.request.model).config;
-    x.worst_usd = worst_case(model, x.request);
-    return {id, x.request.model, x.request.session, x.worst_usd, likely_tokens(model, x.request)};
-  }
-
-  static spend worst_of(const call& x) {
-    spend result;
-    result.usd = x.worst_usd;
-    return result;
+    x.worst = worst_case(model, x.request);
+    return {id,
+            {x.request.session, x.request.agent, x.request.model},
+            x.worst,
+            likely_tokens(model, x.request),
+            x.request.priority};
   }
 
   dispatcher::time_point now() const {
@@ -380,7 +492,7 @@ struct gateway_state {
 
   // -- state ------------------------------------------------------------------------------
 
-  gateway_actor::pointer self;
+  accounting_gateway_actor::pointer self;
   journal_actor journal;
   retry_policy retry;
   std::mt19937_64 random;
@@ -393,16 +505,18 @@ struct gateway_state {
   std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };
 
-gateway_actor::behavior_type run(gateway_actor::stateful_pointer<gateway_state> self,
-                                 gateway_options options) {
+accounting_gateway_actor::behavior_type
+run(accounting_gateway_actor::stateful_pointer<gateway_state> self, gateway_options options) {
   self->state.init(std::move(options));
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.stop(x.reason); });
-  return {[self](llm_request& x) { return self->state.ask(std::move(x)); }};
+  return {[self](llm_request& x) { return self->state.ask(std::move(x)); },
+          [self](status_atom) { return self->state.queue->money().accounts(); },
+          [self](const topology& x) { self->state.change_budgets(x); }};
 }
 
 } // namespace
 
-gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options) {
+accounting_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options) {
   return sys.spawn(run, std::move(options));
 }
 

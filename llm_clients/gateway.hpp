@@ -2,6 +2,7 @@
 
 #include "llm_clients/circuit_breaker.hpp"
 #include "llm_clients/exchange.hpp"
+#include "llm_clients/ledger.hpp"
 #include "llm_clients/provider_factory.hpp"
 #include "llm_clients/retry_policy.hpp"
 #include "messages/interfaces.hpp"
@@ -17,7 +18,7 @@ namespace lathe::llm_clients {
 /// What a gateway starts with.
 struct gateway_options {
   std::vector<model_config> models;
-  budget_config budget;  ///< of every session
+  spending_limits limits;
   journal_actor journal; ///< may be empty: nothing is written
   earlier_run earlier;   ///< its answers are given again, its money stays spent
   provider_factory providers = standard_providers();
@@ -37,12 +38,15 @@ struct gateway_options {
 ///   retries and nobody was there), `journal_failed`, `cancelled` (the gateway stops), `user_error`
 ///   (no such model).
 ///
+/// The most that a call can cost is in the journal before it goes out, and counts as spent until
+/// the journal says how it ended.
+///
 /// A model with fallbacks is stood in for by the first of them that can be asked, when it refuses a
-/// question, has used up its retries, or is left alone. A wrong key or an unknown model is a
-/// mistake that somebody has to mend, and no reason to ask another.
+/// question, has used up its retries or its budget, or is left alone. A wrong key or an unknown
+/// model is a mistake that somebody has to mend, and no reason to ask another.
 ///
 /// Send it an exit message to stop it: questions under way are answered with `cancelled`, then its
 /// providers, their connections and their thread end, in this order, before the actor is gone.
-gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options);
+accounting_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options);
 
 } // namespace lathe::llm_clients

@@ -1,5 +1,7 @@
 #include "llm_clients/price.hpp"
 
+#include <fmt/format.h>
+
 namespace lathe::llm_clients {
 
 namespace {
@@ -25,22 +27,39 @@ call_tokens likely_tokens(const model_config& model, const llm_request& request)
 }
 
 double price_of(const model_config& model, const token_usage& tokens) {
-  auto own_or_input = [&](double own) { return own > 0 ? own : model.input_price; };
-  auto cost = [](std::int64_t count, double price) { return static_cast<double>(count) * price; };
-  return (cost(tokens.input - tokens.cached - tokens.cache_write, model.input_price)
-          + cost(tokens.cached, own_or_input(model.cached_input_price))
-          + cost(tokens.cache_write, own_or_input(model.cache_write_price))
-          + cost(tokens.output, model.output_price))
+  auto is_long = model.long_prompt > 0 && tokens.input > model.long_prompt;
+  const auto& price = is_long ? model.long_price : model.price;
+  auto own_or_input = [&](double own) { return own > 0 ? own : price.input; };
+  auto cost = [](std::int64_t count, double each) { return static_cast<double>(count) * each; };
+  return (cost(tokens.input - tokens.cached - tokens.cache_write, price.input)
+          + cost(tokens.cached, own_or_input(price.cached_input))
+          + cost(tokens.cache_write, own_or_input(price.cache_write))
+          + cost(tokens.output, price.output))
          / million;
 }
 
-double worst_case(const model_config& model, const llm_request& request) {
+std::string describe_price(const model_config& model) {
+  if (model.price == token_prices{})
+    return {};
+  auto result =
+    fmt::format("${:g} in, ${:g} out per million tokens", model.price.input, model.price.output);
+  if (model.long_prompt > 0)
+    result += fmt::format(", ${:g} and ${:g} with prompts of more than {}", model.long_price.input,
+                          model.long_price.output, model.long_prompt);
+  return result + (model.price_source.empty() ? "" : fmt::format(" ({})", model.price_source));
+}
+
+spend worst_case(const model_config& model, const llm_request& request) {
   token_usage bound;
   bound.input = input_token_bound(request);
-  if (model.cache_write_price > model.input_price)
+  if (model.price.cache_write > model.price.input)
     bound.cache_write = bound.input;
   bound.output = model.max_output_tokens;
-  return price_of(model, bound);
+  spend result;
+  result.input_tokens = bound.input;
+  result.output_tokens = bound.output;
+  result.usd = price_of(model, bound);
+  return result;
 }
 
 } // namespace lathe::llm_clients

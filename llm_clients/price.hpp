@@ -6,6 +6,7 @@
 #include "messages/topology.hpp"
 
 #include <cstdint>
+#include <string>
 
 namespace lathe::llm_clients {
 
@@ -18,12 +19,16 @@ std::int64_t input_token_bound(const llm_request& request);
 /// too.
 call_tokens likely_tokens(const model_config& model, const llm_request& request);
 
-/// Returns what a call costs at the model's prices [USD]. Cached input, and what is put into the
-/// cache, cost what other input costs where they have no price of their own.
+/// Returns what a call costs at the model's prices [USD]: at those for long prompts where its
+/// prompt is one. Cached input, and what is put into the cache, cost what other input costs where
+/// they have no price of their own.
 double price_of(const model_config& model, const token_usage& tokens);
 
-/// Returns the most that one call can cost [USD]: the bound on its input, and its output at the
-/// model's maximum.
-double worst_case(const model_config& model, const llm_request& request);
+/// Returns in words what a model's tokens cost and who says so; empty when nobody does.
+std::string describe_price(const model_config& model);
+
+/// Returns the most that one call can take, in tokens and money: the bound on its input, and its
+/// output at the model's maximum.
+spend worst_case(const model_config& model, const llm_request& request);
 
 } // namespace lathe::llm_clients

@@ -5,8 +5,9 @@
 namespace lathe::llm_clients {
 
 struct completion::state {
-  state(std::function<void(reply)> f, std::function<void(const header_map&)> g)
-    : deliver(std::move(f)), hear(std::move(g)) {
+  state(std::function<void(reply)> f, std::function<void(const header_map&)> g,
+        std::shared_ptr<cancellation> c)
+    : deliver(std::move(f)), hear(std::move(g)), cancelled(std::move(c)) {
     // nop
   }
 
@@ -25,12 +26,14 @@ struct completion::state {
 
   std::function<void(reply)> deliver;
   std::function<void(const header_map&)> hear;
+  std::shared_ptr<cancellation> cancelled;
   std::atomic<bool> given = false;
 };
 
 completion::completion(std::function<void(reply)> deliver,
-                       std::function<void(const header_map&)> hear)
-  : state_(std::make_shared<state>(std::move(deliver), std::move(hear))) {
+                       std::function<void(const header_map&)> hear,
+                       std::shared_ptr<cancellation> cancelled)
+  : state_(std::make_shared<state>(std::move(deliver), std::move(hear), std::move(cancelled))) {
   // nop
 }
 
@@ -41,6 +44,10 @@ void completion::operator()(reply x) const {
 void completion::hear(const header_map& headers) const {
   if (state_->hear)
     state_->hear(headers);
+}
+
+const std::shared_ptr<cancellation>& completion::cancelled() const {
+  return state_->cancelled;
 }
 
 provider::~provider() {

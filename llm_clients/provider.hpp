@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/cancellation.hpp"
 #include "llm_clients/http_message.hpp"
 #include "messages/llm.hpp"
 
@@ -36,13 +37,18 @@ using reply = std::variant<llm_answer, failure>;
 class completion {
 public:
   /// @param hear takes the headers of responses, which may speak of limits; may be empty
+  /// @param cancelled tells that nobody waits for the reply any more; may be empty
   explicit completion(std::function<void(reply)> deliver,
-                      std::function<void(const header_map&)> hear = {});
+                      std::function<void(const header_map&)> hear = {},
+                      std::shared_ptr<cancellation> cancelled = {});
 
   void operator()(reply x) const;
 
   /// Tells what else a response said, before its reply.
   void hear(const header_map& headers) const;
+
+  /// Whoever works on the reply can ask to be told when it is wanted no more; may be empty.
+  const std::shared_ptr<cancellation>& cancelled() const;
 
 private:
   struct state;

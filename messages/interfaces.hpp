@@ -57,6 +57,13 @@ using gpu_owner_actor = caf::typed_actor<
 /// Asks models, within budget and limits, and never pays twice for a recorded answer.
 using gateway_actor = caf::typed_actor<caf::result<llm_answer>(llm_request)>;
 
+/// A gateway as its run sees it.
+using accounting_gateway_actor = gateway_actor::extend<
+  // What was spent so far, of everything that there is a budget for.
+  caf::result<std::vector<account_status>>(status_atom),
+  // Goes on under this topology's budgets.
+  caf::result<void>(topology)>;
+
 /// Writes the run's log. An answer means that the records are on disk.
 using journal_actor = caf::typed_actor<
   // Returns the sequence number of the last record.

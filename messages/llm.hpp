@@ -32,6 +32,53 @@ bool inspect(Inspector& f, spend& x) {
                             f.field("reasoning_tokens", x.reasoning_tokens));
 }
 
+/// The most that may be spent. Zero: no limit.
+struct spend_limit {
+  std::int64_t queries = 0;
+  std::int64_t tokens = 0; ///< input, cached or not, and output
+  double usd = 0;
+
+  bool limits() const {
+    return queries > 0 || tokens > 0 || usd > 0;
+  }
+
+  friend bool operator==(const spend_limit&, const spend_limit&) = default;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, spend_limit& x) {
+  return f.object(x).fields(f.field("queries", x.queries), f.field("tokens", x.tokens),
+                            f.field("usd", x.usd));
+}
+
+/// On whom spending counts. An empty name stands for all.
+struct payer {
+  session_id session;
+  std::string agent; ///< its name in the topology
+  std::string model; ///< its name in the topology
+
+  friend auto operator<=>(const payer&, const payer&) = default;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, payer& x) {
+  return f.object(x).fields(f.field("session", x.session), f.field("agent", x.agent),
+                            f.field("model", x.model));
+}
+
+/// What a payer has spent, and what calls under way may come to.
+struct account_status {
+  payer who;
+  spend spent;
+  double reserved_usd = 0;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, account_status& x) {
+  return f.object(x).fields(f.field("who", x.who), f.field("spent", x.spent),
+                            f.field("reserved_usd", x.reserved_usd));
+}
+
 /// One question to a model. The same session, request and attempt always asks the same question,
 /// so a recorded answer can be given again.
 struct llm_request {
@@ -44,6 +91,8 @@ struct llm_request {
   std::string prompt;
   bool stop_after_code =
     false; ///< nothing is wanted after the first whole candidate: a stream ends there
+  std::int32_t priority = 0; ///< among the questions of its session; the higher goes first
+  double patience = 0;       ///< [seconds] that whoever asks waits for the answer; 0: for good
 };
 
 template <class Inspector>
@@ -51,7 +100,8 @@ bool inspect(Inspector& f, llm_request& x) {
   return f.object(x).fields(
     f.field("session", x.session), f.field("request", x.request), f.field("agent", x.agent),
     f.field("role", x.role), f.field("model", x.model), f.field("system", x.system),
-    f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code));
+    f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code),
+    f.field("priority", x.priority), f.field("patience", x.patience));
 }
 
 /// A model's answer.

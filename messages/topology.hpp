@@ -37,6 +37,16 @@ struct model_capabilities {
   friend bool operator==(const model_capabilities&, const model_capabilities&) = default;
 };
 
+/// What tokens cost [USD per million].
+struct token_prices {
+  double input = 0;
+  double cached_input = 0;
+  double cache_write = 0; ///< 0: as other input
+  double output = 0;
+
+  friend bool operator==(const token_prices&, const token_prices&) = default;
+};
+
 /// One model of a topology.
 struct model_config {
   std::string name;
@@ -57,11 +67,13 @@ struct model_config {
   std::int64_t tokens_per_minute = 0;      ///< 0: no limit
   double timeout = 600;                    ///< [seconds] for one call
   double idle_timeout = 180;               ///< [seconds] between two parts of an answer
-  double input_price = 0;                  ///< [USD per million tokens]
-  double cached_input_price = 0;           ///< [USD per million tokens]
-  double cache_write_price = 0;            ///< [USD per million tokens]; 0: as other input
-  double output_price = 0;                 ///< [USD per million tokens]
+  token_prices price;
+  std::int64_t long_prompt = 0; ///< [tokens] beyond which a call costs `long_price`; 0: none
+  token_prices long_price;
+  std::string price_source;                ///< where the prices are from, if not from the topology
   std::vector<std::string> fallback;       ///< models to ask, in this order, when this one fails
+  spend_limit budget;                      ///< of each session
+  spend_limit run_budget;                  ///< of all sessions together
 };
 
 /// The name of whom or what an output goes to, or comes from, that is not an agent.
@@ -107,11 +119,18 @@ struct evaluator_config {
   friend bool operator==(const evaluator_config&, const evaluator_config&) = default;
 };
 
-/// What one session may spend. Zero: no limit.
+/// What one session may spend, and all of them together. Zero: no limit.
 struct budget_config {
   std::int64_t queries = 0;
   double usd = 0;
   double wall = 0; ///< [seconds]
+  std::int64_t tokens = 0;
+  spend_limit run;
+
+  /// What a session may spend.
+  spend_limit task() const {
+    return {queries, tokens, usd};
+  }
 
   friend bool operator==(const budget_config&, const budget_config&) = default;
 };
@@ -152,6 +171,12 @@ bool inspect(Inspector& f, model_capabilities& x) {
 }
 
 template <class Inspector>
+bool inspect(Inspector& f, token_prices& x) {
+  return f.object(x).fields(f.field("input", x.input), f.field("cached_input", x.cached_input),
+                            f.field("cache_write", x.cache_write), f.field("output", x.output));
+}
+
+template <class Inspector>
 bool inspect(Inspector& f, model_config& x) {
   return f.object(x).fields(
     f.field("name", x.name), f.field("provider", x.provider), f.field("model", x.model),
@@ -161,10 +186,14 @@ bool inspect(Inspector& f, model_config& x) {
     f.field("stream", x.stream), f.field("can", x.can), f.field("in_flight", x.in_flight),
     f.field("requests_per_minute", x.requests_per_minute),
     f.field("tokens_per_minute", x.tokens_per_minute), f.field("timeout", x.timeout),
-    f.field("idle_timeout", x.idle_timeout), f.field("input_price", x.input_price),
-    f.field("cached_input_price", x.cached_input_price),
-    f.field("cache_write_price", x.cache_write_price), f.field("output_price", x.output_price),
-    f.field("fallback", x.fallback));
+    f.field("idle_timeout", x.idle_timeout), f.field("input_price", x.price.input),
+    f.field("cached_input_price", x.price.cached_input),
+    f.field("cache_write_price", x.price.cache_write), f.field("output_price", x.price.output),
+    f.field("long_prompt", x.long_prompt).fallback(std::int64_t{0}),
+    f.field("long_price", x.long_price).fallback(token_prices{}),
+    f.field("price_source", x.price_source).fallback(std::string{}),
+    f.field("fallback", x.fallback), f.field("budget", x.budget).fallback(spend_limit{}),
+    f.field("run_budget", x.run_budget).fallback(spend_limit{}));
 }
 
 template <class Inspector>
@@ -193,7 +222,9 @@ bool inspect(Inspector& f, evaluator_config& x) {
 template <class Inspector>
 bool inspect(Inspector& f, budget_config& x) {
   return f.object(x).fields(f.field("queries", x.queries), f.field("usd", x.usd),
-                            f.field("wall", x.wall));
+                            f.field("wall", x.wall),
+                            f.field("tokens", x.tokens).fallback(std::int64_t{0}),
+                            f.field("run", x.run).fallback(spend_limit{}));
 }
 
 template <class Inspector>

@@ -36,6 +36,7 @@ enum class outcome : std::uint8_t;
 enum class provider_kind : std::uint8_t;
 enum class role : std::uint8_t;
 
+struct account_status;
 struct agent_config;
 struct assignment;
 struct attempt_note;
@@ -62,6 +63,7 @@ struct llm_answer;
 struct llm_request;
 struct model_config;
 struct parent;
+struct payer;
 struct plan_request;
 struct pool_status;
 struct pool_update;
@@ -75,11 +77,13 @@ struct search_config;
 struct session_status;
 struct session_update;
 struct spend;
+struct spend_limit;
 struct stage_cost;
 struct task;
 struct task_profile;
 struct task_release;
 struct timing;
+struct token_prices;
 struct topology;
 struct tried_recipe;
 struct verdict;
@@ -159,6 +163,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (lathe::lease_span))
   CAF_ADD_TYPE_ID(lathe, (lathe::roofline))
   CAF_ADD_TYPE_ID(lathe, (lathe::tried_recipe))
+
+  CAF_ADD_TYPE_ID(lathe, (lathe::account_status))
+  CAF_ADD_TYPE_ID(lathe, (lathe::payer))
+  CAF_ADD_TYPE_ID(lathe, (lathe::spend_limit))
+  CAF_ADD_TYPE_ID(lathe, (lathe::token_prices))
+  CAF_ADD_TYPE_ID(lathe, (std::vector<lathe::account_status>))
 
 CAF_END_TYPE_ID_BLOCK(lathe)
 // clang-format on

@@ -44,6 +44,9 @@ struct agent_config {
   std::map<std::string, std::string> own_passes; ///< recipe: the user's, each with its text
   std::int32_t drafts = 16;                      ///< recipe: how many to make of one task at most
   double timeout = 900;            ///< [seconds] for one request
+  std::int32_t priority = 0;       ///< of its questions to models; the higher goes first
+  spend_limit budget;              ///< of each session
+  spend_limit run_budget;          ///< of all sessions together
 
   friend bool operator==(const agent_config&, const agent_config&) = default;
 };
@@ -56,7 +59,10 @@ bool inspect(Inspector& f, agent_config& x) {
     f.field("attempts", x.attempts), f.field("passes", x.passes),
     f.field("own_passes", x.own_passes).fallback(std::map<std::string, std::string>{}),
     f.field("drafts", x.drafts).fallback(std::int32_t{16}), f.field("timeout", x.timeout),
-    f.field("stop_after_code", x.stop_after_code).fallback(false));
+    f.field("stop_after_code", x.stop_after_code).fallback(false),
+    f.field("priority", x.priority).fallback(std::int32_t{0}),
+    f.field("budget", x.budget).fallback(spend_limit{}),
+    f.field("run_budget", x.run_budget).fallback(spend_limit{}));
 }
 
 // -- candidates ----------------------------------------------------------------------

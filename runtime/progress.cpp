@@ -1,6 +1,7 @@
 #include "runtime/progress.hpp"
 
 #include "runtime/report.hpp"
+#include "runtime/spending.hpp"
 
 #include <fmt/format.h>
 
@@ -137,6 +138,8 @@ std::vector<std::string> format_table(const progress_view& view, bool colour) {
   for (auto& x : view.sessions)
     lines.push_back(row(x, width, colour));
   lines.push_back(agents_line(view));
+  if (auto spent = format_spending(view); !spent.empty())
+    lines.push_back("  " + spent);
   return lines;
 }
 

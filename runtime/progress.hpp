@@ -21,9 +21,11 @@ struct progress_view {
   std::vector<pool_status> pools;
   double elapsed = 0;         ///< [seconds] since the run began
   budget_config budget;       ///< of one session
+  std::vector<account_status> accounts; ///< what models cost so far
 };
 
-/// Returns the table, one line a session and a line on agents below; colour only where asked for.
+/// Returns the table, one line a session, and below a line on agents and, where models cost
+/// something, one on that; colour only where asked for.
 std::vector<std::string> format_table(const progress_view& view, bool colour);
 
 /// Returns how much longer the run may take [seconds], judged by the share of the query budget

@@ -85,7 +85,7 @@ caf::expected<run_past> read_past(journal_store& journal) {
   contents text_of{journal};
   run_past result;
   for (auto& record : *records) {
-    if (record.kind == llm_clients::exchange_kind || record.kind == llm_clients::lost_kind) {
+    if (llm_clients::is_about_questions(record.kind)) {
       if (auto error = llm_clients::read_record(record, text_of, result.answers))
         return error;
       continue;

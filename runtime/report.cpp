@@ -1,6 +1,7 @@
 #include "runtime/report.hpp"
 
 #include "gpu/forbidden_work.hpp"
+#include "runtime/spending.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -291,7 +292,8 @@ std::string format_device(const device_time& x) {
 
 std::string format_report(const std::string& run_name, const std::string& topology_name,
                           const std::vector<session_result>& results,
-                          const std::vector<device_time>& devices) {
+                          const std::vector<device_time>& devices,
+                          const std::vector<account_status>& accounts) {
   auto text = fmt::format("# Run {}: topology {}\n\n", run_name, topology_name);
   text += "| task | best | how | tried | right | wrong | refused | queries | USD |\n";
   text += "|---|---|---|---|---|---|---|---|---|\n";
@@ -309,6 +311,7 @@ std::string format_report(const std::string& run_name, const std::string& topolo
   for (auto& x : devices)
     text += fmt::format("- {}\n", format_device(x));
   text += devices.empty() ? "" : "\n";
+  text += format_spending_table(accounts);
   for (auto& x : results)
     text += session_section(x);
   return text;
@@ -329,7 +332,8 @@ std::string format_best_file(const session_result& x) {
 }
 
 std::string format_json(const std::string& run_name, const std::vector<session_result>& results,
-                        const std::vector<device_time>& devices) {
+                        const std::vector<device_time>& devices,
+                        const std::vector<account_status>& accounts) {
   boost::json::array sessions;
   for (auto& x : results) {
     boost::json::array rows;
@@ -369,8 +373,10 @@ std::string format_json(const std::string& run_name, const std::vector<session_r
   boost::json::array times;
   for (auto& x : devices)
     times.push_back(json_of(x));
-  return boost::json::serialize(boost::json::value{
-    {"run", run_name}, {"sessions", std::move(sessions)}, {"devices", std::move(times)}});
+  return boost::json::serialize(boost::json::value{{"run", run_name},
+                                                   {"sessions", std::move(sessions)},
+                                                   {"devices", std::move(times)},
+                                                   {"spending", spending_json(accounts)}});
 }
 
 } // namespace lathe::runtime

@@ -41,7 +41,8 @@ std::string format_device(const device_time& x);
 /// Returns the run's report in Markdown.
 std::string format_report(const std::string& run_name, const std::string& topology_name,
                           const std::vector<session_result>& results,
-                          const std::vector<device_time>& devices = {});
+                          const std::vector<device_time>& devices = {},
+                          const std::vector<account_status>& accounts = {});
 
 /// Returns the best candidate as a file that people use: its source under a header that says what
 /// was proven, how and where.
@@ -49,6 +50,7 @@ std::string format_best_file(const session_result& x);
 
 /// Returns all results as one JSON document with stable keys.
 std::string format_json(const std::string& run_name, const std::vector<session_result>& results,
-                        const std::vector<device_time>& devices = {});
+                        const std::vector<device_time>& devices = {},
+                        const std::vector<account_status>& accounts = {});
 
 } // namespace lathe::runtime

@@ -15,6 +15,7 @@
 #include "runtime/recorded_verdicts.hpp"
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
+#include "runtime/spending.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -102,8 +103,7 @@ public:
                                  });
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
-    gateway.budget = options_.plan.budget;
-    gateway.budget.queries = 0; // sessions count these themselves, across restarts and changes
+    gateway.limits = llm_clients::spending_limits{options_.plan};
     gateway.journal = journal_;
     gateway.earlier = std::move(past->answers);
     gateway.seed = options_.seed;
@@ -146,16 +146,16 @@ public:
       return changes;
     options_.plan = plan;
     pools_->adjust(plan.agents);
+    caf::anon_send(gateway_, plan);
     for (auto& [name, session] : sessions_)
       caf::anon_send(session, session_update{plan, pools_->handles()});
     return changes;
   }
 
   std::vector<session_status> status() override {
-    std::lock_guard guard{mutex_};
     std::vector<session_status> result;
-    for (auto& [name, x] : results_)
-      result.push_back(x.status);
+    for (auto& x : results())
+      result.push_back(std::move(x.status));
     return result;
   }
 
@@ -170,11 +170,23 @@ public:
   }
 
   std::vector<session_result> results() override {
+    auto accounts = spending();
     std::lock_guard guard{mutex_};
     std::vector<session_result> list;
-    for (auto& [name, x] : results_)
+    for (auto& [name, x] : results_) {
       list.push_back(x);
+      bill(list.back().status, accounts);
+    }
     return list;
+  }
+
+  std::vector<account_status> spending() override {
+    std::vector<account_status> result;
+    caf::scoped_actor self{system_};
+    self->request(gateway_, std::chrono::seconds{2}, status_atom_v)
+      .receive([&](std::vector<account_status>& x) { result = std::move(x); },
+               [](const caf::error&) {});
+    return result;
   }
 
   std::vector<device_time> devices() override {
@@ -309,7 +321,7 @@ private:
   journal_actor journal_;
   std::vector<evaluator> evaluators_; // one a device
   evaluator_actor front_;             // of them all
-  gateway_actor gateway_;
+  accounting_gateway_actor gateway_;
   std::optional<agent_pools> pools_;
   std::map<session_id, session_actor> sessions_;
 };

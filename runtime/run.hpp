@@ -55,6 +55,9 @@ public:
   virtual std::vector<pool_status> pools() = 0;
   virtual std::vector<session_result> results() = 0;
 
+  /// What models cost so far, calls that brought no answer included.
+  virtual std::vector<account_status> spending() = 0;
+
   /// What the devices' time went to, as far as the journal knows; earlier parts of the run count.
   virtual std::vector<device_time> devices() = 0;
 

@@ -8,6 +8,18 @@ namespace lathe::runtime {
 
 namespace {
 
+void describe_limit(const std::string& whose, const spend_limit& before, const spend_limit& after,
+                    std::vector<std::string>& lines) {
+  auto changed = [&](const char* what, auto x, auto y) {
+    auto told = [](auto limit) { return limit > 0 ? fmt::format("{}", limit) : "unlimited"; };
+    if (x != y)
+      lines.push_back(fmt::format("{} {} {} -> {}", whose, what, told(x), told(y)));
+  };
+  changed("queries", before.queries, after.queries);
+  changed("tokens", before.tokens, after.tokens);
+  changed("usd", before.usd, after.usd);
+}
+
 void describe_agent(const agent_config& before, const agent_config& after,
                     std::vector<std::string>& lines) {
   auto changed = [&](const char* what, const auto& x, const auto& y) {
@@ -21,6 +33,9 @@ void describe_agent(const agent_config& before, const agent_config& after,
   changed("attempts", before.attempts, after.attempts);
   changed("drafts", before.drafts, after.drafts);
   changed("timeout", before.timeout, after.timeout);
+  changed("priority", before.priority, after.priority);
+  describe_limit(after.name + " budget", before.budget, after.budget, lines);
+  describe_limit(after.name + " budget of the run:", before.run_budget, after.run_budget, lines);
   if (before.prompt != after.prompt)
     lines.push_back(fmt::format("{} gets another prompt", after.name));
   if (before.own_passes != after.own_passes)
@@ -71,13 +86,15 @@ caf::expected<std::vector<std::string>> describe_change(const topology& before,
   for (auto& x : after.routes)
     if (!contains(before.routes, x))
       lines.push_back(fmt::format("route {} is new", text_of(x)));
-  if (before.budget.queries != after.budget.queries)
-    lines.push_back(fmt::format("budget queries {} -> {}", before.budget.queries,
-                                after.budget.queries));
+  describe_limit("budget", before.budget.task(), after.budget.task(), lines);
+  describe_limit("budget of the run:", before.budget.run, after.budget.run, lines);
   if (before.budget.wall != after.budget.wall)
     lines.push_back(fmt::format("budget wall {} s -> {} s", before.budget.wall, after.budget.wall));
-  if (before.budget.usd != after.budget.usd)
-    return make_error(errc::user_error, "the USD budget of a live run cannot be changed yet");
+  for (auto& model : after.models) {
+    auto* old = before.model(model.name);
+    describe_limit(model.name + " budget", old->budget, model.budget, lines);
+    describe_limit(model.name + " budget of the run:", old->run_budget, model.run_budget, lines);
+  }
   return lines;
 }
 

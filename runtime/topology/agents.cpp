@@ -189,6 +189,11 @@ bool read_agent(map_reader reader, agent_config& x, const block_context& context
   }
   reader.read("instances", x.instances, {1, 10'000});
   reader.read_duration("timeout", x.timeout, {1, 86'400});
+  for (auto key : {"budget", "priority"})
+    if (x.role == role::recipe && reader.find(key))
+      reader.refuse(key, "is not for a recipe: it works without an LLM");
+  read_own_budget(reader.inner("budget"), x.budget, x.run_budget);
+  reader.read("priority", x.priority, {-100, 100});
   if (known) {
     read_own_keys(reader, x, context);
     read_asking(reader, x, context);

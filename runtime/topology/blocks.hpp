@@ -65,12 +65,20 @@ void read_models(map_reader models, raw_topology& x, const block_context& contex
 void read_capabilities(map_reader own, const std::string& address, model_config& x,
                        const block_context& context);
 
+/// Reads what a model's tokens cost, from its own `price` or else from Lathe's table. Returns
+/// whether that is known.
+bool read_price(map_reader& model, const std::string& address, model_config& x,
+                const block_context& context);
+
 void read_agents(map_reader agents, raw_topology& x, const block_context& context);
 void read_routes(const yaml_node* routes, const place& at, raw_topology& x,
                  const block_context& context);
 void read_search(map_reader search, search_config& x);
 void read_evaluator(map_reader evaluator, evaluator_config& x);
 void read_budget(map_reader budget, budget_config& x);
+
+/// Reads a budget of an agent or a model: of each task, and of the whole run.
+void read_own_budget(map_reader budget, spend_limit& task, spend_limit& run);
 
 /// Fills variables into keys and addresses of the models that are asked, or puts the scripted
 /// provider in their place when the options ask for it.

@@ -88,16 +88,39 @@ void check_fallbacks_exist(const subject& s) {
   }
 }
 
-void check_prices(const subject& s) {
-  if (s.value().budget.usd == 0)
+// Whoever may spend so much money needs to know what these models cost.
+void need_prices(const subject& s, const spend_limit& limit, const std::string& budget,
+                 const place& at, const std::set<std::string>& models) {
+  if (limit.usd == 0)
     return;
-  auto at = place_of(s.root, {"budget", "usd"});
-  for (const auto& name : asked_models(s.value()))
+  for (const auto& name : models)
     if (!s.x.priced.contains(name))
-      s.mistakes.add(at, fmt::format("budget.usd needs to know what model '{}' costs: add price: "
+      s.mistakes.add(at, fmt::format("{}.usd needs to know what model '{}' costs, which "
+                                     "configs/prices.yaml does not say: add price: "
                                      "{{input: ..., output: ...}} to models.{}, in USD per million "
                                      "tokens",
-                                     name, name));
+                                     budget, name, name));
+}
+
+void check_prices(const subject& s) {
+  const auto& x = s.value();
+  auto asked = asked_models(x);
+  need_prices(s, x.budget.task(), "budget", place_of(s.root, {"budget", "usd"}), asked);
+  need_prices(s, x.budget.run, "budget.run", place_of(s.root, {"budget", "run", "usd"}), asked);
+  for (const auto& agent : x.agents) {
+    auto behind = models_behind(x, agent.model);
+    auto at = place_of(s.root, {"agents", agent.name, "budget"});
+    need_prices(s, agent.budget, fmt::format("agents.{}.budget", agent.name), at, behind);
+    need_prices(s, agent.run_budget, fmt::format("agents.{}.budget.run", agent.name), at, behind);
+  }
+  for (const auto& model : x.models) {
+    if (!asked.contains(model.name))
+      continue;
+    auto at = place_of(s.root, {"models", model.name, "budget"});
+    need_prices(s, model.budget, fmt::format("models.{}.budget", model.name), at, {model.name});
+    need_prices(s, model.run_budget, fmt::format("models.{}.budget.run", model.name), at,
+                {model.name});
+  }
 }
 
 // -- routes, one by one --------------------------------------------------------------------
@@ -226,7 +249,7 @@ void check_agents_are_reached(const subject& s) {
 bool spends_money(const topology& x) {
   auto asked = asked_models(x);
   return std::any_of(asked.begin(), asked.end(), [&](const std::string& name) {
-    return x.model(name)->input_price > 0 || x.model(name)->output_price > 0;
+    return x.model(name)->price != token_prices{};
   });
 }
 
@@ -237,11 +260,13 @@ void check_loops_end(const subject& s) {
   auto search = std::string{search_node};
   if (s.value().search.policy != "branching" || !s.has_wire(search, "assignment"))
     return;
-  if (budget.queries == 0 && budget.usd == 0 && budget.wall == 0)
+  auto counts = [](const spend_limit& x) { return x.queries > 0 || x.tokens > 0; };
+  auto ends = budget.wall > 0 || counts(budget.task()) || counts(budget.run);
+  if (!ends && budget.usd == 0 && budget.run.usd == 0)
     s.mistakes.add(place_of(s.root, {"budget"}),
                    "nothing ends the loop from search over the coders and the evaluator back to "
-                   "search: set budget.queries, budget.usd or budget.wall");
-  else if (budget.queries == 0 && budget.wall == 0 && !spends_money(s.value()))
+                   "search: set budget.queries, budget.tokens, budget.usd or budget.wall");
+  else if (!ends && !spends_money(s.value()))
     s.mistakes.add(place_of(s.root, {"budget", "usd"}),
                    "budget.usd ends nothing here, because no model costs anything: set "
                    "budget.queries or budget.wall");

@@ -105,16 +105,6 @@ void read_answers(map_reader& reader, model_config& x, const block_context& cont
                                          context.searched(at)));
 }
 
-bool read_price(map_reader price, model_config& x) {
-  auto given = price.read_money("input", x.input_price);
-  x.cached_input_price = x.input_price;
-  price.read_money("cached_input", x.cached_input_price);
-  price.read_money("cache_write", x.cache_write_price);
-  given &= price.read_money("output", x.output_price);
-  price.finish();
-  return given;
-}
-
 void read_numbers(map_reader& reader, model_config& x) {
   auto sampling = reader.inner("sampling");
   double temperature = 0;
@@ -179,7 +169,8 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
   if (auto found = find_variable(address))
     address = found->before + context.options.environment(found->name).value_or("") + found->after;
   read_capabilities(reader.inner("capabilities"), address, model, context);
-  if (read_price(reader.inner("price"), model) || model.provider == provider_kind::scripted)
+  read_own_budget(reader.inner("budget"), model.budget, model.run_budget);
+  if (read_price(reader, address, model, context) || model.provider == provider_kind::scripted)
     x.priced.insert(name);
   if (known)
     require_keys(reader, model);
@@ -231,7 +222,7 @@ void script(const std::string& answers, model_config& x) {
   x.answers = answers;
   x.api_key.clear();
   x.base_url.clear();
-  x.input_price = x.cached_input_price = x.cache_write_price = x.output_price = 0;
+  x.price = x.long_price = {};
 }
 
 } // namespace
@@ -241,16 +232,20 @@ void read_models(map_reader models, raw_topology& x, const block_context& contex
     read_model(entry.key, models.inner(entry), x, context);
 }
 
-std::set<std::string> asked_models(const topology& x) {
+std::set<std::string> models_behind(const topology& x, const std::string& first) {
   std::set<std::string> result;
-  std::deque<std::string> open;
-  for (const auto& agent : x.agents)
-    open.push_back(agent.model);
-  for (; !open.empty(); open.pop_front()) {
+  for (std::deque<std::string> open{first}; !open.empty(); open.pop_front()) {
     auto model = x.model(open.front());
     if (model && result.insert(model->name).second)
       open.insert(open.end(), model->fallback.begin(), model->fallback.end());
   }
+  return result;
+}
+
+std::set<std::string> asked_models(const topology& x) {
+  std::set<std::string> result;
+  for (const auto& agent : x.agents)
+    result.merge(models_behind(x, agent.model));
   return result;
 }
 

@@ -29,6 +29,13 @@ void read_forbidden(map_reader& evaluator, evaluator_config& x) {
       fmt::format("{} cannot be seen on a CPU, where only folding can be forbidden", *seen));
 }
 
+void read_limit(map_reader& budget, spend_limit& x) {
+  budget.read("queries", x.queries, {1, 1e9});
+  budget.read("tokens", x.tokens, {1, 1e15});
+  if (budget.read_money("usd", x.usd) && x.usd == 0)
+    budget.refuse("usd", "must be more than 0; leave it out for no limit");
+}
+
 } // namespace
 
 void read_search(map_reader search, search_config& x) {
@@ -62,12 +69,21 @@ void read_evaluator(map_reader evaluator, evaluator_config& x) {
   evaluator.finish();
 }
 
-void read_budget(map_reader budget, budget_config& x) {
-  budget.read("queries", x.queries, {1, 1e9});
-  if (budget.read_money("usd", x.usd) && x.usd == 0)
-    budget.refuse("usd", "must be more than 0; leave it out for no limit");
-  budget.read_duration("wall", x.wall, {1, year});
+void read_own_budget(map_reader budget, spend_limit& task, spend_limit& run) {
+  read_limit(budget, task);
+  auto all = budget.inner("run");
+  read_limit(all, run);
+  all.finish();
   budget.finish();
+}
+
+void read_budget(map_reader budget, budget_config& x) {
+  budget.read_duration("wall", x.wall, {1, year});
+  spend_limit task;
+  read_own_budget(std::move(budget), task, x.run);
+  x.queries = task.queries;
+  x.tokens = task.tokens;
+  x.usd = task.usd;
 }
 
 } // namespace lathe::runtime

@@ -58,6 +58,9 @@ reading read_topology(const std::filesystem::path& file, const read_options& opt
 /// Returns the models that agents ask, and those that stand in for them.
 std::set<std::string> asked_models(const topology& x);
 
+/// Returns a model and those that stand in for it.
+std::set<std::string> models_behind(const topology& x, const std::string& first);
+
 /// Reads and checks a topology that is not in a file of its own, such as `reading::text`. `name`
 /// stands for the file in messages, and relative paths start at `folder`.
 reading read_topology_text(const std::string& text, const std::string& name,

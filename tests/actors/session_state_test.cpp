@@ -407,6 +407,36 @@ TEST(session_state, the_query_budget_is_used_up_and_never_overshot) {
   }
 }
 
+TEST(session_state, who_is_out_of_budget_is_asked_no_more_and_others_go_on) {
+  session_driver x{test::small_topology()};
+  x.fail("recipes", errc::evaluator_failed);
+  x.ideas({"fuse"});
+  auto wrong = x.code("coder");
+  x.judge(wrong, 0);
+  x.fail("fixer", errc::budget_exhausted, wrong);
+  EXPECT_EQ(x.count("fixer"), 0u);
+  auto next = x.code("coder"); // its line ended, and another began
+  x.judge(next, 0);
+  EXPECT_EQ(x.count("fixer"), 0u) << "nobody mends it";
+  EXPECT_GT(x.count("coder"), 0u);
+}
+
+TEST(session_state, a_planner_out_of_budget_is_no_reason_to_end) {
+  session_driver x{test::small_topology()};
+  x.fail("recipes", errc::evaluator_failed);
+  x.fail("planner", errc::budget_exhausted);
+  EXPECT_GT(x.count("coder"), 0u);
+}
+
+TEST(session_state, a_session_ends_with_the_budget_that_ended_it) {
+  session_driver x{test::small_topology()};
+  x.fail("recipes", errc::evaluator_failed);
+  x.fail("planner", errc::budget_exhausted);
+  while (x.count("coder") > 0)
+    x.fail("coder", errc::budget_exhausted);
+  EXPECT_THAT(end_of(x), testing::StartsWith("it broke"));
+}
+
 TEST(session_state, the_winner_is_timed_again_before_the_end) {
   auto plan = test::small_topology();
   plan.budget.queries = 2; // planner and one coder

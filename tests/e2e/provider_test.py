@@ -179,6 +179,47 @@ class Recorded(Provider):
         self.assertFalse((self.folder / "runs").exists())
 
 
+class Crashing(Provider):
+    """SIGKILL while calls are out: nobody knows what they will cost."""
+
+    def test_calls_that_were_out_count_at_their_most(self) -> None:
+        may_answer = threading.Event()
+
+        def answers_later(handler: BaseHTTPRequestHandler) -> None:
+            may_answer.wait(60)
+            answers(handler)
+
+        server = self.serve(answers_later)
+        self.addCleanup(may_answer.set)
+        costly = TOPOLOGY.replace(
+            "    api_key:", "    sampling: {max_output_tokens: 1000}\n"
+            "    price: {input: 0, output: 100}\n    api_key:")  # $0.10 at most, $0.03 as answered
+        costly = costly.replace("role: coder,", "role: coder, instances: 8,")
+        costly = costly.replace("samples: 1}", "samples: 8}").replace("queries: 1", "usd: 0.30")
+        topology = self.write("t.yaml", costly.replace("PORT", str(server.port)))
+        environment = {**os.environ, "LATHE_E2E_KEY": KEY}
+        process = self.start("run", topology, "--task", self.write("sums.py", TASK), "--name", "r",
+                             "--quiet", env=environment)
+        self.wait_until("as many calls are out as there is money for",
+                        lambda: len(server.requests) == 3)
+        process.kill()
+        process.wait()
+        spending = self.spending(self.lathe("status", "runs/r", "--json"))
+        self.assertAlmostEqual(spending["reserved_usd"], 0.3)
+        may_answer.set()
+        resumed = self.lathe("run", "--resume", "runs/r", "--json", env=environment)
+        self.assertIn(resumed.code, (DONE, NOT_BETTER), str(resumed))
+        self.assertEqual(len(server.requests), 3, "all the money may be gone")
+        self.assertAlmostEqual(self.spending(resumed)["usd"], 0.3)
+        self.assertIn("$0.3000 of $0.30", resumed.json["sessions"][0]["reason"])
+
+    def spending(self, ended: Ended) -> Any:
+        """Of the whole run."""
+        (result,) = [x for x in ended.json["spending"]
+                     if not x["task"] and not x["agent"] and not x["model"]]
+        return result
+
+
 class Retrying(Provider):
     """These wait between attempts, for half a minute and more."""
 

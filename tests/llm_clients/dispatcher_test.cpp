@@ -11,6 +11,7 @@ using llm_clients::call_id;
 using llm_clients::dispatcher;
 using llm_clients::failure;
 using llm_clients::model_limits;
+using llm_clients::spending_limits;
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -19,13 +20,15 @@ namespace {
 
 dispatcher::job job(call_id id, std::string model = "strong", std::string session = "mlp",
                     double worst = 0) {
-  return {id, std::move(model), std::move(session), worst, {}};
+  spend most;
+  most.usd = worst;
+  return {id, {std::move(session), "coder", std::move(model)}, most, {}};
 }
 
 constexpr dispatcher::time_point start{std::chrono::hours{1}};
 
 dispatcher make(std::int32_t in_flight, budget_config budget = {}, std::size_t max_waiting = 100) {
-  dispatcher result{budget, max_waiting};
+  dispatcher result{spending_limits{budget}, max_waiting};
   model_limits limits;
   limits.in_flight = in_flight;
   result.add_model("strong", limits);
@@ -85,6 +88,28 @@ TEST(dispatcher, a_session_that_waits_for_money_holds_up_no_other) {
   EXPECT_THAT(drain(x), ElementsAre(2));
 }
 
+TEST(dispatcher, a_session_with_many_questions_holds_up_no_other) {
+  auto x = make(1);
+  for (call_id id : {1, 2, 3})
+    push(x, job(id));
+  push(x, job(4, "strong", "scan"));
+  EXPECT_THAT(drain(x), ElementsAre(1));
+  x.settle(1, {});
+  EXPECT_THAT(drain(x), ElementsAre(4));
+}
+
+TEST(dispatcher, a_call_that_is_withdrawn_frees_its_place) {
+  auto x = make(1, {0, 1.0, 0});
+  push(x, job(1, "strong", "mlp", 0.8));
+  push(x, job(2, "strong", "mlp", 0.8));
+  drain(x);
+  EXPECT_TRUE(x.withdraw(1, {}));
+  EXPECT_FALSE(x.withdraw(1, {}));
+  EXPECT_THAT(drain(x), ElementsAre(2));
+  EXPECT_TRUE(x.withdraw(2, {0, 0, 0, 0, 0.8}));
+  EXPECT_EQ(x.money().spent({"mlp", {}, {}}).usd, 0.8);
+}
+
 TEST(dispatcher, a_call_that_no_longer_fits_is_refused_with_what_was_spent) {
   auto x = make(1, {0, 1.0, 0});
   push(x, job(1, "strong", "mlp", 0.8));
@@ -94,7 +119,9 @@ TEST(dispatcher, a_call_that_no_longer_fits_is_refused_with_what_was_spent) {
   auto step = x.next(start);
   ASSERT_TRUE(step);
   EXPECT_EQ(step->refusal, errc::budget_exhausted);
-  EXPECT_THAT(describe(step->refusal), HasSubstr("'mlp' has spent 1 queries and $0.5000 of $1.00"));
+  EXPECT_THAT(describe(step->refusal),
+              HasSubstr("task 'mlp' has spent 1 queries, 0 tokens and $0.5000 of $1.00; another "
+                        "call, which may cost $0.8000, does not fit"));
   EXPECT_FALSE(x.next(start));
 }
 
@@ -181,7 +208,7 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
   for (unsigned seed = 0; seed < 1000; ++seed) {
     std::mt19937 random{seed};
     std::uniform_real_distribution<> cost{0, worst};
-    dispatcher x{{0, budget, 0}, agents};
+    dispatcher x{spending_limits{budget_config{0, budget, 0}}, agents};
     model_limits limits;
     limits.in_flight = agents;
     x.add_model("strong", limits);
@@ -208,7 +235,7 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
       if (!refused)
         push(x, job(++last, "strong", "mlp", worst));
     }
-    auto spent = x.money().spent("mlp").usd;
+    auto spent = x.money().spent({"mlp", {}, {}}).usd;
     ASSERT_LE(spent, budget) << seed;
     ASSERT_GE(spent, 0.95 * budget) << seed;
   }

@@ -49,7 +49,7 @@ TEST(exchange, a_record_reads_back_as_it_was_written) {
   EXPECT_EQ(x.answer.cost.usd, 0.0125);
   EXPECT_EQ(x.answer.seconds, 3.25);
   EXPECT_TRUE(x.answer.recorded);
-  EXPECT_EQ(run.spent["mlp"].queries, 1);
+  EXPECT_EQ((run.spent[{"mlp", "coder", "strong"}].queries), 1);
 }
 
 TEST(exchange, prompt_and_answer_are_contents_under_their_hash) {
@@ -62,11 +62,51 @@ TEST(exchange, prompt_and_answer_are_contents_under_their_hash) {
 
 TEST(exchange, lost_money_counts_as_spent) {
   earlier_run run;
-  auto lost = lost_record(question(), {0, 0, 0, 0, 0.5});
+  auto lost = lost_record(question(), "abc", {0, 0, 0, 0, 0.5});
   EXPECT_FALSE(read_record(lost.records[0], texts_of(lost), run));
   EXPECT_TRUE(run.answers.empty());
-  EXPECT_EQ(run.spent["mlp"].usd, 0.5);
-  EXPECT_EQ(run.spent["mlp"].queries, 0);
+  auto& spent = run.spent[{"mlp", "coder", "strong"}];
+  EXPECT_EQ(spent.usd, 0.5);
+  EXPECT_EQ(spent.queries, 0);
+}
+
+TEST(exchange, a_call_counts_at_its_most_until_its_end_is_known) {
+  auto hash = content_hash(prompt_text(question()));
+  auto reserved = reserved_record(question(), hash, {0, 900, 0, 400, 0.5});
+  for (auto& end : {exchange_record(question(), paid()), lost_record(question(), hash, {}),
+                    released_record(question(), hash)}) {
+    earlier_run run;
+    EXPECT_FALSE(read_record(reserved.records[0], texts_of(reserved), run));
+    ASSERT_EQ(run.open.size(), 1u);
+    const auto& [key, x] = *run.open.begin();
+    EXPECT_EQ(key, (question_key{"mlp", 7, hash}));
+    EXPECT_EQ(x.who, (payer{"mlp", "coder", "strong"}));
+    EXPECT_EQ(x.worst.usd, 0.5);
+    EXPECT_EQ(x.worst.output_tokens, 400);
+    EXPECT_FALSE(read_record(end.records[0], texts_of(end), run));
+    EXPECT_TRUE(run.open.empty()) << end.records[0].kind;
+  }
+}
+
+TEST(exchange, a_question_that_goes_to_another_model_is_reserved_once) {
+  earlier_run run;
+  for (auto usd : {0.5, 0.2}) {
+    auto reserved = reserved_record(question(), "abc", {0, 0, 0, 0, usd});
+    EXPECT_FALSE(read_record(reserved.records[0], texts_of(reserved), run));
+  }
+  ASSERT_EQ(run.open.size(), 1u);
+  EXPECT_EQ(run.open.begin()->second.worst.usd, 0.2);
+}
+
+TEST(exchange, a_loss_in_an_older_journal_counts) {
+  earlier_run run;
+  journal_record old;
+  old.session = "mlp";
+  old.kind = lost_kind;
+  old.payload = R"({"request":7,"agent":"coder","role":"coder","model":"strong","queries":0,)"
+                R"("input_tokens":0,"cached_input_tokens":0,"output_tokens":0,"usd":0.5})";
+  EXPECT_FALSE(read_record(old, texts_of({}), run));
+  EXPECT_EQ((run.spent[{"mlp", "coder", "strong"}].usd), 0.5);
 }
 
 TEST(exchange, records_of_other_kinds_are_passed_over) {

@@ -3,6 +3,7 @@
 #include "messages/content_hash.hpp"
 #include "messages/error.hpp"
 
+#include <caf/action.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
@@ -10,6 +11,7 @@
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 #include <gmock/gmock.h>
 
 using namespace std::chrono_literals;
@@ -46,6 +48,10 @@ llm_answer answer(std::string text, double usd = 0.01) {
   return {std::move(text), "gpt-x", "stop", {1, 100, 0, 50, usd}, 1.5, false};
 }
 
+spending_limits budget_of(std::int64_t queries, double usd) {
+  return spending_limits{budget_config{queries, usd, 0}};
+}
+
 failure failed(failure_kind kind, std::string sentence, bool may_be_charged = false) {
   return {kind, std::move(sentence), {}, may_be_charged};
 }
@@ -59,7 +65,7 @@ protected:
     model_config model;
     model.name = "strong";
     model.in_flight = 2;
-    model.output_price = 10;
+    model.price.output = 10;
     model.max_output_tokens = 10'000; // 0.10 USD at worst
     options.models = {model};
     options.retry = {3, 1s, 60s, 300s};
@@ -80,17 +86,37 @@ protected:
 
   // A journal that keeps what it gets, and answers as `journal_answer` says.
   void start_with_journal() {
-    journal = sys.spawn([this](journal_actor::pointer) -> journal_actor::behavior_type {
-      return {[this](journal_append& x) -> caf::result<std::int64_t> {
+    journal = sys.spawn([this](journal_actor::pointer self) -> journal_actor::behavior_type {
+      return {[this, self](journal_append& x) -> caf::result<std::int64_t> {
                 written.push_back(std::move(x));
                 if (journal_problem)
                   return journal_problem;
-                return static_cast<std::int64_t>(written.size());
+                if (!hold_journal)
+                  return static_cast<std::int64_t>(written.size());
+                held_appends.push_back(self->make_response_promise<std::int64_t>());
+                return held_appends.back();
               },
               [](flush_atom) {}};
     });
     options.journal = journal;
     start();
+  }
+
+  void answer_journal() {
+    caf::anon_send(caf::actor_cast<caf::actor>(journal), caf::make_action([this] {
+                     for (auto& x : std::exchange(held_appends, {}))
+                       x.deliver(std::int64_t{1});
+                   }));
+    run();
+  }
+
+  // What is in the journal, in order.
+  std::vector<std::string> kinds() const {
+    std::vector<std::string> result;
+    for (const auto& x : written)
+      for (const auto& record : x.records)
+        result.push_back(record.kind);
+    return result;
   }
 
   void run() {
@@ -112,6 +138,7 @@ protected:
     auto slot = std::make_shared<std::optional<caf::expected<llm_answer>>>();
     llm_request x{std::move(session), request, "coder",          "coder",
                   std::move(model),   "",      std::move(prompt)};
+    x.patience = patience;
     sys.spawn([slot, x, to = subject](caf::event_based_actor* self) {
       self->request(to, caf::infinite, x)
         .then([slot](const llm_answer& y) { slot->emplace(y); },
@@ -140,9 +167,12 @@ protected:
   caf::actor_system sys{cfg};
   scheduler_type& scheduler;
   gateway_options options;
-  gateway_actor subject;
+  accounting_gateway_actor subject;
   journal_actor journal;
   caf::error journal_problem;
+  double patience = 0;       // [seconds] of who asks next
+  bool hold_journal = false; // until `answer_journal`
+  std::vector<caf::typed_response_promise<std::int64_t>> held_appends;
   std::vector<journal_append> written;
   std::vector<completion> asked; // in the order in which the provider was asked
 };
@@ -173,35 +203,32 @@ TEST_F(gateway, a_model_that_is_not_in_the_topology_is_named) {
 TEST_F(gateway, an_answer_is_in_the_journal_before_it_is_delivered) {
   start_with_journal();
   auto x = ask(7);
-  asked.at(0)(answer("one"));
-  while (written.empty() && scheduler.try_run_once())
-    EXPECT_EQ(text(x), "nothing yet");
-  ASSERT_EQ(written.size(), 1u);
+  hold_journal = true;
+  give(0, answer("one"));
+  ASSERT_THAT(kinds(), ElementsAre(reserved_kind, exchange_kind));
   EXPECT_EQ(text(x), "nothing yet");
-  EXPECT_EQ(written[0].records.at(0).kind, "llm_exchange");
-  EXPECT_EQ(written[0].records.at(0).session, "mlp");
-  EXPECT_EQ(written[0].contents.at(0).text, "\n\nhello");
-  EXPECT_EQ(written[0].contents.at(1).text, "one");
-  run();
+  EXPECT_EQ(written[1].records.at(0).session, "mlp");
+  EXPECT_EQ(written[1].contents.at(0).text, "\n\nhello");
+  EXPECT_EQ(written[1].contents.at(1).text, "one");
+  answer_journal();
   EXPECT_EQ(text(x), "one");
 }
 
 TEST_F(gateway, an_answer_that_cannot_be_journaled_is_an_error) {
-  journal_problem = make_error(errc::journal_failed, "disk full");
   start_with_journal();
   auto x = ask(1);
+  journal_problem = make_error(errc::journal_failed, "disk full");
   give(0, answer("one"));
   EXPECT_EQ(error(x), errc::journal_failed);
   EXPECT_THAT(text(x), HasSubstr("disk full"));
 }
 
 TEST_F(gateway, money_that_may_be_lost_is_journaled_and_counts) {
-  options.budget.usd = 0.25;
+  options.limits = budget_of(0, 0.25);
   start_with_journal();
   auto x = ask(1);
   give(0, failed(failure_kind::retry, "reset", true));
-  ASSERT_EQ(written.size(), 1u);
-  EXPECT_EQ(written[0].records.at(0).kind, "llm_lost");
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, lost_kind));
   wait(1s);
   ASSERT_EQ(asked.size(), 2u);
   give(1, failed(failure_kind::retry, "reset", true));
@@ -213,9 +240,9 @@ TEST_F(gateway, money_that_may_be_lost_is_journaled_and_counts) {
 // -- answers that are there already -----------------------------------------------------------
 
 TEST_F(gateway, a_recorded_answer_is_given_without_a_call) {
-  options.budget.queries = 1;
+  options.limits = budget_of(1, 0);
   options.earlier.answers = {{"mlp", 1, content_hash("\n\nhello"), answer("recorded", 0.5)}};
-  options.earlier.spent["mlp"].queries = 1;
+  options.earlier.spent[{"mlp", "coder", "strong"}].queries = 1;
   start();
   auto x = ask(1);
   EXPECT_TRUE(asked.empty());
@@ -267,7 +294,7 @@ TEST_F(gateway, a_full_queue_answers_overloaded) {
 
 TEST_F(gateway, a_budget_is_never_exceeded_and_used_as_far_as_it_goes) {
   options.models[0].in_flight = 64;
-  options.budget.usd = 1.0;
+  options.limits = budget_of(0, 1.0);
   start();
   std::vector<result_slot> slots;
   for (request_id i = 1; i <= 64; ++i)
@@ -387,14 +414,85 @@ TEST_F(gateway, what_a_servers_headers_say_is_kept) {
   EXPECT_EQ(asked.size(), 2u);
 }
 
+TEST_F(gateway, a_call_is_in_the_journal_before_it_goes_out) {
+  hold_journal = true;
+  start_with_journal();
+  auto x = ask(1);
+  ASSERT_THAT(kinds(), ElementsAre(reserved_kind));
+  EXPECT_THAT(written[0].records.at(0).payload, HasSubstr("\"usd\":0.1"));
+  EXPECT_TRUE(asked.empty());
+  answer_journal();
+  ASSERT_EQ(asked.size(), 1u);
+  give(0, answer("one"));
+  answer_journal();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, exchange_kind));
+  EXPECT_EQ(text(x), "one");
+}
+
+TEST_F(gateway, a_call_that_cannot_be_journaled_does_not_go_out) {
+  options.models[0].in_flight = 1;
+  journal_problem = make_error(errc::journal_failed, "disk full");
+  start_with_journal();
+  for (request_id i : {1, 2})
+    EXPECT_EQ(error(ask(i)), errc::journal_failed);
+  EXPECT_TRUE(asked.empty());
+}
+
+TEST_F(gateway, attempts_that_cost_nothing_share_a_reservation) {
+  start_with_journal();
+  auto x = ask(1);
+  give(0, failed(failure_kind::retry, "busy"));
+  wait(1s);
+  give(1, failed(failure_kind::refuse, "no"));
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
+  EXPECT_EQ(error(x), errc::provider_failed);
+}
+
 TEST_F(gateway, money_of_calls_that_are_out_when_it_stops_counts_as_spent) {
   start_with_journal();
   ask(1);
+  ask(2);
+  give(1, failed(failure_kind::retry, "busy")); // costs nothing, and waits
   caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
   run();
-  ASSERT_EQ(written.size(), 1u);
-  EXPECT_EQ(written[0].records.at(0).kind, lost_kind);
-  EXPECT_THAT(written[0].records.at(0).payload, HasSubstr("\"usd\":0.1"));
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, reserved_kind, released_kind));
+  EXPECT_THAT(written[2].records.at(0).payload, HasSubstr("\"request\":2"));
+}
+
+TEST_F(gateway, money_of_calls_that_were_out_in_a_crash_counts_as_spent) {
+  options.limits = budget_of(0, 0.25);
+  options.earlier.open[{"mlp", 9, "abc"}] = {{"mlp", "coder", "strong"}, {0, 0, 0, 0, 0.1}};
+  start();
+  ask(1);
+  give(0, answer("one", 0.1));
+  EXPECT_EQ(error(ask(2)), errc::budget_exhausted);
+}
+
+TEST_F(gateway, what_was_spent_is_told_and_a_budget_can_be_raised) {
+  options.limits = budget_of(0, 0.1);
+  start();
+  ask(1);
+  give(0, answer("one", 0.04));
+  EXPECT_EQ(error(ask(2)), errc::budget_exhausted);
+  topology plan;
+  plan.budget.usd = 1;
+  caf::anon_send(subject, plan);
+  run();
+  ask(3);
+  EXPECT_EQ(asked.size(), 2u);
+  std::map<payer, account_status> accounts;
+  sys.spawn([&](caf::event_based_actor* self) {
+    self->request(subject, caf::infinite, status_atom_v)
+      .then([&](const std::vector<account_status>& x) {
+        for (const auto& each : x)
+          accounts[each.who] = each;
+      });
+  });
+  run();
+  const auto& run_account = accounts[payer{}];
+  EXPECT_DOUBLE_EQ(run_account.spent.usd, 0.04);
+  EXPECT_NEAR(run_account.reserved_usd, 0.1, 0.01);
+  EXPECT_EQ((accounts[{"mlp", {}, "strong"}].spent.queries), 1);
 }
 
 TEST_F(gateway, a_server_that_keeps_failing_is_left_alone) {
@@ -440,6 +538,21 @@ TEST_F(gateway_with_stand_in, who_has_used_up_its_retries_is_stood_in_for) {
   give(4, answer("from the spare one"));
   EXPECT_EQ(text(x), "from the spare one");
   EXPECT_THAT(written.back().records.at(0).payload, HasSubstr(R"("model":"spare")"));
+}
+
+TEST_F(gateway_with_stand_in, who_has_used_up_its_budget_is_stood_in_for) {
+  options.models[0].budget.usd = 0.12;
+  topology plan;
+  plan.models = options.models;
+  options.limits = spending_limits{plan};
+  start_with_journal();
+  ask(1);
+  give(0, answer("dear", 0.05));
+  auto x = ask(2);
+  EXPECT_EQ(asked.size(), 2u);
+  EXPECT_THAT(written.back().records.at(0).payload, HasSubstr("\"model\":\"spare\""));
+  give(1, answer("cheap"));
+  EXPECT_EQ(text(x), "cheap");
 }
 
 TEST_F(gateway_with_stand_in, who_is_not_there_is_stood_in_for_at_once_from_then_on) {
@@ -568,6 +681,67 @@ TEST_F(gateway, a_provider_that_throws_or_drops_the_question_leaves_nobody_waiti
   EXPECT_EQ(error(thrown), errc::provider_failed);
   EXPECT_EQ(error(dropped), errc::provider_failed);
   EXPECT_THAT(text(dropped), HasSubstr("dropped the question"));
+}
+
+// -- nobody waits any more ------------------------------------------------------------------------
+
+TEST_F(gateway, a_call_that_nobody_waits_for_is_cancelled_and_may_be_on_the_bill) {
+  options.models[0].in_flight = 1;
+  start_with_journal();
+  patience = 30;
+  auto x = ask(1);
+  patience = 60;
+  auto next = ask(2);
+  wait(29s);
+  EXPECT_FALSE(asked.at(0).cancelled()->cancelled());
+  wait(1s);
+  EXPECT_TRUE(asked.at(0).cancelled()->cancelled());
+  EXPECT_EQ(error(x), errc::timed_out);
+  ASSERT_EQ(asked.size(), 2u) << "another goes out in its place";
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, lost_kind, reserved_kind));
+  give(0, answer("too late"));
+  give(1, answer("in time"));
+  EXPECT_EQ(text(next), "in time");
+}
+
+TEST_F(gateway, a_question_that_waits_for_too_long_costs_nothing) {
+  options.models[0].in_flight = 1;
+  start_with_journal();
+  ask(1);
+  patience = 30;
+  auto x = ask(2);
+  wait(30s);
+  EXPECT_EQ(error(x), errc::timed_out);
+  give(0, answer("one"));
+  EXPECT_EQ(asked.size(), 1u);
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, exchange_kind));
+}
+
+TEST_F(gateway, whoever_asks_the_same_and_waits_for_longer_keeps_it) {
+  start();
+  patience = 30;
+  ask(1);
+  patience = 60;
+  auto second = ask(1);
+  wait(59s);
+  EXPECT_FALSE(asked.at(0).cancelled()->cancelled());
+  give(0, answer("one"));
+  EXPECT_EQ(text(second), "one");
+  wait(10s);
+}
+
+TEST_F(gateway, a_question_between_two_attempts_can_be_given_up) {
+  start_with_journal();
+  patience = 1;
+  auto failing = failed(failure_kind::retry, "busy");
+  failing.retry_after = 10s;
+  auto x = ask(1);
+  give(0, failing);
+  wait(1s);
+  EXPECT_EQ(error(x), errc::timed_out);
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
+  wait(20s);
+  EXPECT_EQ(asked.size(), 1u);
 }
 
 // -- the end ------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ namespace {
 
 model_config priced() {
   model_config result;
-  result.input_price = 1.25;
-  result.cached_input_price = 0.31;
-  result.output_price = 10;
+  result.price.input = 1.25;
+  result.price.cached_input = 0.31;
+  result.price.output = 10;
   result.max_output_tokens = 1'000;
   return result;
 }
@@ -34,7 +34,7 @@ TEST(price, cached_input_has_its_own_price) {
 
 TEST(price, cached_input_without_a_price_costs_what_input_costs) {
   auto model = priced();
-  model.cached_input_price = 0;
+  model.price.cached_input = 0;
   EXPECT_DOUBLE_EQ(price_of(model, tokens(1'000'000, 1'000'000, 0)), 1.25);
 }
 
@@ -43,12 +43,20 @@ TEST(price, what_is_put_into_the_cache_has_its_own_price) {
   auto usage = tokens(1'000'000, 0, 0);
   usage.cache_write = 400'000;
   EXPECT_DOUBLE_EQ(price_of(model, usage), 1.25);
-  model.cache_write_price = 2;
+  model.price.cache_write = 2;
   EXPECT_DOUBLE_EQ(price_of(model, usage), 0.6 * 1.25 + 0.4 * 2);
   llm_request request;
   request.prompt = std::string(1'000'000, 'x');
   model.max_output_tokens = 0;
-  EXPECT_GE(worst_case(model, request), 2) << "all of it may be put there";
+  EXPECT_GE(worst_case(model, request).usd, 2) << "all of it may be put there";
+}
+
+TEST(price, a_long_prompt_costs_what_long_prompts_do) {
+  auto model = priced();
+  model.long_prompt = 1'000;
+  model.long_price = {10, 1, 0, 20};
+  EXPECT_DOUBLE_EQ(price_of(model, tokens(1'000, 0, 0)), 1'000 * 1.25e-6);
+  EXPECT_DOUBLE_EQ(price_of(model, tokens(1'001, 0, 100)), 1'001 * 10e-6 + 100 * 20e-6);
 }
 
 TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {
@@ -56,5 +64,5 @@ TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {
   request.system = std::string(100, 's');
   request.prompt = "ü"; // two bytes
   EXPECT_GE(input_token_bound(request), 102);
-  EXPECT_GE(worst_case(priced(), request), price_of(priced(), tokens(102, 0, 1'000)));
+  EXPECT_GE(worst_case(priced(), request).usd, price_of(priced(), tokens(102, 0, 1'000)));
 }

@@ -19,10 +19,10 @@ inline model_config priced_model(provider_kind provider = provider_kind::openai)
   result.model = "x-1";
   result.base_url = "http://localhost:8000/v1";
   result.max_output_tokens = 500;
-  result.input_price = 1;
-  result.cached_input_price = 0.1;
-  result.cache_write_price = 1.25;
-  result.output_price = 10;
+  result.price.input = 1;
+  result.price.cached_input = 0.1;
+  result.price.cache_write = 1.25;
+  result.price.output = 10;
   return result;
 }
 

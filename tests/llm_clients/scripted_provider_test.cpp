@@ -28,7 +28,7 @@ std::future<reply> ask(provider& x, const std::string& role) {
 model_config model() {
   model_config result;
   result.model = "demo";
-  result.output_price = 1'000'000;
+  result.price.output = 1'000'000;
   return result;
 }
 

@@ -52,6 +52,15 @@ TEST(progress, time_left_follows_the_share_of_the_budget) {
   EXPECT_FALSE(time_left(view));
 }
 
+TEST(progress, what_models_cost_has_a_line_of_its_own) {
+  progress_view view{{searching("mlp", 3)}, {}, 41, {20, 0, 0}};
+  EXPECT_EQ(format_table(view, false).size(), 3u);
+  view.accounts = {{{}, {3, 0, 0, 0, 0.42}, 0.08}};
+  auto lines = format_table(view, false);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_THAT(lines[3], HasSubstr("spent $0.42, at most $0.08 more under way"));
+}
+
 TEST(progress, an_answer_without_code_is_told) {
   actors::session_state state;
   actors::drafts_received x{1, {{"coder#1", "", "", "the answer holds no Python code"}}, {}, {}};

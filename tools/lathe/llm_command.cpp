@@ -100,7 +100,7 @@ std::string told(const std::vector<seen_limit>& limits) {
 }
 
 bool has_price(const model_config& x) {
-  return x.input_price > 0 || x.output_price > 0;
+  return x.price != token_prices{};
 }
 
 void print(const finding& x) {
@@ -116,6 +116,8 @@ void print(const finding& x) {
              static_cast<double>(answer.cost.output_tokens) / std::max(answer.seconds, 1e-3),
              answer.cost.input_tokens, answer.cost.output_tokens, answer.cost.reasoning_tokens,
              cost);
+  if (auto price = describe_price(x.model); !price.empty())
+    fmt::print("{:<12} costs {}\n", "", price);
   if (auto limits = told(x.limits); !limits.empty())
     fmt::print("{:<12} the server allows {} a minute\n", "", limits);
 }
@@ -133,6 +135,7 @@ boost::json::object to_json(const finding& x) {
   result["output_tokens"] = answer.cost.output_tokens;
   result["reasoning_tokens"] = answer.cost.reasoning_tokens;
   result["usd"] = has_price(x.model) ? boost::json::value(answer.cost.usd) : boost::json::value();
+  result["price_source"] = x.model.price_source;
   boost::json::object limits;
   for (const auto& limit : x.limits)
     if (limit.limit)

@@ -243,11 +243,12 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
   auto results = work.results();
   auto name = paths.root.filename().string();
   auto devices = work.devices();
-  auto text = runtime::format_report(name, work.plan().name, results, devices);
+  auto accounts = work.spending();
+  auto text = runtime::format_report(name, work.plan().name, results, devices, accounts);
   if (auto written = runtime::write_atomically(paths.report(), text); !written)
     return fail(written.error());
   if (x.json) {
-    fmt::print("{}\n", runtime::format_json(name, results, devices));
+    fmt::print("{}\n", runtime::format_json(name, results, devices, accounts));
   } else {
     for (auto& result : results)
       fmt::print("{}", runtime::format_result(result, paths.best(result.status.name).string()));

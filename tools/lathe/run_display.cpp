@@ -48,7 +48,8 @@ void run_display::finish(runtime::run& work) {
 }
 
 void run_display::draw(runtime::run& work) {
-  runtime::progress_view view{work.status(), work.pools(), work.elapsed(), work.plan().budget};
+  runtime::progress_view view{work.status(), work.pools(), work.elapsed(), work.plan().budget,
+                              work.spending()};
   auto lines = runtime::format_table(view, colour_);
   std::lock_guard guard{mutex_};
   erase();

@@ -4,6 +4,7 @@
 #include "runtime/progress.hpp"
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
+#include "runtime/spending.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/failure.hpp"
 
@@ -34,20 +35,25 @@ int show(const std::string& run, bool json) {
     return fail(past.error());
   std::vector<runtime::session_result> results;
   runtime::progress_view view;
+  view.accounts = runtime::accounts_of(past->answers);
   for (auto& [name, session] : past->sessions) {
     auto state = runtime::fold(std::move(session));
     view.elapsed = std::max(view.elapsed, state.elapsed());
     view.budget = state.plan().budget;
     results.push_back(runtime::make_result(state));
+    runtime::bill(results.back().status, view.accounts);
     view.sessions.push_back(results.back().status);
   }
   auto devices = past->leases.devices();
   if (json) {
-    fmt::print("{}\n", runtime::format_json(paths.root.filename().string(), results, devices));
+    fmt::print("{}\n", runtime::format_json(paths.root.filename().string(), results, devices,
+                                            view.accounts));
     return done;
   }
   auto lines = runtime::format_table(view, false);
-  lines.pop_back(); // which agents are busy only the run itself knows
+  lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(view.sessions.size())
+              + 1); // which agents
+                    // are busy
   fmt::print("{}\n\n", fmt::join(lines, "\n"));
   for (auto& x : results)
     fmt::print("{}", runtime::format_result(x, paths.best(x.status.name).string()));

@@ -1,3 +1,4 @@
+#include "llm_clients/price.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/topology_reading.hpp"
 
@@ -15,15 +16,34 @@ constexpr auto footer = R"(examples:
   lathe topology check my.yaml --llm scripted
       the same without the keys of its models)";
 
-std::string budget_of(const topology& x) {
+std::string told(const spend_limit& x, double wall = 0) {
   std::vector<std::string> parts;
-  if (x.budget.queries > 0)
-    parts.push_back(fmt::format("{} queries", x.budget.queries));
-  if (x.budget.usd > 0)
-    parts.push_back(fmt::format("${:.2f}", x.budget.usd));
-  if (x.budget.wall > 0)
-    parts.push_back(fmt::format("{:.0f} s", x.budget.wall));
+  if (x.queries > 0)
+    parts.push_back(fmt::format("{} queries", x.queries));
+  if (x.tokens > 0)
+    parts.push_back(fmt::format("{} tokens", x.tokens));
+  if (x.usd > 0)
+    parts.push_back(fmt::format("${:.2f}", x.usd));
+  if (wall > 0)
+    parts.push_back(fmt::format("{:.0f} s", wall));
   return parts.empty() ? "none" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+void print_budget(const std::string& whose, const spend_limit& task, const spend_limit& run) {
+  if (task.limits())
+    fmt::print("  budget of {} for a task: {}\n", whose, told(task));
+  if (run.limits())
+    fmt::print("  budget of {} for the run: {}\n", whose, told(run));
+}
+
+void print_budgets(const topology& x) {
+  fmt::print("  budget of a task: {}\n", told(x.budget.task(), x.budget.wall));
+  if (x.budget.run.limits())
+    fmt::print("  budget of the run: {}\n", told(x.budget.run));
+  for (auto& agent : x.agents)
+    print_budget(agent.name, agent.budget, agent.run_budget);
+  for (auto& model : x.models)
+    print_budget("model " + model.name, model.budget, model.run_budget);
 }
 
 int check(const std::vector<std::string>& files, const std::string& llm) {
@@ -43,7 +63,10 @@ int check(const std::vector<std::string>& files, const std::string& llm) {
     for (auto& route : x.routes)
       fmt::print("  {}{}{} -> {}\n", route.source, route.port.empty() ? "" : ".", route.port,
                  fmt::join(route.targets, ", "));
-    fmt::print("  budget of a task: {}\n", budget_of(x));
+    for (auto& name : runtime::asked_models(x))
+      if (auto price = llm_clients::describe_price(*x.model(name)); !price.empty())
+        fmt::print("  model {}: {}\n", name, price);
+    print_budgets(x);
   }
   return result;
 }

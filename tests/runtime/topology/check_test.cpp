@@ -6,6 +6,7 @@
 using namespace lathe;
 using namespace lathe::runtime;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 // -- models ------------------------------------------------------------------------------
@@ -30,11 +31,21 @@ TEST(check, a_budget_of_money_needs_prices) {
   auto position = text.find("queries: 40");
   text.replace(position, 11, "usd: 5");
   EXPECT_THAT(mistakes_in(text),
-              ElementsAre("t.yaml:31:15: budget.usd needs to know what model 'strong' costs: add "
-                          "price: {input: ..., output: ...} to models.strong, in USD per million "
-                          "tokens",
+              ElementsAre("t.yaml:31:15: budget.usd needs to know what model 'strong' costs, which "
+                          "configs/prices.yaml does not say: add price: {input: ..., output: ...} "
+                          "to models.strong, in USD per million tokens",
                           "t.yaml:31:15: budget.usd ends nothing here, because no model costs "
                           "anything: set budget.queries or budget.wall"));
+}
+
+TEST(check, whoever_has_a_budget_of_money_needs_prices) {
+  auto text = spoilt("    price: {input: 1, output: 2}\n", "    budget: {run: {usd: 5}}\n");
+  text.insert(text.find("    instances: 2\n"), "    budget: {usd: 1}\n");
+  auto found = mistakes_in(text);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_THAT(found[0],
+              HasSubstr("models.strong.budget.run.usd needs to know what model 'strong'"));
+  EXPECT_THAT(found[1], HasSubstr("agents.coder.budget.usd needs to know what model 'strong'"));
 }
 
 TEST(check, a_budget_of_money_needs_no_price_of_a_model_that_nobody_asks) {
@@ -162,9 +173,10 @@ TEST(check, recipes_alone_are_a_topology) {
 TEST(check, a_search_that_nothing_ends_is_refused) {
   EXPECT_THAT(
     mistakes_in(spoilt("budget: {queries: 40}\n", "")),
-    ElementsAre("t.yaml:1:1: nothing ends the loop from search over the coders and the "
-                "evaluator back to search: set budget.queries, budget.usd or budget.wall"));
-  for (auto limit : {"usd: 1", "wall: 1h", "queries: 1"})
+    ElementsAre(
+      "t.yaml:1:1: nothing ends the loop from search over the coders and the "
+      "evaluator back to search: set budget.queries, budget.tokens, budget.usd or budget.wall"));
+  for (auto limit : {"usd: 1", "wall: 1h", "queries: 1", "tokens: 1", "run: {usd: 1}"})
     EXPECT_THAT(mistakes_in(spoilt("queries: 40", limit)), IsEmpty()) << limit;
 }
 

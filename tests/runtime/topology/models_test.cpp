@@ -6,6 +6,7 @@
 using namespace lathe;
 using namespace lathe::runtime;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 namespace {
@@ -54,10 +55,10 @@ TEST(models, every_key_arrives) {
   EXPECT_EQ(model->in_flight, 3);
   EXPECT_EQ(model->requests_per_minute, 4);
   EXPECT_EQ(model->tokens_per_minute, 5);
-  EXPECT_EQ(model->input_price, 1.25);
-  EXPECT_EQ(model->cached_input_price, 0.31);
-  EXPECT_EQ(model->output_price, 10);
-  EXPECT_EQ(model->cache_write_price, 2);
+  EXPECT_EQ(model->price.input, 1.25);
+  EXPECT_EQ(model->price.cached_input, 0.31);
+  EXPECT_EQ(model->price.output, 10);
+  EXPECT_EQ(model->price.cache_write, 2);
   EXPECT_EQ(model->timeout, 120);
   EXPECT_EQ(model->idle_timeout, 3);
   EXPECT_EQ(model->api, "responses");
@@ -74,7 +75,53 @@ TEST(models, an_address_that_is_not_given_is_openais) {
 }
 
 TEST(models, cached_input_costs_as_much_as_input_unless_said_otherwise) {
-  EXPECT_EQ(read(sample).value.model("strong")->cached_input_price, 1);
+  EXPECT_EQ(read(sample).value.model("strong")->price.cached_input, 1);
+}
+
+TEST(models, long_prompts_may_have_prices_of_their_own) {
+  auto x = read(with_lines("    price: {input: 1, output: 2, long_prompt: 200000,\n"
+                           "            long: {input: 3, output: 4}}\n"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  auto model = x.value.model("strong");
+  EXPECT_EQ(model->long_prompt, 200'000);
+  EXPECT_EQ(model->long_price.input, 3);
+  EXPECT_EQ(model->long_price.output, 4);
+  EXPECT_THAT(mistakes_in(with_lines("    price: {input: 1, output: 2, long_prompt: 200000}\n")),
+              ElementsAre(HasSubstr("models.strong.price.long and long_prompt belong together")));
+}
+
+TEST(models, budgets_are_of_each_task_or_of_the_run) {
+  auto x = read(with_lines("    price: {input: 1, output: 2}\n"
+                           "    budget: {queries: 5, tokens: 1000, run: {usd: 2.5}}\n"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->budget, (spend_limit{5, 1'000, 0}));
+  EXPECT_EQ(x.value.model("strong")->run_budget, (spend_limit{0, 0, 2.5}));
+}
+
+// -- the table of prices ---------------------------------------------------------------------
+
+TEST(models, what_a_known_model_costs_need_not_be_said) {
+  read_options options = variables_set({{"OPENAI_API_KEY", "sk-test"}});
+  options.configs = LATHE_CONFIGS;
+  auto known = with_lines("    model: gpt-5-mini\n");
+  known.erase(known.find("    model: large\n"), 17);
+  auto model = *read(known, options).value.model("strong");
+  EXPECT_EQ(model.price.input, 0.25);
+  EXPECT_EQ(model.price.output, 2);
+  EXPECT_THAT(model.price_source, HasSubstr("https://"));
+  auto own = with_lines("    model: gpt-5-mini\n    price: {input: 7, output: 8}\n");
+  own.erase(own.find("    model: large\n"), 17);
+  model = *read(own, options).value.model("strong");
+  EXPECT_EQ(model.price.input, 7);
+  EXPECT_EQ(model.price_source, "");
+}
+
+TEST(models, a_known_model_at_another_address_costs_what_nobody_knows) {
+  read_options options = variables_set({{"OPENAI_API_KEY", "sk-test"}});
+  options.configs = LATHE_CONFIGS;
+  auto text = with_lines("    model: gpt-5-mini\n    base_url: http://localhost:8000/v1\n");
+  text.erase(text.find("    model: large\n"), 17);
+  EXPECT_EQ(read(text, options).value.model("strong")->price, token_prices{});
 }
 
 TEST(models, a_key_that_is_not_set_says_which_model_needs_it_and_what_to_do) {
@@ -264,7 +311,7 @@ TEST(models, the_override_answers_used_models_from_the_demo_folder_without_a_key
   EXPECT_EQ(model->provider, provider_kind::scripted);
   EXPECT_EQ(model->answers, (folder.path() / "demo").string());
   EXPECT_EQ(model->api_key + model->base_url, "");
-  EXPECT_EQ(model->output_price, 0) << "nothing is paid";
+  EXPECT_EQ(model->price.output, 0) << "nothing is paid";
   auto again = read(x.text, variables_set({}));
   ASSERT_TRUE(again.ok()) << "the text remembers the choice: " << to_string(again.mistakes);
   EXPECT_EQ(again.value.model("strong")->answers, model->answers);

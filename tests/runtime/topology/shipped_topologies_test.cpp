@@ -96,7 +96,7 @@ TEST(shipped_topologies, the_cheap_fixer_differs_from_pike_b_in_the_fixers_model
   auto base = shipped("pike-b.yaml");
   auto cheap = shipped("pike-b-cheap-fixer.yaml");
   EXPECT_EQ(cheap.agent("fixer")->model, "cheap");
-  EXPECT_LT(cheap.model("cheap")->output_price, base.model("strong")->output_price);
+  EXPECT_LT(cheap.model("cheap")->price.output, base.model("strong")->price.output);
   for (auto& agent : cheap.agents)
     if (agent.name == "fixer")
       agent.model = "strong";
@@ -121,7 +121,7 @@ TEST(shipped_topologies, a_local_server_needs_no_key_and_costs_nothing) {
   ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
   EXPECT_EQ(x.value.model("strong")->base_url, "http://127.0.0.1:8091/v1");
   EXPECT_EQ(x.value.model("strong")->api_key, "");
-  EXPECT_EQ(x.value.model("strong")->output_price, 0);
+  EXPECT_EQ(x.value.model("strong")->price.output, 0);
 }
 
 TEST(shipped_topologies, a_garbled_file_gives_mistakes_and_never_an_exception) {
