@@ -45,6 +45,8 @@ struct model_config {
   std::string api = "chat";                ///< openai: chat, responses
   std::string base_url;                    ///< "https://api.openai.com/v1"
   std::string api_key;                     ///< never stored, never logged, never sent to another node
+  std::string api_key_file;                ///< where the key was read; empty: from the environment
+  std::string ca_file;                     ///< certificates that are trusted besides the system's
   std::string answers;                     ///< scripted: the folder
   std::optional<double> temperature;       ///< left out of the request when not set
   std::int64_t max_output_tokens = 16'000; ///< what it thinks is part of them
@@ -164,7 +166,7 @@ bool inspect(Inspector& f, model_config& x) {
     f.field("idle_timeout", x.idle_timeout), f.field("input_price", x.input_price),
     f.field("cached_input_price", x.cached_input_price),
     f.field("cache_write_price", x.cache_write_price), f.field("output_price", x.output_price),
-    f.field("fallback", x.fallback));
+    f.field("fallback", x.fallback), f.field("ca_file", x.ca_file).fallback(std::string{}));
 }
 
 template <class Inspector>
