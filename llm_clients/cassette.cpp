@@ -200,13 +200,11 @@ std::string question_hash(const llm_request& question) {
 }
 
 kept_text::kept_text(std::vector<secret> keys) : keys_(std::move(keys)) {
-  std::ranges::sort(keys_, std::greater{}, [](const secret& x) { return x.reveal().size(); });
+  // nop
 }
 
 std::string kept_text::of(std::string text) const {
-  for (const auto& key : keys_)
-    text = key.scrub(std::move(text));
-  return valid_utf8(std::move(text));
+  return valid_utf8(keys_.scrub(std::move(text)));
 }
 
 llm_request kept_text::of(llm_request question) const {

@@ -41,7 +41,7 @@ public:
   reply of(reply outcome) const;
 
 private:
-  std::vector<secret> keys_; // longest first: one may begin with another
+  secret_list keys_;
 };
 
 // -- the text ---------------------------------------------------------------------------

@@ -7,7 +7,10 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <deque>
+#include <fstream>
 #include <map>
 #include <vector>
 
@@ -32,6 +35,13 @@ struct server_connections {
   std::deque<pending> waiting;
 };
 
+// OpenSSL's own words are about its functions.
+std::string why_unreadable(const std::string& file) {
+  errno = 0;
+  std::ifstream in{file};
+  return in ? "there is no certificate (PEM) in it" : std::strerror(errno);
+}
+
 } // namespace
 
 // Lives on the I/O thread.
@@ -41,7 +51,10 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
   }
 
   void send(pending x) {
-    auto name = (x.request.server.tls ? "https://" : "http://") + x.request.server.authority();
+    const auto& server = x.request.server;
+    const auto& via = x.request.via;
+    auto name = (via ? via->server.authority() + " " : "") + (server.tls ? "https://" : "http://")
+                + server.authority();
     servers[name].waiting.push_back(std::move(x));
     start_waiting(name);
   }
@@ -56,7 +69,7 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
   }
 
   void start(const std::string& name, server_connections& server, pending x) {
-    auto connection = take(server, x.request.server);
+    auto connection = take(server, x.request);
     ++server.busy;
     // Weak: a connection that is still at work when the client goes ends without its pool, and it
     // holds this handler, so the handler must not hold it.
@@ -69,14 +82,14 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
     connection->send(x.request, x.until, std::move(done));
   }
 
-  connection_ptr take(server_connections& server, const url& where) {
+  connection_ptr take(server_connections& server, const http_request& x) {
     while (!server.unused.empty()) {
       auto result = std::move(server.unused.back());
       server.unused.pop_back();
       if (result->reusable())
         return result;
     }
-    return std::make_shared<http_connection>(io, tls, where, limits);
+    return std::make_shared<http_connection>(io, tls, x.server, x.via, limits);
   }
 
   void give_back(const std::string& name, const connection_ptr& connection) {
@@ -92,7 +105,7 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
   asio::io_context& io;
   http_limits limits;
   asio::ssl::context tls{asio::ssl::context::tls_client};
-  std::map<std::string, server_connections> servers; // by scheme and authority
+  std::map<std::string, server_connections> servers; // by proxy, scheme and authority
 };
 
 caf::expected<std::unique_ptr<http_client>>
@@ -111,7 +124,7 @@ http_client::make(std::shared_ptr<io_thread> io, http_limits limits, const std::
     return make_error(errc::environment_error, "TLS cannot be set up: " + code.message());
   if (!ca_file.empty() && tls.load_verify_file(ca_file, code))
     return make_error(errc::user_error, fmt::format("the CA certificates in {} cannot be read: {}",
-                                                    ca_file, code.message()));
+                                                    ca_file, why_unreadable(ca_file)));
   return std::unique_ptr<http_client>{new http_client{std::move(io), std::move(connections)}};
 }
 

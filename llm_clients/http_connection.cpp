@@ -5,6 +5,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <fmt/format.h>
@@ -30,6 +31,15 @@ bool is_address(const std::string& host) {
   boost::system::error_code code;
   asio::ip::make_address(host, code);
   return !code;
+}
+
+std::string what_is_wrong_with_certificate(long verdict) {
+  auto unknown = verdict == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+                 || verdict == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
+                 || verdict == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
+  return fmt::format("has a certificate that does not hold for it: {}{}",
+                     X509_verify_cert_error_string(verdict),
+                     unknown ? "; an authority of your own is named by the model's ca_file" : "");
 }
 
 std::string seconds_of(std::chrono::milliseconds x) {
@@ -71,15 +81,19 @@ http_response to_response(http::response<http::string_body>&& message) {
 } // namespace
 
 http_connection::http_connection(asio::io_context& io, asio::ssl::context& tls, url server,
-                                 const http_limits& limits)
-  : server_(std::move(server)), limits_(limits), resolver_(io), stream_(beast::tcp_stream{io}, tls),
-    deadline_(io) {
+                                 std::optional<proxy> via, const http_limits& limits)
+  : server_(std::move(server)), via_(std::move(via)), limits_(limits), resolver_(io),
+    stream_(beast::tcp_stream{io}, tls), deadline_(io) {
   // nop
 }
 
 void http_connection::send(const http_request& request, clock::time_point until,
                            http_handler done) {
-  request_ = {http::verb::post, request.path, 11};
+  auto whole_url = via_ && !server_.tls; // what a proxy wants to hear where there is no tunnel
+  request_ = {http::verb::post, (whole_url ? "http://" + server_.authority() : "") + request.path,
+              11};
+  if (whole_url && !via_->credentials.empty())
+    request_.set(http::field::proxy_authorization, "Basic " + via_->credentials.reveal());
   request_.set(http::field::host, server_.authority());
   request_.set(http::field::user_agent, "lathe");
   request_.set(http::field::accept,
@@ -120,7 +134,8 @@ bool http_connection::reusable() {
 
 void http_connection::resolve() {
   expect_within(limits_.connect, "could not be looked up within");
-  resolver_.async_resolve(server_.host, server_.port,
+  const auto& next = via_ ? via_->server : server_;
+  resolver_.async_resolve(next.host, next.port,
                           step<endpoints>([this](error_code code, const endpoints& found) {
                             if (code)
                               return fail("could not be looked up", code);
@@ -136,8 +151,48 @@ void http_connection::connect(const endpoints& found) {
         return fail("did not accept a connection", code);
       error_code ignored;
       beast::get_lowest_layer(stream_).socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
+      if (via_ && server_.tls)
+        return ask_for_tunnel();
+      through_ = true;
       server_.tls ? handshake() : write();
     }));
+}
+
+void http_connection::ask_for_tunnel() {
+  expect_within(limits_.connect, "did not take CONNECT within");
+  auto target = server_.host_and_port();
+  auto request = std::make_shared<http::request<http::empty_body>>(http::verb::connect, target, 11);
+  request->set(http::field::host, target);
+  request->set(http::field::user_agent, "lathe");
+  if (!via_->credentials.empty())
+    request->set(http::field::proxy_authorization, "Basic " + via_->credentials.reveal());
+  http::async_write(beast::get_lowest_layer(stream_), *request,
+                    step<std::size_t>([this, request](error_code code, std::size_t) {
+                      if (code)
+                        return fail("broke off before it answered CONNECT", code);
+                      read_tunnel_answer();
+                    }));
+}
+
+void http_connection::read_tunnel_answer() {
+  expect_within(limits_.connect, "did not answer CONNECT within");
+  auto answer = std::make_shared<http::response_parser<http::empty_body>>();
+  answer->header_limit(max_header);
+  answer->skip(true); // whatever the header says, what follows is the server's
+  http::async_read_header(beast::get_lowest_layer(stream_), buffer_, *answer,
+                          step<std::size_t>([this, answer](error_code code, std::size_t) {
+                            if (code)
+                              return fail("broke off before it answered CONNECT", code);
+                            if (auto status = answer->get().result_int();
+                                status < 200 || status > 299) {
+                              close();
+                              return deliver(refused_by(*via_, server_, status));
+                            }
+                            if (buffer_.size() > 0) // no server speaks first in TLS
+                              return fail("sent more than an answer to CONNECT");
+                            through_ = true;
+                            handshake();
+                          }));
 }
 
 void http_connection::handshake() {
@@ -150,10 +205,7 @@ void http_connection::handshake() {
   stream_.async_handshake(asio::ssl::stream_base::client, step([this](error_code code) {
                             auto verdict = SSL_get_verify_result(stream_.native_handle());
                             if (code && verdict != X509_V_OK)
-                              return fail(
-                                fmt::format("has a certificate that does not hold for it: {}",
-                                            X509_verify_cert_error_string(verdict)),
-                                true);
+                              return fail(what_is_wrong_with_certificate(verdict), true);
                             if (code)
                               return fail("did not finish the TLS handshake", code);
                             write();
@@ -182,6 +234,10 @@ void http_connection::read_header() {
                             step<std::size_t>([this](error_code code, std::size_t) {
                               if (code)
                                 return fail("broke off before it answered", code);
+                              if (via_ && !server_.tls && parser_->get().result_int() == 407) {
+                                close();
+                                return deliver(refused_by(*via_, server_, 407));
+                              }
                               if (on_headers_)
                                 on_headers_(headers_of(parser_->get()));
                               streamed_ = on_part_ && is_event_stream(parser_->get());
@@ -263,9 +319,16 @@ void http_connection::watch_deadline() {
   });
 }
 
+std::string http_connection::speaker() const {
+  if (!via_)
+    return server_.authority();
+  return through_ ? fmt::format("{}, through {},", server_.authority(), via_->name())
+                  : via_->name();
+}
+
 void http_connection::fail(const std::string& what, bool permanent) {
   close();
-  deliver(http_failure{server_.authority() + " " + what, sent_, permanent});
+  deliver(http_failure{speaker() + " " + what, sent_, permanent});
 }
 
 void http_connection::fail(const std::string& what, error_code code) {

@@ -17,14 +17,14 @@
 
 namespace lathe::llm_clients {
 
-/// One connection to one server, and the exchange on it. The methods are the protocol, in order.
-/// Lives on the I/O thread alone.
+/// One connection to one server, perhaps through a proxy, and the exchange on it. The methods are
+/// the protocol, in order. Lives on the I/O thread alone.
 class http_connection : public std::enable_shared_from_this<http_connection> {
 public:
   using clock = std::chrono::steady_clock;
 
   http_connection(boost::asio::io_context& io, boost::asio::ssl::context& tls, url server,
-                  const http_limits& limits);
+                  std::optional<proxy> via, const http_limits& limits);
 
   /// Sends `request` and calls `done` once, by `until` at the latest. One exchange at a time.
   void send(const http_request& request, clock::time_point until, http_handler done);
@@ -42,6 +42,8 @@ private:
 
   void resolve();
   void connect(const endpoints& found);
+  void ask_for_tunnel();
+  void read_tunnel_answer();
   void handshake();
   void write();
   void read_header();
@@ -53,11 +55,12 @@ private:
   // -- its ends -----------------------------------------------------------------------
 
   // Sets the time by which the present step must end, the whole exchange's at the latest. `what`
-  // completes "HOST ...".
+  // completes "HOST ...", or "the proxy ...".
   void expect_within(std::chrono::milliseconds limit, const char* what);
 
   // One timer is under way at most: parts come much more often than it goes off.
   void watch_deadline();
+  std::string speaker() const;
   void fail(const std::string& what, bool permanent = false);
   void fail(const std::string& what, error_code code);
   void deliver(http_result result);
@@ -82,6 +85,7 @@ private:
   }
 
   url server_;
+  std::optional<proxy> via_;
   http_limits limits_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::beast::ssl_stream<boost::beast::tcp_stream> stream_;
@@ -100,6 +104,7 @@ private:
   std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
   std::chrono::milliseconds idle_{0};
   clock::time_point last_used_;
+  bool through_ = false; // what comes from now on is the server's, not its proxy's
   bool connected_ = false;
   bool sent_ = false;
   bool streamed_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/proxy.hpp"
 #include "llm_clients/secret.hpp"
 #include "llm_clients/url.hpp"
 
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,6 +24,7 @@ using part_handler = std::function<bool(std::string_view)>;
 /// A POST of JSON. HTTP is only spoken to LLM servers here, so it is no more general than that.
 struct http_request {
   url server;
+  std::optional<proxy> via; ///< nothing: the server is asked directly
   std::string path; ///< in full, with what `server.path` has
   secret key;       ///< empty: none is sent
   std::string key_header = "Authorization"; ///< where the key goes; "Bearer" is put before it there
@@ -44,7 +47,7 @@ struct http_response {
 struct http_failure {
   std::string sentence;
   bool sent = false;      ///< the whole request went out before it failed
-  bool permanent = false; ///< no use in trying again: a certificate that does not hold
+  bool permanent = false; ///< somebody has to mend it: a certificate that does not hold, say
 };
 
 using http_result = std::variant<http_response, http_failure>;

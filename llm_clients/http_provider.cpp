@@ -28,7 +28,9 @@ struct http_provider::endpoint {
   model_config model;
   const protocol& spoken;
   url server;
+  std::optional<proxy> via;
   secret key;
+  secret_list secrets; // what servers and proxies may repeat
 };
 
 // One question, on the I/O thread from the first byte that comes back.
@@ -43,11 +45,12 @@ public:
     auto result = at_->spoken.make_request(at_->model, question_);
     result.server = at_->server;
     result.path = at_->server.path + result.path;
+    result.via = at_->via;
     result.key = at_->key;
     result.timeout = milliseconds_of(at_->model.timeout);
     result.idle = milliseconds_of(at_->model.idle_timeout);
     log()->trace("model '{}': POST {}{}: {}", at_->model.name, result.server.authority(),
-                 result.path, at_->key.scrub(result.body));
+                 result.path, at_->secrets.scrub(result.body));
     return result;
   }
 
@@ -55,10 +58,8 @@ public:
   bool take_part(std::string_view part) {
     auto goes_on = events_.take(part, [this](sse_event event) {
       std::string scrubbed;
-      if (at_->key.occurs_in(event.data))
-        event.data = scrubbed = at_->key.scrub(std::string{event.data});
-      if (log()->should_log(spdlog::level::trace))
-        log()->trace("model '{}': event: {}", at_->model.name, event.data);
+      if (at_->secrets.occur_in(event.data))
+        event.data = scrubbed = at_->secrets.scrub(std::string{event.data});
       failed_ = read_event(at_->spoken, at_->model, event, found_);
       stopped_ = !failed_ && !found_.complete && question_.stop_after_code && is_enough();
       return !failed_ && !stopped_;
@@ -72,9 +73,10 @@ public:
     auto result = ended(std::move(x));
     if (auto answer = std::get_if<llm_answer>(&result)) {
       answer->seconds = std::chrono::duration<double>(clock::now() - start_).count();
-      answer->text = at_->key.scrub(std::move(answer->text)); // events may have cut it in two
+      answer->text = at_->secrets.scrub(std::move(answer->text)); // events may have cut it in two
+      log()->trace("model '{}': answered: {}", at_->model.name, answer->text);
     } else if (auto why = std::get_if<failure>(&result)) {
-      why->sentence = at_->key.scrub(std::move(why->sentence));
+      why->sentence = at_->secrets.scrub(std::move(why->sentence));
     }
     return result;
   }
@@ -102,7 +104,7 @@ private:
     auto& response = std::get<http_response>(x);
     if (response.streamed)
       return read_stream_end(at_->model, question_, std::move(found_));
-    response.body = at_->key.scrub(std::move(response.body));
+    response.body = at_->secrets.scrub(std::move(response.body));
     log()->trace("model '{}': HTTP {}: {}", at_->model.name, response.status, response.body);
     return read_response(at_->spoken, at_->model, question_, response);
   }
@@ -127,11 +129,18 @@ private:
 };
 
 caf::expected<std::unique_ptr<provider>> http_provider::make(model_config model,
-                                                             std::shared_ptr<http_client> client) {
+                                                             std::shared_ptr<http_client> client,
+                                                             const variable_lookup& environment) {
   auto server = parse_url(model.base_url);
   if (!server)
     return make_error(errc::user_error,
                       fmt::format("model '{}': {}", model.name, describe(server.error())));
+  auto via = proxy_for(*server, environment);
+  if (!via)
+    return make_error(errc::user_error,
+                      fmt::format("model '{}': {}", model.name, describe(via.error())));
+  if (*via)
+    log()->info("model '{}' is asked through {}", model.name, (*via)->name());
   secret key{std::exchange(model.api_key, {})};
   if (!key.sendable())
     return make_error(errc::user_error,
@@ -139,8 +148,12 @@ caf::expected<std::unique_ptr<provider>> http_provider::make(model_config model,
                                   "character that is not ASCII",
                                   model.name));
   const auto& spoken = protocol_of(model);
-  auto at = std::make_shared<endpoint>(
-    endpoint{std::move(model), spoken, std::move(*server), std::move(key)});
+  std::vector<secret> secrets{key};
+  if (*via)
+    secrets.insert(secrets.end(), {(*via)->password, (*via)->credentials});
+  auto at = std::make_shared<endpoint>(endpoint{std::move(model), spoken, std::move(*server),
+                                                std::move(*via), std::move(key),
+                                                secret_list{std::move(secrets)}});
   return std::unique_ptr<provider>{new http_provider{std::move(at), std::move(client)}};
 }
 

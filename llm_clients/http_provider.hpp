@@ -12,9 +12,10 @@ namespace lathe::llm_clients {
 /// Asks a server, in the protocol of the model's provider.
 class http_provider : public provider {
 public:
-  /// Fails when the model's base_url or key cannot be used.
-  static caf::expected<std::unique_ptr<provider>> make(model_config model,
-                                                       std::shared_ptr<http_client> client);
+  /// Fails when the model's base_url or key cannot be used, or the proxy that `environment` names
+  /// for it.
+  static caf::expected<std::unique_ptr<provider>>
+  make(model_config model, std::shared_ptr<http_client> client, const variable_lookup& environment);
 
   void ask(const llm_request& question, completion done) override;
 

@@ -8,6 +8,8 @@
 #include "llm_clients/scripted_provider.hpp"
 #include "messages/error.hpp"
 
+#include <map>
+
 namespace lathe::llm_clients {
 
 namespace {
@@ -15,32 +17,37 @@ namespace {
 // What the providers of one factory share; made when the first of them needs it.
 class shared_parts {
 public:
+  explicit shared_parts(variable_lookup variables) : environment(std::move(variables)) {
+    // nop
+  }
+
   std::shared_ptr<io_thread> io() {
     if (!io_)
       io_ = std::make_shared<io_thread>();
     return io_;
   }
 
-  caf::expected<std::shared_ptr<http_client>> client() {
-    if (client_)
-      return client_;
-    auto made = http_client::make(io());
+  caf::expected<std::shared_ptr<http_client>> client(const std::string& ca_file) {
+    if (auto known = clients_.find(ca_file); known != clients_.end())
+      return known->second;
+    auto made = http_client::make(io(), {}, ca_file);
     if (!made)
       return std::move(made.error());
-    client_ = std::move(*made);
-    return client_;
+    return clients_.emplace(ca_file, std::move(*made)).first->second;
   }
 
+  const variable_lookup environment;
+
 private:
-  std::shared_ptr<io_thread> io_; // before client_, which needs it to the end
-  std::shared_ptr<http_client> client_;
+  std::shared_ptr<io_thread> io_; // before clients_, which need it to the end
+  std::map<std::string, std::shared_ptr<http_client>> clients_; // by ca_file
 };
 
 caf::expected<std::unique_ptr<provider>> make_http(const model_config& model, shared_parts& parts) {
-  auto client = parts.client();
+  auto client = parts.client(model.ca_file);
   if (!client)
     return std::move(client.error());
-  return http_provider::make(model, std::move(*client));
+  return http_provider::make(model, std::move(*client), parts.environment);
 }
 
 caf::expected<std::unique_ptr<provider>> make_scripted(const model_config& model,
@@ -54,8 +61,8 @@ caf::expected<std::unique_ptr<provider>> make_scripted(const model_config& model
 
 } // namespace
 
-provider_factory standard_providers() {
-  return [parts = std::make_shared<shared_parts>()](
+provider_factory standard_providers(variable_lookup environment) {
+  return [parts = std::make_shared<shared_parts>(std::move(environment))](
            const model_config& model) -> caf::expected<std::unique_ptr<provider>> {
     switch (model.provider) {
       case provider_kind::openai:

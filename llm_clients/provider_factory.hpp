@@ -1,6 +1,7 @@
 #pragma once
 
 #include "llm_clients/provider.hpp"
+#include "llm_clients/proxy.hpp"
 #include "messages/topology.hpp"
 
 #include <caf/expected.hpp>
@@ -17,10 +18,10 @@ class playback;
 using provider_factory =
   std::function<caf::expected<std::unique_ptr<provider>>(const model_config&)>;
 
-/// Returns a factory for all kinds of providers. They share one I/O thread and one pool of
-/// connections, which end with the last of them. A new kind of provider is a file of its own and a
-/// line in this function.
-provider_factory standard_providers();
+/// Returns a factory for all kinds of providers. They share one I/O thread, and those with the same
+/// `ca_file` one pool of connections, which end with the last of them. `environment` names proxies.
+/// A new kind of provider is a file of its own and a line in this function.
+provider_factory standard_providers(variable_lookup environment = process_variable);
 
 /// Returns a factory whose providers record each exchange.
 provider_factory recording_providers(provider_factory asked,
@@ -30,8 +31,8 @@ provider_factory recording_providers(provider_factory asked,
 /// and at once.
 provider_factory replaying_providers(std::shared_ptr<playback> recording);
 
-/// Checks without a call what can be checked about a model: its URL and key, or its folder of
-/// scripted answers. For a start that fails early.
+/// Checks without a call what can be checked about a model: its URL, key, CA and proxy, or its
+/// folder of scripted answers. For a start that fails early.
 caf::error check_model(const model_config& model);
 
 } // namespace lathe::llm_clients

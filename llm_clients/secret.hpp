@@ -5,10 +5,11 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace lathe::llm_clients {
 
-/// An API key. However it is printed, it reads `[secret]`.
+/// An API key, or a password. However it is printed, it reads `[secret]`.
 class secret {
 public:
   static constexpr std::string_view mask = "[secret]";
@@ -32,12 +33,29 @@ public:
   /// Whether `scrub` would change this text.
   bool occurs_in(std::string_view text) const;
 
-  /// Returns `text` with the key masked wherever it occurs: servers like to quote it in errors.
+  /// Returns `text` with the key masked wherever it occurs, as it is or as JSON or URLs escape it:
+  /// servers like to quote it in errors.
   /// Keys under eight characters are placeholders ("none", "EMPTY") and stay.
   std::string scrub(std::string text) const;
 
 private:
   std::string text_;
+};
+
+/// All that may not get into a text.
+class secret_list {
+public:
+  secret_list() = default;
+
+  explicit secret_list(std::vector<secret> secrets);
+
+  /// Whether `scrub` would change this text.
+  bool occur_in(std::string_view text) const;
+
+  std::string scrub(std::string text) const;
+
+private:
+  std::vector<secret> secrets_; // longest first: one may begin with another
 };
 
 inline std::ostream& operator<<(std::ostream& out, const secret&) {

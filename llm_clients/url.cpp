@@ -42,8 +42,14 @@ bool split_authority(std::string_view text, url& x) {
 } // namespace
 
 std::string url::authority() const {
-  auto name = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return port == (tls ? "443" : "80") ? name : name + ":" + port;
+  auto result = host_and_port();
+  if (port == (tls ? "443" : "80"))
+    result.resize(result.size() - port.size() - 1);
+  return result;
+}
+
+std::string url::host_and_port() const {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
 }
 
 caf::expected<url> parse_url(std::string_view text) {

@@ -17,6 +17,9 @@ struct url {
   /// Names the server for people and in the Host header: the port only where it is not the
   /// scheme's.
   std::string authority() const;
+
+  /// The same with the port in any case, as CONNECT wants it.
+  std::string host_and_port() const;
 };
 
 /// Reads `https://host[:port][/path]`, or the same with `http`.

@@ -55,6 +55,8 @@ struct model_config {
   std::string api = "chat";                ///< openai: chat, responses
   std::string base_url;                    ///< "https://api.openai.com/v1"
   std::string api_key;                     ///< never stored, never logged, never sent to another node
+  std::string api_key_file;                ///< where the key was read; empty: from the environment
+  std::string ca_file;                     ///< certificates that are trusted besides the system's
   std::string answers;                     ///< scripted: the folder
   std::optional<double> temperature;       ///< left out of the request when not set
   std::int64_t max_output_tokens = 16'000; ///< what it thinks is part of them
@@ -193,7 +195,8 @@ bool inspect(Inspector& f, model_config& x) {
     f.field("long_price", x.long_price).fallback(token_prices{}),
     f.field("price_source", x.price_source).fallback(std::string{}),
     f.field("fallback", x.fallback), f.field("budget", x.budget).fallback(spend_limit{}),
-    f.field("run_budget", x.run_budget).fallback(spend_limit{}));
+    f.field("run_budget", x.run_budget).fallback(spend_limit{}),
+    f.field("ca_file", x.ca_file).fallback(std::string{}));
 }
 
 template <class Inspector>

@@ -1,5 +1,8 @@
 #include "runtime/topology/blocks.hpp"
 
+#include "messages/error.hpp"
+#include "runtime/topology/key_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,8 +82,40 @@ void read_key(map_reader& reader, model_config& x) {
   x.api_key = node->text;
   auto found = find_variable(node->text);
   if (!found || !found->before.empty() || !found->after.empty())
-    reader.refuse("api_key", "must name an environment variable, such as ${OPENAI_API_KEY}: "
-                             "keys do not belong in files");
+    reader.refuse("api_key", "must name an environment variable, such as ${OPENAI_API_KEY}: keys "
+                             "do not belong in topologies; one in a file of its own is named by "
+                             "api_key_file");
+}
+
+std::string with_home(const std::string& path, const block_context& context) {
+  auto home = context.options.environment("HOME");
+  return path.starts_with("~/") && home ? *home + path.substr(1) : path;
+}
+
+void read_key_path(map_reader& reader, model_config& x, const block_context& context) {
+  std::string name;
+  if (!reader.read("api_key_file", name))
+    return;
+  if (reader.find("api_key"))
+    return reader.refuse("api_key_file", "stands beside an api_key: keep one of them ('api_key:' "
+                                         "without a value takes an inherited one away)");
+  // Whether it is there matters only where the model is asked.
+  auto at = reader.find("api_key_file")->at;
+  auto path = std::filesystem::path{with_home(name, context)};
+  x.api_key_file = from_everywhere(
+    context.find_path(at, path).value_or(std::filesystem::path{at.file}.parent_path() / path));
+}
+
+void read_ca(map_reader& reader, model_config& x, const block_context& context) {
+  std::string name;
+  if (!reader.read("ca_file", name))
+    return;
+  auto at = reader.find("ca_file")->at;
+  if (auto path = context.find_path(at, with_home(name, context)))
+    x.ca_file = from_everywhere(*path);
+  else
+    reader.refuse("ca_file", fmt::format("names a file that is not there: '{}' in {}", name,
+                                         context.searched(at)));
 }
 
 void read_url(map_reader& reader, model_config& x) {
@@ -136,9 +171,9 @@ void require_keys(map_reader& reader, const model_config& x) {
     return;
   if (missing("model"))
     reader.refuse("model", "is missing: say which model the server shall use");
-  if (missing("base_url") && missing("api_key"))
-    reader.refuse("api_key", fmt::format("is missing: add 'api_key: ${{{}}}', or the base_url of a "
-                                         "server that needs none",
+  if (missing("base_url") && missing("api_key") && missing("api_key_file"))
+    reader.refuse("api_key", fmt::format("is missing: add 'api_key: ${{{}}}', an api_key_file, or "
+                                         "the base_url of a server that needs none",
                                          home_of(x.provider).key));
 }
 
@@ -160,6 +195,8 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
       && model.provider != provider_kind::openai)
     reader.refuse("api", "is a choice that only 'provider: openai' has");
   read_key(reader, model);
+  read_key_path(reader, model, context);
+  read_ca(reader, model, context);
   read_url(reader, model);
   read_answers(reader, model, context);
   read_numbers(reader, model);
@@ -206,9 +243,19 @@ bool fill_in(std::string& text, const std::string& model, const place& at,
   return true;
 }
 
+void read_key_from_file(model_config& x, const place& at, const block_context& context) {
+  if (auto key = read_key_file(x.api_key_file))
+    x.api_key = std::move(*key);
+  else
+    context.mistakes.add_outside(at, fmt::format("model '{}': {}", x.name, describe(key.error())),
+                                 {});
+}
+
 void connect(const yaml_node& root, model_config& x, const block_context& context) {
   auto url_at = place_of(root, {"models", x.name, "base_url"});
   fill_in(x.api_key, x.name, place_of(root, {"models", x.name, "api_key"}), context);
+  if (!x.api_key_file.empty())
+    read_key_from_file(x, place_of(root, {"models", x.name, "api_key_file"}), context);
   auto was_variable = find_variable(x.base_url).has_value();
   if (fill_in(x.base_url, x.name, url_at, context) && was_variable && !is_url(x.base_url))
     context.mistakes.add(url_at, fmt::format("models.{}.base_url {}", x.name, url_rule));
@@ -221,6 +268,8 @@ void script(const std::string& answers, model_config& x) {
   x.provider = provider_kind::scripted;
   x.answers = answers;
   x.api_key.clear();
+  x.api_key_file.clear();
+  x.ca_file.clear();
   x.base_url.clear();
   x.price = x.long_price = {};
 }

@@ -55,11 +55,15 @@ std::string standalone_text(yaml_node tree, const topology& x) {
   if (auto models = tree.find("models"))
     for (auto& [name, at, model] : models->value.entries) {
       auto config = x.model(name);
+      for (auto& [key, path] :
+           {std::pair{"api_key_file", config->api_key_file}, std::pair{"ca_file", config->ca_file}})
+        if (!path.empty())
+          model.set(key, path);
       if (config->provider != provider_kind::scripted)
         continue;
       model.set("provider", "scripted");
       model.set("answers", config->answers);
-      for (auto key : {"api_key", "base_url", "price"})
+      for (auto key : {"api_key", "api_key_file", "ca_file", "base_url", "price"})
         model.remove(key);
     }
   for (auto& [name, at, agent] : tree.find("agents")->value.entries) {

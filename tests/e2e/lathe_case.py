@@ -19,6 +19,9 @@ CONFIGS = Path(os.environ["LATHE_CONFIGS"])
 
 # What one test had compiled is of no use to another.
 os.environ.setdefault("LATHE_COMPILED_LIMIT", "0")
+# A proxy of whoever tests knows nothing of servers on this machine.
+for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+    os.environ.pop(name, None)
 
 DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS = range(4)
 

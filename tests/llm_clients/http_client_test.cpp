@@ -384,6 +384,7 @@ TEST(http_client, a_certificate_of_an_unknown_authority_is_refused) {
   http_server server{test::make_certificate("DNS:localhost")};
   auto x = client{}.failure(server.base_url("localhost"));
   EXPECT_THAT(x.sentence, HasSubstr("certificate that does not hold for it: self-signed"));
+  EXPECT_THAT(x.sentence, HasSubstr("; an authority of your own is named by the model's ca_file"));
   EXPECT_TRUE(x.permanent);
   EXPECT_TRUE(server.calls().empty());
 }
@@ -418,4 +419,157 @@ TEST(http_client, a_file_without_certificates_is_a_user_error) {
   auto made = http_client::make(std::make_shared<io_thread>(), {}, nonsense.path);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error(), errc::user_error);
+  EXPECT_EQ(describe(made.error()), "the CA certificates in " + nonsense.path
+                                      + " cannot be read: there is no certificate (PEM) in it");
+}
+
+// -- proxies ----------------------------------------------------------------------------------
+
+namespace {
+
+proxy through(const http_server& server, const std::string& user = {}) {
+  auto found = proxy_for({}, [&](const std::string& name) -> std::optional<std::string> {
+    if (name != "https_proxy")
+      return std::nullopt;
+    return "http://" + user + "localhost:" + std::to_string(server.port());
+  });
+  EXPECT_TRUE(found && *found);
+  return found && *found ? **found : proxy{};
+}
+
+http_request request_through(const http_server& server, const std::string& user = {}) {
+  http_request result;
+  result.timeout = 20s;
+  result.via = through(server, user);
+  return result;
+}
+
+// A server with TLS, a client that trusts it, and a proxy between them.
+struct proxied {
+  http_failure failure() {
+    auto x = http.send(server.base_url("localhost"), request_through(between)).get();
+    EXPECT_TRUE(std::holds_alternative<http_failure>(x)) << "a response";
+    return std::holds_alternative<http_failure>(x) ? std::get<http_failure>(x) : http_failure{};
+  }
+
+  test::certificate certificate = test::make_certificate("DNS:localhost");
+  pem_file ca{certificate.certificate_pem};
+  http_server server{certificate};
+  http_server between;
+  client http{{}, ca.path};
+};
+
+} // namespace
+
+TEST(http_client, a_tunnel_through_a_proxy_hides_everything_from_it) {
+  proxied x;
+  x.between.reply(test::tunnel());
+  for (int i = 0; i < 2; ++i) {
+    x.server.reply({200, "safe"});
+    auto sent = x.http.send(x.server.base_url("localhost"), request_through(x.between, "me:pass@"));
+    EXPECT_EQ(std::get<http_response>(sent.get()).body, "safe");
+  }
+  auto calls = x.between.calls();
+  ASSERT_EQ(calls.size(), 1u) << "the tunnel is used again";
+  auto target = "localhost:" + std::to_string(x.server.port());
+  EXPECT_EQ(calls[0].method, "CONNECT");
+  EXPECT_EQ(calls[0].target, target);
+  EXPECT_EQ(calls[0].headers["host"], target);
+  EXPECT_EQ(calls[0].headers["proxy-authorization"], "Basic bWU6cGFzcw==");
+  EXPECT_EQ(calls[0].headers.count("authorization"), 0u);
+  auto call = x.server.calls().at(1);
+  EXPECT_EQ(call.target, "/v1/chat");
+  EXPECT_EQ(call.headers["authorization"], "Bearer sk-0123456789");
+  EXPECT_EQ(call.headers.count("proxy-authorization"), 0u);
+}
+
+TEST(http_client, a_tunnel_is_not_used_for_a_server_that_is_asked_directly) {
+  proxied x;
+  x.between.reply(test::tunnel());
+  x.server.reply({200, "ok"});
+  x.server.reply({200, "ok"});
+  x.http.send(x.server.base_url("localhost"), request_through(x.between)).get();
+  x.http.response(x.server.base_url("localhost"));
+  EXPECT_EQ(x.server.calls().at(1).connection, 2u);
+}
+
+TEST(http_client, at_the_end_of_a_tunnel_the_certificate_is_the_servers) {
+  proxied x;
+  x.between.reply(test::tunnel());
+  auto sent = x.http.send(x.server.base_url("127.0.0.1"), request_through(x.between));
+  auto failed = std::get<http_failure>(sent.get());
+  EXPECT_TRUE(failed.permanent);
+  EXPECT_THAT(failed.sentence, testing::MatchesRegex("127.0.0.1:[0-9]+, through the proxy "
+                                                     "localhost:[0-9]+ .https_proxy., has a "
+                                                     "certificate that does not hold for it: .*"));
+  EXPECT_TRUE(x.server.calls().empty());
+}
+
+TEST(http_client, a_proxy_that_refuses_is_named) {
+  proxied x;
+  auto name = "the proxy localhost:" + std::to_string(x.between.port()) + " (https_proxy) ";
+  x.between.reply({407, "who are you?", {{"Proxy-Authenticate", "Basic realm=\"x\""}}});
+  auto failed = x.failure();
+  EXPECT_TRUE(failed.permanent);
+  EXPECT_THAT(failed.sentence, HasSubstr(name + "wants a user and a password"));
+  x.between.reply({502, "<html>no route</html>"});
+  failed = x.failure();
+  EXPECT_FALSE(failed.permanent);
+  EXPECT_FALSE(failed.sent);
+  EXPECT_THAT(failed.sentence, HasSubstr(name + "could not reach localhost:"));
+  EXPECT_TRUE(x.server.calls().empty());
+}
+
+TEST(http_client, a_proxy_that_breaks_off_or_talks_out_of_turn_is_named) {
+  proxied x;
+  scripted_reply cut = test::tunnel();
+  cut.cut = 10;
+  cut.end = ending::close;
+  cut.tunnel = false;
+  x.between.reply(cut);
+  EXPECT_THAT(x.failure().sentence,
+              HasSubstr("(https_proxy) broke off before it answered CONNECT"));
+  scripted_reply talks = test::tunnel();
+  talks.raw += "surprise";
+  talks.tunnel = false;
+  x.between.reply(talks);
+  EXPECT_THAT(x.failure().sentence, HasSubstr("(https_proxy) sent more than an answer to CONNECT"));
+}
+
+TEST(http_client, a_proxy_that_is_silent_is_left) {
+  proxied x;
+  scripted_reply never;
+  never.delay = 1h;
+  x.between.reply(never);
+  http_limits limits;
+  limits.connect = 100ms;
+  client impatient{limits};
+  auto sent = impatient.send(x.server.base_url("localhost"), request_through(x.between));
+  EXPECT_THAT(std::get<http_failure>(sent.get()).sentence,
+              HasSubstr("(https_proxy) did not answer CONNECT within 0.1 s"));
+}
+
+TEST(http_client, a_proxy_that_is_not_there_is_named) {
+  auto nowhere = request_through(http_server{});
+  auto x = std::get<http_failure>(client{}.send("https://localhost:1", nowhere).get());
+  EXPECT_THAT(x.sentence, HasSubstr("(https_proxy) did not accept a connection"));
+  EXPECT_FALSE(x.sent);
+  EXPECT_FALSE(x.permanent);
+}
+
+TEST(http_client, without_tls_a_proxy_gets_the_whole_url) {
+  http_server between;
+  between.reply({200, "{}"});
+  client x;
+  x.send("http://llm.example/v1", request_through(between, "me:pass@")).get();
+  auto call = between.calls().at(0);
+  EXPECT_EQ(call.method, "POST");
+  EXPECT_EQ(call.target, "http://llm.example/v1/chat");
+  EXPECT_EQ(call.headers["host"], "llm.example");
+  EXPECT_EQ(call.headers["proxy-authorization"], "Basic bWU6cGFzcw==");
+  between.reply({407, "{}"});
+  auto failed = std::get<http_failure>(
+    x.send("http://llm.example/v1", request_through(between, "me:pass@")).get());
+  EXPECT_TRUE(failed.permanent);
+  EXPECT_THAT(failed.sentence, HasSubstr("does not accept the user and password in its URL"));
 }

@@ -13,6 +13,8 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
+#include <fstream>
 #include <future>
 #include <sstream>
 
@@ -56,8 +58,9 @@ scripted_reply event_stream(const std::vector<std::string>& events) {
   return result;
 }
 
-reply ask(const model_config& x, const llm_request& asked = question()) {
-  auto made = standard_providers()(x);
+reply ask(const model_config& x, const llm_request& asked = question(),
+          const variable_lookup& environment = process_variable) {
+  auto made = standard_providers(environment)(x);
   if (!made)
     return failure{failure_kind::fail, describe(made.error())};
   auto promise = std::make_shared<std::promise<reply>>();
@@ -217,6 +220,64 @@ TEST(http_provider, the_key_is_in_no_error_and_no_log) {
   failure_to(server);
   EXPECT_THAT(log.text.str(), HasSubstr("bad key [secret]")); // the trace is there
   EXPECT_THAT(log.text.str(), Not(HasSubstr(key)));
+}
+
+TEST(http_provider, a_key_is_masked_however_it_is_escaped) {
+  http_server server;
+  server.reply({200,
+                R"({"model":"sk-very\u002dsecret-0123456789","choices":[{"message":{"content":)"
+                R"("\u0073k-very-secret-0123456789"},"finish_reason":"stop"}]})"});
+  auto answer = std::get<llm_answer>(ask(model(server)));
+  EXPECT_EQ(answer.text, "[secret]");
+  EXPECT_EQ(answer.model, "[secret]");
+}
+
+TEST(http_provider, a_key_that_a_stream_brings_in_pieces_is_masked) {
+  caught_log log;
+  http_server server;
+  server.reply(event_stream({R"({"choices":[{"delta":{"content":"sk-very-sec"}}]})",
+                             R"({"choices":[{"delta":{"content":"ret-0123456789"}}]})",
+                             R"({"choices":[{"delta":{},"finish_reason":"stop"}]})"}));
+  EXPECT_EQ(std::get<llm_answer>(ask(model(server))).text, "[secret]");
+  EXPECT_THAT(log.text.str(), HasSubstr("answered: [secret]"));
+  EXPECT_THAT(log.text.str(), Not(HasSubstr("sk-very-sec")));
+}
+
+TEST(http_provider, what_a_proxy_repeats_of_its_password_is_masked) {
+  caught_log log;
+  http_server between;
+  auto environment = [&](const std::string& name) -> std::optional<std::string> {
+    if (name != "http_proxy")
+      return std::nullopt;
+    return "http://me:proxy%2Fsecret@127.0.0.1:" + std::to_string(between.port());
+  };
+  auto x = model(between);
+  x.base_url = "http://llm.example/v1";
+  between.reply({400, "proxy/secret proxy%2fsecret bWU6cHJveHkvc2VjcmV0"});
+  auto failed = std::get<failure>(ask(x, question(), environment));
+  EXPECT_THAT(failed.sentence, testing::EndsWith(": [secret] [secret] [secret]"));
+  between.reply({407, "proxy/secret"});
+  failed = std::get<failure>(ask(x, question(), environment));
+  EXPECT_EQ(failed.kind, failure_kind::fail);
+  EXPECT_THAT(failed.sentence, HasSubstr("model 'strong' (gpt-x): the proxy 127.0.0.1:"));
+  EXPECT_EQ(between.calls().at(0).headers["proxy-authorization"], "Basic bWU6cHJveHkvc2VjcmV0");
+  EXPECT_THAT(log.text.str(), Not(HasSubstr("proxy/secret")));
+  EXPECT_THAT(log.text.str(), Not(HasSubstr("bWU6")));
+}
+
+TEST(http_provider, a_model_may_trust_an_authority_of_its_own) {
+  auto certificate = test::make_certificate("IP:127.0.0.1");
+  http_server server{certificate};
+  auto file = testing::TempDir() + "lathe-ca-of-a-model.pem";
+  std::ofstream{file} << certificate.certificate_pem;
+  auto x = model(server);
+  EXPECT_EQ(std::get<failure>(ask(x)).kind, failure_kind::fail);
+  x.ca_file = file;
+  server.reply({200, good_body});
+  EXPECT_TRUE(std::holds_alternative<llm_answer>(ask(x)));
+  std::ofstream{file} << "nonsense";
+  EXPECT_THAT(describe(check_model(x)), HasSubstr(file + " cannot be read"));
+  std::remove(file.c_str());
 }
 
 TEST(http_provider, what_can_be_checked_is_checked_at_the_start) {

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -15,6 +16,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -78,7 +80,35 @@ asio::awaitable<void> send(Stream& stream, const scripted_reply& x) {
   }
 }
 
+asio::awaitable<void> relay(tcp::socket& from, tcp::socket& to) {
+  std::array<char, 4096> bytes;
+  for (;;) {
+    auto count = co_await from.async_read_some(asio::buffer(bytes), use_awaitable);
+    co_await asio::async_write(to, asio::buffer(bytes.data(), count), use_awaitable);
+  }
+}
+
+// Until one of the two ends.
+asio::awaitable<void> join(tcp::socket& client, const std::string& target) {
+  using namespace asio::experimental::awaitable_operators;
+  auto executor = co_await asio::this_coro::executor;
+  auto colon = target.rfind(':');
+  tcp::resolver resolver{executor};
+  auto found = co_await resolver.async_resolve(target.substr(0, colon), target.substr(colon + 1),
+                                               use_awaitable);
+  tcp::socket server{executor};
+  co_await server.async_connect(*found.begin(), use_awaitable);
+  co_await (relay(client, server) || relay(server, client));
+}
+
 } // namespace
+
+scripted_reply tunnel() {
+  scripted_reply result;
+  result.raw = "HTTP/1.1 200 Connection established\r\n\r\n";
+  result.tunnel = true;
+  return result;
+}
 
 struct http_server::implementation {
   explicit implementation(std::optional<certificate> x) : with_tls(x.has_value()) {
@@ -123,6 +153,8 @@ struct http_server::implementation {
       co_await http::async_read(stream, buffer, request, use_awaitable);
       auto reply = take(record(request, number));
       co_await send(stream, reply);
+      if (reply.tunnel)
+        co_await join(socket, std::string{request.target()});
       if (reply.end == ending::reset)
         socket.set_option(asio::socket_base::linger{true, 0});
       if (reply.end != ending::keep_alive) {

@@ -32,7 +32,11 @@ struct scripted_reply {
     std::numeric_limits<std::size_t>::max(); ///< so many bytes go out, head included
   bool chunked = false;                      ///< the body is in chunks already
   std::string raw;                           ///< sent instead of head and body when not empty
+  bool tunnel = false; ///< to CONNECT: afterwards bytes go to the target and back, untouched
 };
+
+/// What a proxy says to CONNECT when it does as it is told.
+scripted_reply tunnel();
 
 /// A request as it came in. Header names are in lower case.
 struct recorded_call {

@@ -1,4 +1,5 @@
 #include "tools/lathe/commands.hpp"
+#include "tools/lathe/core_dumps.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -24,6 +25,7 @@ given · 3 something is missing on this machine)";
 } // namespace
 
 int main(int argc, char** argv) {
+  lathe::cli::forbid_core_dumps();
   CLI::App app{description, "lathe"};
   app.footer(footer);
   app.require_subcommand(1);

@@ -106,10 +106,9 @@ caf::expected<runtime::run_directory> make_directory(const run_arguments& x,
 
 /// Finds wrong addresses and missing answers before anything is spent.
 caf::error check_models(const topology& plan) {
-  for (auto& agent : plan.agents)
-    if (auto* model = plan.model(agent.model))
-      if (auto error = llm_clients::check_model(*model))
-        return error;
+  for (const auto& name : runtime::asked_models(plan))
+    if (auto error = llm_clients::check_model(*plan.model(name)))
+      return error;
   return {};
 }
 

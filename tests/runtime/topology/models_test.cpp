@@ -154,7 +154,76 @@ TEST(models, a_fallback_of_a_used_model_needs_its_key_too) {
 TEST(models, a_key_in_the_file_itself_is_refused_and_not_repeated) {
   EXPECT_THAT(mistakes_in(spoilt("${OPENAI_API_KEY}", "sk-very-secret")),
               ElementsAre("t.yaml:7:14: models.strong.api_key must name an environment variable, "
-                          "such as ${OPENAI_API_KEY}: keys do not belong in files"));
+                          "such as ${OPENAI_API_KEY}: keys do not belong in topologies; one in a "
+                          "file of its own is named by api_key_file"));
+}
+
+namespace {
+
+std::string with_key_file(const std::string& name) {
+  return spoilt("api_key: ${OPENAI_API_KEY}", "api_key_file: " + name);
+}
+
+} // namespace
+
+TEST(models, a_key_may_be_in_a_file_of_its_own) {
+  temporary_folder folder;
+  auto file = folder.write("secrets/key", "sk-from-file \n");
+  std::filesystem::permissions(file, std::filesystem::perms{0600});
+  auto options = variables_set({{"HOME", folder.path().string()}});
+  for (auto name : {file.string(), std::string{"~/secrets/key"}}) {
+    auto x = read(with_key_file(name), options);
+    ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+    EXPECT_EQ(x.value.model("strong")->api_key, "sk-from-file");
+    EXPECT_THAT(x.text, testing::HasSubstr("api_key_file: " + file.string()));
+    EXPECT_THAT(x.text, testing::Not(testing::HasSubstr("sk-from-file")));
+  }
+}
+
+TEST(models, a_key_file_is_found_beside_the_topology) {
+  temporary_folder folder;
+  auto file = folder.write("key", "sk-from-file");
+  std::filesystem::permissions(file, std::filesystem::perms{0400});
+  auto x = read_topology(folder.write("t.yaml", with_key_file("key")), variables_set({}));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->api_key, "sk-from-file");
+}
+
+TEST(models, a_key_file_that_others_can_read_is_refused) {
+  temporary_folder folder;
+  auto file = folder.write("key", "sk-from-file");
+  std::filesystem::permissions(file, std::filesystem::perms{0640});
+  EXPECT_THAT(mistakes_in(with_key_file(file.string()), variables_set({})),
+              ElementsAre("model 'strong': others can get at the key file " + file.string()
+                          + ": chmod 600 " + file.string() + " (t.yaml:7)"));
+}
+
+TEST(models, a_key_file_that_is_not_there_is_missed_only_where_it_is_needed) {
+  auto text = with_key_file("sk-a-key-by-mistake");
+  EXPECT_THAT(mistakes_in(text, variables_set({})),
+              ElementsAre("model 'strong': the file that api_key_file names is not there "
+                          "(t.yaml:7)"));
+  auto options = variables_set({});
+  options.llm_override = "replay";
+  EXPECT_THAT(mistakes_in(text, options), IsEmpty());
+}
+
+TEST(models, a_model_has_one_key) {
+  EXPECT_THAT(mistakes_in(with_lines("    api_key_file: key\n    price: {input: 1, output: 2}\n")),
+              ElementsAre("t.yaml:8:19: models.strong.api_key_file stands beside an api_key: keep "
+                          "one of them ('api_key:' without a value takes an inherited one away)"));
+}
+
+TEST(models, an_authority_of_its_own_is_found_beside_the_topology) {
+  temporary_folder folder;
+  auto ca = folder.write("corp.pem", "");
+  auto text = with_lines("    ca_file: corp.pem\n    price: {input: 1, output: 2}\n");
+  auto x = read_topology(folder.write("t.yaml", text), with_key());
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->ca_file, ca.string());
+  EXPECT_THAT(x.text, testing::HasSubstr("ca_file: " + ca.string()));
+  EXPECT_THAT(mistakes_in(text), ElementsAre("t.yaml:8:14: models.strong.ca_file names a file that "
+                                             "is not there: 'corp.pem' in here or ."));
 }
 
 TEST(models, an_address_may_come_from_the_environment) {
@@ -281,7 +350,8 @@ TEST(models, what_a_provider_needs_is_asked_for) {
                           "shall use"));
   EXPECT_THAT(mistakes_in(spoilt("    api_key: ${OPENAI_API_KEY}\n", "")),
               ElementsAre("t.yaml:4:3: models.strong.api_key is missing: add 'api_key: "
-                          "${OPENAI_API_KEY}', or the base_url of a server that needs none"));
+                          "${OPENAI_API_KEY}', an api_key_file, or the base_url of a server that "
+                          "needs none"));
   EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: scripted")),
               ElementsAre("t.yaml:4:3: models.strong.answers is missing: a scripted model answers "
                           "from a folder"));
