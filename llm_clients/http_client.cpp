@@ -79,7 +79,24 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
         self->give_back(name, used.lock());
       f(std::move(result));
     };
+    if (x.request.cancelled)
+      close_when_cancelled(x.request.cancelled, connection);
     connection->send(x.request, x.until, std::move(done));
+  }
+
+  // Whoever cancels is in another thread.
+  void close_when_cancelled(const std::shared_ptr<cancellation>& cancelled,
+                            const connection_ptr& connection) {
+    cancelled->on_cancel([pool = weak_from_this(), used = std::weak_ptr{connection},
+                          token = std::weak_ptr{cancelled}] {
+      if (auto self = pool.lock())
+        asio::post(self->io, [used, token] {
+          auto at_work = used.lock();
+          auto of = token.lock();
+          if (at_work && of)
+            at_work->cancel(*of);
+        });
+    });
   }
 
   connection_ptr take(server_connections& server, const http_request& x) {

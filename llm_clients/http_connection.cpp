@@ -111,6 +111,7 @@ void http_connection::send(const http_request& request, clock::time_point until,
   idle_ = request.idle;
   on_headers_ = request.on_headers;
   on_part_ = request.on_part;
+  cancelled_ = request.cancelled;
   done_ = std::move(done);
   sent_ = false;
   streamed_ = false;
@@ -118,6 +119,12 @@ void http_connection::send(const http_request& request, clock::time_point until,
     write();
   else
     resolve();
+}
+
+// It may come late: the connection may have gone on to another exchange.
+void http_connection::cancel(const cancellation& of) {
+  if (done_ && cancelled_.get() == &of)
+    fail("is not waited for any more");
 }
 
 bool http_connection::reusable() {
@@ -345,6 +352,7 @@ void http_connection::deliver(http_result result) {
   // Moved out first: the handler may drop the last reference to this, or send again.
   on_headers_ = nullptr;
   on_part_ = nullptr;
+  cancelled_ = nullptr;
   auto done = std::exchange(done_, nullptr);
   done(std::move(result));
 }

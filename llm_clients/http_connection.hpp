@@ -29,6 +29,9 @@ public:
   /// Sends `request` and calls `done` once, by `until` at the latest. One exchange at a time.
   void send(const http_request& request, clock::time_point until, http_handler done);
 
+  /// Ends the exchange that this belongs to, if it is under way.
+  void cancel(const cancellation& of);
+
   /// Whether another exchange can go over this connection: the server has left it open and silent,
   /// and it has not been unused for too long.
   bool reusable();
@@ -95,6 +98,7 @@ private:
   std::optional<parser> parser_;
   std::function<void(const header_map&)> on_headers_;
   part_handler on_part_;
+  std::shared_ptr<cancellation> cancelled_; // of the exchange under way
   http_handler done_;
   clock::time_point until_; // the exchange must end
   clock::time_point step_until_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "llm_clients/cancellation.hpp"
 #include "llm_clients/proxy.hpp"
 #include "llm_clients/secret.hpp"
 #include "llm_clients/url.hpp"
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +35,7 @@ struct http_request {
   std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte
   std::chrono::milliseconds idle{180'000};    ///< between two parts of a body
   std::function<void(const header_map&)> on_headers; ///< as soon as they are there; may be empty
+  std::shared_ptr<cancellation> cancelled; ///< closes the connection when cancelled; may be empty
   part_handler on_part; ///< takes a body that is an event stream; empty: it is asked for whole
 };
 

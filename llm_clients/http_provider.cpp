@@ -168,6 +168,7 @@ void http_provider::ask(const llm_request& question, completion done) {
   auto request = x->request();
   if (at_->model.stream)
     request.on_part = [x](std::string_view part) { return x->take_part(part); };
+  request.cancelled = done.cancelled();
   request.on_headers = [done](const header_map& headers) { done.hear(headers); };
   client_->send(std::move(request), [x, done = std::move(done)](http_result result) {
     done(x->end(std::move(result)));

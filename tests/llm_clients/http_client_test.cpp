@@ -9,6 +9,7 @@
 
 #include <fstream>
 #include <future>
+#include <thread>
 
 using namespace std::chrono_literals;
 using namespace lathe;
@@ -82,6 +83,50 @@ struct pem_file {
 };
 
 } // namespace
+
+TEST(http_client, what_nobody_waits_for_any_more_is_closed) {
+  http_server server;
+  scripted_reply slow;
+  slow.delay = 60s;
+  server.reply(slow);
+  server.reply({200, "{}"});
+  client subject;
+  http_request request;
+  request.cancelled = std::make_shared<cancellation>();
+  auto cancelled = request.cancelled;
+  auto result = subject.send(server.base_url(), std::move(request));
+  while (server.calls().empty())
+    std::this_thread::yield();
+  cancelled->cancel();
+  ASSERT_EQ(result.wait_for(10s), std::future_status::ready);
+  auto ended = result.get();
+  auto* why = std::get_if<http_failure>(&ended);
+  ASSERT_TRUE(why);
+  EXPECT_THAT(why->sentence, HasSubstr("is not waited for any more"));
+  EXPECT_TRUE(why->sent);
+  EXPECT_EQ(subject.response(server.base_url()).status, 200u);
+  EXPECT_EQ(server.calls().at(1).connection, 2u);
+}
+
+TEST(http_client, a_cancellation_that_comes_late_touches_nobody_else) {
+  http_server server;
+  server.reply({200, "{}"});
+  scripted_reply slow{200, "{}"};
+  slow.delay = 200ms;
+  server.reply(slow);
+  client subject;
+  http_request request;
+  request.cancelled = std::make_shared<cancellation>();
+  auto cancelled = request.cancelled;
+  subject.send(server.base_url(), std::move(request)).get();
+  auto next = subject.send(server.base_url());
+  while (server.calls().size() < 2)
+    std::this_thread::yield();
+  cancelled->cancel();
+  auto result = next.get();
+  ASSERT_TRUE(std::holds_alternative<http_response>(result));
+  EXPECT_EQ(server.calls().at(1).connection, 1u);
+}
 
 TEST(http_client, a_request_arrives_and_its_answer_comes_back) {
   http_server server;
