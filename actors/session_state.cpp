@@ -68,6 +68,7 @@ void session_state::on(const request_issued& x) {
     return;
   if (agent->role == role::coder) {
     search_->begin({x.idea, x.parents});
+    briefings_.emplace(x.id, brief(x));
     lines_.push_back({x.idea, x.parents, 0, false, {}});
   } else if (agent->role == role::fixer) {
     ++lines_[static_cast<std::size_t>(x.line)].fixes;
@@ -164,6 +165,7 @@ std::optional<request_issued> session_state::take(request_id id) {
   auto node = in_flight_.extract(id);
   if (node.empty())
     return std::nullopt;
+  briefings_.erase(id);
   return std::move(node.mapped());
 }
 
