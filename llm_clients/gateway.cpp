@@ -238,6 +238,8 @@ struct gateway_state {
         return;
       case failure_kind::fail:
         return close_model(id, make_error(errc::provider_refused, why.sentence));
+      case failure_kind::wait:
+        return give_up(id, make_error(errc::awaits_mailbox, why.sentence));
     }
   }
 

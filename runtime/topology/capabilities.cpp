@@ -70,12 +70,13 @@ void read_entry(map_reader reader, const subject& of, model_capabilities& x) {
 void read_capabilities(map_reader own, const std::string& address, model_config& x,
                        const block_context& context) {
   auto file = context.options.configs / "capabilities.yaml";
+  auto provider = x.provider == provider_kind::mailbox ? provider_kind::openai : x.provider;
   auto text = read_text_file(file);
   if (auto known = std::get_if<std::string>(&text))
     if (auto table = parse_yaml(*known, file.string(), context.mistakes))
       for (const auto& entry : table->items)
         read_entry(map_reader{entry, "capabilities", context.mistakes},
-                   {to_string(x.provider), host_of(address), x.model}, x.can);
+                   {to_string(provider), host_of(address), x.model}, x.can);
   read_keys(own, x.can);
   own.finish();
 }

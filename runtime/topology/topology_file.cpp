@@ -55,11 +55,13 @@ std::string standalone_text(yaml_node tree, const topology& x) {
   if (auto models = tree.find("models"))
     for (auto& [name, at, model] : models->value.entries) {
       auto config = x.model(name);
+      if (config->provider == provider_kind::mailbox && !config->folder.empty())
+        model.set("folder", config->folder);
       if (config->provider != provider_kind::scripted)
         continue;
       model.set("provider", "scripted");
       model.set("answers", config->answers);
-      for (auto key : {"api_key", "base_url", "price"})
+      for (auto key : {"api", "api_key", "base_url", "folder", "price", "wait"})
         model.remove(key);
     }
   for (auto& [name, at, agent] : tree.find("agents")->value.entries) {
