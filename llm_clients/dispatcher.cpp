@@ -65,15 +65,20 @@ std::optional<dispatcher::step> dispatcher::next(lane& from, time_point now) {
     if (!has_room(from, now, i->tokens))
       return std::nullopt;
     auto [decision, ticket] = ledger_.reserve(i->session, i->worst_usd);
-    if (decision == ledger::decision::wait)
+    auto waits = decision == ledger::decision::wait;
+    if (waits && !waits_for_mailbox(i->session))
       continue;
     auto x = std::move(*i);
     from.waiting.erase(i);
+    if (waits)
+      return step{x.id, make_error(errc::awaits_mailbox,
+                                   "the money for another question is kept for those that wait in "
+                                   "a mailbox")};
     if (decision == ledger::decision::exhausted)
       return step{x.id, make_error(errc::budget_exhausted,
                                    ledger_.describe(x.session) + "; another call does not fit")};
     auto pass = from.breaker.admit(now); // there is one, or there were no room
-    out_[x.id] = {x.model, ticket, from.limits.start(now, x.tokens), pass.value_or(0)};
+    out_[x.id] = {x.model, ticket, from.limits.start(now, x.tokens), pass.value_or(0), x.session};
     return step{x.id, {}};
   }
   return std::nullopt;
@@ -117,6 +122,31 @@ bool dispatcher::fail(time_point now, call_id id, const failure& why, const spen
   else
     from.breaker.answered(x.pass);
   return true;
+}
+
+bool dispatcher::set_aside(call_id id) {
+  auto i = out_.find(id);
+  if (i == out_.end())
+    return false;
+  i->second.aside = true;
+  return true;
+}
+
+void dispatcher::take_up(call_id id) {
+  if (auto i = out_.find(id); i != out_.end())
+    i->second.aside = false;
+}
+
+bool dispatcher::waits_for_mailbox(const session_id& session) const {
+  auto found = false;
+  for (const auto& [id, x] : out_) {
+    if (x.session != session)
+      continue;
+    if (!x.aside)
+      return false;
+    found = true;
+  }
+  return found;
 }
 
 void dispatcher::observe(time_point now, const std::string& model, const header_map& headers) {

@@ -57,7 +57,8 @@ public:
   void push_again(job x);
 
   /// Returns what to do next, or nothing while all must wait. Calls whose session waits for money
-  /// are passed over, so one session cannot hold up another.
+  /// are passed over, so one session cannot hold up another; where a mailbox has all of it they are
+  /// refused with `awaits_mailbox`.
   std::optional<step> next(time_point now);
 
   /// When `next` may give a call although nothing has ended, as it was found when it last gave
@@ -79,6 +80,13 @@ public:
   /// @param chance in [0, 1), for a breaker's cool-down
   bool fail(time_point now, call_id id, const failure& why, const spend& charged, bool in_trouble,
             double chance);
+
+  /// Sets a call aside that went into a mailbox: it may be answered in days, and keeps its money
+  /// until then. Returns false for a call that is not out.
+  bool set_aside(call_id id);
+
+  /// Takes a call up again that was set aside.
+  void take_up(call_id id);
 
   /// Takes what a model's server says of its limits.
   void observe(time_point now, const std::string& model, const header_map& headers);
@@ -110,12 +118,17 @@ private:
     ledger::ticket money = 0;
     rate_limit::ticket rate = 0;
     circuit_breaker::pass pass = 0;
+    session_id session;
+    bool aside = false;
   };
 
   // Returns whether a call may go out now, but for its money.
   bool has_room(lane& x, time_point now, const call_tokens& tokens);
 
   std::optional<step> next(lane& from, time_point now);
+
+  // Whether all the money that a session has reserved is for calls that were set aside.
+  bool waits_for_mailbox(const session_id& session) const;
 
   ledger ledger_;
   std::size_t max_waiting_;

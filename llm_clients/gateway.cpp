@@ -39,6 +39,13 @@ struct call {
   std::vector<caf::typed_response_promise<llm_answer>> askers;
 };
 
+// A question in a mailbox, where nobody waits for it: whoever asks it again takes it up.
+struct posted_call {
+  call_id id = 0;
+  std::string model; // whose mailbox it is
+  std::vector<std::string> stand_ins;
+};
+
 struct endpoint {
   model_config config; // without its key, which the provider alone holds
   std::unique_ptr<provider> asks;
@@ -104,6 +111,8 @@ struct gateway_state {
     x.stand_ins = at->second.config.fallback;
     x.request = std::move(request);
     x.prompt_hash = std::move(prompt_hash);
+    if (auto posted = in_mailbox.find(key); posted != in_mailbox.end())
+      return look_again(std::move(x), std::move(key), in_mailbox.extract(posted).mapped());
     if (cannot_be_asked(x.request.model))
       divert(x);
     if (const auto& fatal = endpoints.at(x.request.model).fatal)
@@ -113,7 +122,7 @@ struct gateway_state {
 
   void stop(const caf::error& reason) {
     for (auto& [id, x] : calls) {
-      if (journal && x.worst_usd > 0 && queue->is_out(id))
+      if (journal && x.worst_usd > 0 && queue->is_out(id) && !is_mailbox(x.request.model))
         caf::anon_send(journal, lost_record(x.request, worst_of(x)));
       for (auto& asker : x.askers)
         asker.deliver(make_error(errc::cancelled, "the LLM gateway stops"));
@@ -132,6 +141,19 @@ struct gateway_state {
     by_question.emplace(std::move(key), id);
     calls.emplace(id, std::move(x));
     send_waiting();
+    return answer;
+  }
+
+  // What was posted is paid for when it is answered, so its money is reserved already.
+  caf::result<llm_answer> look_again(call x, question_key key, posted_call posted) {
+    x.request.model = std::move(posted.model);
+    x.stand_ins = std::move(posted.stand_ins);
+    job_of(posted.id, x);
+    queue->take_up(posted.id);
+    auto answer = x.askers.emplace_back(promise());
+    by_question.emplace(std::move(key), posted.id);
+    calls.emplace(posted.id, std::move(x));
+    send(posted.id);
     return answer;
   }
 
@@ -226,6 +248,8 @@ struct gateway_state {
   // -- failures ---------------------------------------------------------------------------
 
   void take_failure(call_id id, const failure& why) {
+    if (why.kind == failure_kind::wait)
+      return set_aside(id, why);
     pay_for_lost(id, why);
     if (auto model = calls.at(id).request.model; queue->is_left_alone(model, now()))
       divert_waiting(model);
@@ -239,8 +263,17 @@ struct gateway_state {
       case failure_kind::fail:
         return close_model(id, make_error(errc::provider_refused, why.sentence));
       case failure_kind::wait:
-        return give_up(id, make_error(errc::awaits_mailbox, why.sentence));
+        return; // see above
     }
+  }
+
+  void set_aside(call_id id, const failure& why) {
+    queue->set_aside(id);
+    auto x = end(id);
+    for (auto& asker : x.askers)
+      asker.deliver(make_error(errc::awaits_mailbox, why.sentence));
+    in_mailbox.emplace(key_of(x),
+                       posted_call{id, std::move(x.request.model), std::move(x.stand_ins)});
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
@@ -374,9 +407,17 @@ struct gateway_state {
     return std::uniform_real_distribution<>{}(random);
   }
 
+  bool is_mailbox(const std::string& model) const {
+    return endpoints.at(model).config.provider == provider_kind::mailbox;
+  }
+
+  static question_key key_of(const call& x) {
+    return {x.request.session, x.request.request, x.prompt_hash};
+  }
+
   call end(call_id id) {
     auto x = std::move(calls.extract(id).mapped());
-    by_question.erase({x.request.session, x.request.request, x.prompt_hash});
+    by_question.erase(key_of(x));
     return x;
   }
 
@@ -391,6 +432,7 @@ struct gateway_state {
   std::map<std::string, endpoint> endpoints; // by the model's name in the topology
   std::map<call_id, call> calls;
   std::map<question_key, call_id> by_question;
+  std::map<question_key, posted_call> in_mailbox;
   call_id last_call = 0;
   std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };
