@@ -162,6 +162,7 @@ private:
   void on(const insight_received& x);
   void on(const request_failed& x);
   void on(const topology_changed& x);
+  void on(const session_suspended& x);
   void on(const session_ended& x);
 
   // -- steps of the fold --------------------------------------------------------------------
@@ -214,6 +215,9 @@ private:
   assignment assignment_for(const request_issued& request) const;
   briefing brief(const request_issued& request) const;
   std::vector<attempt_note> lessons() const;
+
+  /// Returns the model in whose mailbox a question to `target` may lie; empty: none.
+  std::string mailbox_of(const std::string& target) const;
   bool profiles_winners() const;
 
   // -- members ------------------------------------------------------------------------------------
@@ -241,6 +245,7 @@ private:
   std::string fatal_;                              // why the session cannot go on
   std::int64_t failures_ = 0;                      // requests that nobody could answer
   std::string last_failure_;
+  bool suspended_ = false; // nothing has happened since
   std::optional<session_ended> ended_;
 };
 

@@ -4,6 +4,7 @@
 #include "runtime/progress.hpp"
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
+#include "runtime/suspension.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/failure.hpp"
 
@@ -34,10 +35,12 @@ int show(const std::string& run, bool json) {
     return fail(past.error());
   std::vector<runtime::session_result> results;
   runtime::progress_view view;
+  topology plan;
   for (auto& [name, session] : past->sessions) {
     auto state = runtime::fold(std::move(session));
     view.elapsed = std::max(view.elapsed, state.elapsed());
     view.budget = state.plan().budget;
+    plan = state.plan();
     results.push_back(runtime::make_result(state));
     view.sessions.push_back(results.back().status);
   }
@@ -58,6 +61,8 @@ int show(const std::string& run, bool json) {
       fmt::print("\n{}\n", gpu::in_words(news.event));
   if (auto process = runtime::working_process(paths))
     fmt::print("\nlive: process {}, {} so far\n", *process, runtime::format_clock(view.elapsed));
+  else if (auto why = runtime::describe_suspension(results, plan, paths); !why.empty())
+    fmt::print("\n{}\n", why);
   else if (std::any_of(results.begin(), results.end(), [](auto& x) { return !x.status.finished; }))
     fmt::print("\nnot live; go on with: lathe run --resume {}\n", run);
   return done;
