@@ -20,7 +20,7 @@ CONFIGS = Path(os.environ["LATHE_CONFIGS"])
 # What one test had compiled is of no use to another.
 os.environ.setdefault("LATHE_COMPILED_LIMIT", "0")
 
-DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS = range(4)
+DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS, SUSPENDED = range(5)
 
 # What no user should ever read.
 INTERNALS = re.compile(
