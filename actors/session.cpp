@@ -14,6 +14,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <utility>
 
 namespace lathe::actors {
 
@@ -90,6 +92,7 @@ struct session_actor_state {
 
   /// Takes an event in, decides what follows from it, journals both, then acts.
   void happened(session_event event) {
+    looks = 0;
     state.apply(event);
     unwritten.push_back(std::move(event));
     go_on();
@@ -105,7 +108,7 @@ struct session_actor_state {
 
   void write() {
     if (unwritten.empty()) {
-      answer_stop();
+      rest();
       return;
     }
     journal_append batch;
@@ -119,14 +122,15 @@ struct session_actor_state {
           --writing;
           for (auto& event : events)
             act_on(event);
-          answer_stop();
+          rest();
         },
         [this](caf::error& reason) { self->quit(std::move(reason)); });
   }
 
   /// The event is on disk: now it may have effects.
   void act_on(const session_event& event) {
-    if (std::holds_alternative<session_ended>(event))
+    if (std::holds_alternative<session_ended>(event)
+        || std::holds_alternative<session_suspended>(event))
       self->send(options.peers.evaluator, task_release{state.subject().name});
     if (options.observe)
       options.observe(state, event);
@@ -134,17 +138,64 @@ struct session_actor_state {
       send(*request);
   }
 
+  /// What comes after something has happened, or has turned out not to have happened yet.
+  void rest() {
+    answer_stop();
+    look_into_mailboxes();
+  }
+
   void answer_stop() {
     bool waits_for_paid_work
       = std::any_of(state.in_flight().begin(), state.in_flight().end(), [this](const auto& x) {
           auto* agent = state.plan().agent(x.second.target);
-          return agent != nullptr && !agent->model.empty();
+          return agent != nullptr && !agent->model.empty() && !parked.contains(x.first);
         });
     if (writing > 0 || waits_for_paid_work)
       return;
     for (auto& promise : stop_promises)
       promise.deliver();
     stop_promises.clear();
+  }
+
+  // -- mailboxes ------------------------------------------------------------------------------
+
+  void look_into_mailboxes() {
+    if (stopping || parked.empty())
+      return;
+    auto only_these = writing == 0 && parked.size() == state.in_flight().size();
+    if (!only_these)
+      return look_later();
+    if (looks == 0)
+      alone_since = options.clock();
+    else if (options.clock() - alone_since >= options.linger)
+      return suspend();
+    if (++looks == 1)
+      look();
+    else
+      look_later();
+  }
+
+  void look_later() {
+    if (std::exchange(look_is_due, true))
+      return;
+    self->run_delayed(options.look_again, [this] {
+      look_is_due = false;
+      look();
+    });
+  }
+
+  void look() {
+    if (stopping)
+      return;
+    for (auto id : std::exchange(parked, {})) {
+      auto request = state.in_flight().at(id);
+      send(request);
+    }
+  }
+
+  void suspend() {
+    stopping = true;
+    happened(session_suspended{static_cast<std::int32_t>(parked.size())});
   }
 
   // -- requests -------------------------------------------------------------------------------
@@ -235,10 +286,17 @@ struct session_actor_state {
       self->run_delayed(overload_pause, [this, request] { send(request); });
     else if (code == errc::cancelled && stopping)
       answer_stop(); // stays in flight: a resumed run asks again
+    else if (code == errc::awaits_mailbox)
+      park(request.id); // so does this
     else if (code == errc::provider_unreachable || code == errc::device_lost)
       self->quit(reason); // so does this, and all that it would go on to ask in vain
     else
       happened(request_failed{request.id, code, describe(reason)});
+  }
+
+  void park(request_id id) {
+    parked.insert(id);
+    rest();
   }
 
   double elapsed() const {
@@ -254,7 +312,11 @@ struct session_actor_state {
   std::vector<journal_content> new_texts;
   int writing = 0;                      // appends without an answer
   double began = 0;                     // on the clock of `options`, less what earlier runs worked
-  bool stopping = false;
+  std::set<request_id> parked;          // questions in mailboxes that nobody asks for now
+  bool look_is_due = false;             // they will be asked again
+  int looks = 0;                        // at mailboxes since anything else has happened
+  double alone_since = 0;               // on the clock of `options`: when only mailboxes were left
+  bool stopping = false;                // or suspended
   std::vector<caf::typed_response_promise<void>> stop_promises;
 };
 

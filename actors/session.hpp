@@ -6,6 +6,7 @@
 #include <caf/fwd.hpp>
 #include <caf/actor_control_block.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -29,11 +30,17 @@ struct session_options {
   session_peers peers;
   /// Seconds since any fixed moment.
   std::function<double()> clock;
+  /// How long to wait before mailboxes are looked into again.
+  std::chrono::milliseconds look_again{5'000};
+  /// How long to go on looking when nothing else is left, before the session is suspended.
+  double linger = 0; ///< [seconds]
   /// Called after each event that is in the journal, on the session's thread.
   std::function<void(const session_state&, const session_event&)> observe;
 };
 
 /// Spawns the actor that drives a `session_state`: journals each event, then carries it out.
+/// Questions that wait in mailboxes are asked again from time to time. When nothing but these is
+/// left, the session is suspended: it does nothing more until another run takes it up.
 session_actor spawn_session(caf::actor_system& sys, session_options options);
 
 } // namespace lathe::actors

@@ -150,6 +150,17 @@ bool inspect(Inspector& f, topology_changed& x) {
   return f.object(x).fields(f.field("plan", x.plan));
 }
 
+/// All that is left waits for answers in mailboxes; any other event means that it goes on.
+struct session_suspended {
+  static constexpr std::string_view kind = "session_suspended";
+  std::int32_t waiting = 0; ///< questions
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, session_suspended& x) {
+  return f.object(x).fields(f.field("waiting", x.waiting));
+}
+
 /// Nothing is left to do.
 struct session_ended {
   static constexpr std::string_view kind = "session_ended";
@@ -162,9 +173,9 @@ bool inspect(Inspector& f, session_ended& x) {
   return f.object(x).fields(f.field("reason", x.reason), f.field("failed", x.failed));
 }
 
-using session_event
-  = std::variant<session_started, task_prepared, request_issued, ideas_received, drafts_received,
-                 verdict_received, insight_received, request_failed, topology_changed,
-                 session_ended>;
+using session_event =
+  std::variant<session_started, task_prepared, request_issued, ideas_received, drafts_received,
+               verdict_received, insight_received, request_failed, topology_changed,
+               session_suspended, session_ended>;
 
 } // namespace lathe::actors

@@ -60,14 +60,29 @@ outgoing session_state::message_for(const request_issued& request) const {
     case role::coder:
       break;
   }
-  assignment result{subject_.name, request.id, subject_, profile, {}, {}, lessons()};
+  return assignment_for(request);
+}
+
+assignment session_state::assignment_for(const request_issued& request) const {
+  auto known = briefings_.find(request.id);
+  auto told = known == briefings_.end() ? brief(request) : known->second;
+  assignment result{subject_.name, request.id, subject_, profile_.value_or(task_profile{}), {}, {},
+                    told.lessons};
   if (request.idea && static_cast<std::size_t>(*request.idea) < ideas_.size())
     result.idea = ideas_[static_cast<std::size_t>(*request.idea)];
-  for (auto& id : request.parents)
-    if (auto* parent_entry = find(id); parent_entry != nullptr && parent_entry->speedup() > 0)
-      result.parents.push_back({id, text(parent_entry->hash),
-                                parent_entry->verdict->timing->candidate, parent_entry->speedup(),
-                                parent_entry->insight});
+  for (std::size_t i = 0; i < request.parents.size(); ++i)
+    if (auto* parent = find(request.parents[i]); parent != nullptr && parent->speedup() > 0)
+      result.parents.push_back({parent->id, text(parent->hash), parent->verdict->timing->candidate,
+                                parent->speedup(), told.insights[i]});
+  return result;
+}
+
+session_state::briefing session_state::brief(const request_issued& request) const {
+  briefing result{lessons(), {}};
+  for (auto& id : request.parents) {
+    auto* parent = find(id);
+    result.insights.push_back(parent == nullptr ? std::string{} : parent->insight);
+  }
   return result;
 }
 

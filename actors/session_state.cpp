@@ -37,6 +37,8 @@ void session_state::add_text(const std::string& hash, std::string text) {
 }
 
 void session_state::apply(const session_event& event) {
+  // A change of the topology does not set it going.
+  suspended_ = suspended_ && std::holds_alternative<topology_changed>(event);
   std::visit([this](const auto& x) { on(x); }, event);
 }
 
@@ -68,6 +70,7 @@ void session_state::on(const request_issued& x) {
     return;
   if (agent->role == role::coder) {
     search_->begin({x.idea, x.parents});
+    briefings_.emplace(x.id, brief(x));
     lines_.push_back({x.idea, x.parents, 0, false, {}});
   } else if (agent->role == role::fixer) {
     ++lines_[static_cast<std::size_t>(x.line)].fixes;
@@ -154,6 +157,10 @@ void session_state::on(const topology_changed& x) {
   out_of_budget_.clear(); // who still is will be told again
 }
 
+void session_state::on(const session_suspended&) {
+  suspended_ = true;
+}
+
 void session_state::on(const session_ended& x) {
   ended_ = x;
 }
@@ -172,6 +179,7 @@ std::optional<request_issued> session_state::take(request_id id) {
   auto node = in_flight_.extract(id);
   if (node.empty())
     return std::nullopt;
+  briefings_.erase(id);
   return std::move(node.mapped());
 }
 
@@ -360,6 +368,21 @@ bool session_state::asks_llm(const std::string& target) const {
   return agent != nullptr && !agent->model.empty();
 }
 
+std::string session_state::mailbox_of(const std::string& target) const {
+  auto* agent = plan_.agent(target);
+  auto* asked = agent == nullptr ? nullptr : plan_.model(agent->model);
+  if (asked == nullptr)
+    return {};
+  auto is_mailbox = [this](const std::string& name) {
+    auto* model = plan_.model(name);
+    return model != nullptr && model->provider == provider_kind::mailbox;
+  };
+  if (is_mailbox(asked->name))
+    return asked->name;
+  auto stand_in = std::find_if(asked->fallback.begin(), asked->fallback.end(), is_mailbox);
+  return stand_in == asked->fallback.end() ? std::string{} : *stand_in;
+}
+
 bool session_state::is_recipe(const std::string& target) const {
   auto* agent = plan_.agent(target);
   return agent != nullptr && agent->role == role::recipe;
@@ -492,8 +515,14 @@ session_status session_state::status() const {
     result.low = winner->verdict->timing->low;
     result.high = winner->verdict->timing->high;
   }
+  if (suspended_)
+    for (auto& [id, request] : in_flight_)
+      if (auto model = mailbox_of(request.target); !model.empty())
+        ++result.waiting[model];
   if (ended_)
     result.state = ended_->failed ? "failed" : "done";
+  else if (suspended_)
+    result.state = "suspended";
   else if (!profile_)
     result.state = "preparing";
   else if (std::any_of(in_flight_.begin(), in_flight_.end(),

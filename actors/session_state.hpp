@@ -144,6 +144,13 @@ private:
     std::int64_t line = -1;
   };
 
+  /// What a coder is told that changes while it works. It is told the same whenever it is asked, or
+  /// a question that was paid for would be another one.
+  struct briefing {
+    std::vector<attempt_note> lessons;
+    std::vector<std::string> insights; ///< one a parent
+  };
+
   // -- one event each ---------------------------------------------------------------------
 
   void on(const session_started& x);
@@ -155,6 +162,7 @@ private:
   void on(const insight_received& x);
   void on(const request_failed& x);
   void on(const topology_changed& x);
+  void on(const session_suspended& x);
   void on(const session_ended& x);
 
   // -- steps of the fold --------------------------------------------------------------------
@@ -208,7 +216,12 @@ private:
   std::string kin_of(const candidate_entry& entry) const;
 
   recipe_request recipes_wanted(const request_issued& request, const agent_config& agent) const;
+  assignment assignment_for(const request_issued& request) const;
+  briefing brief(const request_issued& request) const;
   std::vector<attempt_note> lessons() const;
+
+  /// Returns the model in whose mailbox a question to `target` may lie; empty: none.
+  std::string mailbox_of(const std::string& target) const;
   bool profiles_winners() const;
 
   // -- members ------------------------------------------------------------------------------------
@@ -226,6 +239,7 @@ private:
   std::vector<line_of_work> lines_;
   std::deque<delivery> waiting_;
   std::map<request_id, request_issued> in_flight_;
+  std::map<request_id, briefing> briefings_;       // of coders that have not answered
   std::map<std::string, std::string> texts_;       // hash -> source
   request_id last_id_ = 0;
   std::int64_t queries_ = 0;                       // LLM requests issued; never more than the budget
@@ -236,6 +250,7 @@ private:
   std::string fatal_;                              // why the session cannot go on
   std::int64_t failures_ = 0;                      // requests that nobody could answer
   std::string last_failure_;
+  bool suspended_ = false; // nothing has happened since
   std::optional<session_ended> ended_;
 };
 

@@ -28,7 +28,7 @@ namespace lathe {
 
 template <>
 struct enum_names<llm_clients::failure_kind> {
-  static constexpr std::array<std::string_view, 3> value = {"retry", "refuse", "fail"};
+  static constexpr std::array<std::string_view, 4> value = {"retry", "refuse", "fail", "wait"};
 };
 
 } // namespace lathe

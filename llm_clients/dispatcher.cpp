@@ -13,6 +13,14 @@ namespace {
 // What a server may ask to wait before others are asked in its place.
 constexpr std::chrono::minutes long_time{1};
 
+bool counts_on(const payer& account, const payer& who) {
+  auto fits = [](const std::string& mine, const std::string& his) {
+    return mine.empty() || mine == his;
+  };
+  return fits(account.session, who.session) && fits(account.agent, who.agent)
+         && fits(account.model, who.model);
+}
+
 } // namespace
 
 dispatcher::dispatcher(spending_limits limits, std::size_t max_waiting, breaker_policy patience)
@@ -67,19 +75,25 @@ bool dispatcher::has_room(lane& x, time_point now, const call_tokens& tokens) {
 std::optional<dispatcher::step> dispatcher::next(lane& from, time_point now) {
   using choice = fair_queue<job>::choice;
   ledger::grant grant{ledger::decision::wait};
+  auto waits = false;
   auto x = from.waiting.take([&](const job& each) {
     if (!has_room(from, now, each.tokens))
       return choice::stop;
     grant = ledger_.reserve(each.who, each.worst);
-    return grant.decision == ledger::decision::wait ? choice::pass_over : choice::take;
+    waits = grant.decision == ledger::decision::wait;
+    return waits && !waits_for_mailbox(grant.full) ? choice::pass_over : choice::take;
   });
   if (!x)
     return std::nullopt;
+  if (waits)
+    return step{x->id,
+                make_error(errc::awaits_mailbox, "the money for another question is kept for "
+                                                 "those that wait in a mailbox")};
   if (grant.decision == ledger::decision::exhausted)
     return step{x->id, make_error(errc::budget_exhausted, std::move(grant.why)),
                 !grant.full.model.empty()};
   auto pass = from.breaker.admit(now); // there is one, or there were no room
-  out_[x->id] = {x->who.model, grant.ticket, from.limits.start(now, x->tokens), pass.value_or(0)};
+  out_[x->id] = {x->who, grant.ticket, from.limits.start(now, x->tokens), pass.value_or(0)};
   return step{x->id, {}};
 }
 
@@ -99,7 +113,7 @@ bool dispatcher::settle(call_id id, const spend& actual) {
   if (!node)
     return false;
   auto& x = node.mapped();
-  auto& from = lanes_.at(x.model);
+  auto& from = lanes_.at(x.who.model);
   ledger_.settle(x.money, actual);
   from.limits.answered(x.rate, {actual.input_tokens, actual.output_tokens});
   from.breaker.answered(x.pass);
@@ -112,7 +126,7 @@ bool dispatcher::fail(time_point now, call_id id, const failure& why, const spen
   if (!node)
     return false;
   auto& x = node.mapped();
-  auto& from = lanes_.at(x.model);
+  auto& from = lanes_.at(x.who.model);
   ledger_.settle(x.money, charged);
   if (why.status == 429)
     from.limits.refused(now, x.rate, why.retry_after);
@@ -130,12 +144,45 @@ bool dispatcher::withdraw(call_id id, const spend& charged) {
   if (!node)
     return false;
   auto& x = node.mapped();
-  auto& from = lanes_.at(x.model);
+  auto& from = lanes_.at(x.who.model);
   auto costs = charged.usd > 0 || charged.input_tokens > 0;
   ledger_.settle(x.money, charged);
   from.limits.failed(x.rate, costs);
   from.breaker.abandoned(x.pass);
   return true;
+}
+
+bool dispatcher::hold(call_id id, const payer& who, const spend& worst) {
+  auto grant = ledger_.reserve(who, worst);
+  if (grant.decision != ledger::decision::granted)
+    return false;
+  out_[id] = {who, grant.ticket, 0, 0, true};
+  return true;
+}
+
+bool dispatcher::set_aside(call_id id) {
+  auto i = out_.find(id);
+  if (i == out_.end())
+    return false;
+  i->second.aside = true;
+  return true;
+}
+
+void dispatcher::take_up(call_id id) {
+  if (auto i = out_.find(id); i != out_.end())
+    i->second.aside = false;
+}
+
+bool dispatcher::waits_for_mailbox(const payer& account) const {
+  auto found = false;
+  for (const auto& [id, x] : out_) {
+    if (!counts_on(account, x.who))
+      continue;
+    if (!x.aside)
+      return false;
+    found = true;
+  }
+  return found;
 }
 
 void dispatcher::observe(time_point now, const std::string& model, const header_map& headers) {

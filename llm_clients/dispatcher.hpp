@@ -63,7 +63,8 @@ public:
   void push_again(job x);
 
   /// Returns what to do next, or nothing while all must wait. Calls whose session waits for money
-  /// are passed over, so one session cannot hold up another.
+  /// are passed over, so one session cannot hold up another; where a mailbox has all of it they are
+  /// refused with `awaits_mailbox`.
   std::optional<step> next(time_point now);
 
   /// When `next` may give a call although nothing has ended, as it was found when it last gave
@@ -91,6 +92,16 @@ public:
 
   /// Ends a call that nobody waits for any more, which says nothing of its server.
   bool withdraw(call_id id, const spend& charged);
+  /// Sets a call aside that went into a mailbox: it may be answered in days, and keeps its money
+  /// until then. Returns false for a call that is not out.
+  bool set_aside(call_id id);
+
+  /// Counts a call as set aside that an earlier run put into a mailbox. Returns false when budgets
+  /// have become too small for it.
+  bool hold(call_id id, const payer& who, const spend& worst);
+
+  /// Takes a call up again that was set aside.
+  void take_up(call_id id);
 
   /// Takes what a model's server says of its limits.
   void observe(time_point now, const std::string& model, const header_map& headers);
@@ -118,16 +129,20 @@ private:
   };
 
   struct under_way {
-    std::string model;
+    payer who;
     ledger::ticket money = 0;
     rate_limit::ticket rate = 0;
     circuit_breaker::pass pass = 0;
+    bool aside = false;
   };
 
   // Returns whether a call may go out now, but for its money.
   bool has_room(lane& x, time_point now, const call_tokens& tokens);
 
   std::optional<step> next(lane& from, time_point now);
+
+  // Whether all that is reserved of somebody's budget is for calls that were set aside.
+  bool waits_for_mailbox(const payer& account) const;
 
   ledger ledger_;
   std::size_t max_waiting_;

@@ -43,6 +43,13 @@ struct call {
   std::vector<caf::typed_response_promise<llm_answer>> askers;
 };
 
+// A question in a mailbox, where nobody waits for it: whoever asks it again takes it up.
+struct posted_call {
+  call_id id = 0;
+  std::string model; // whose mailbox it is
+  std::vector<std::string> stand_ins;
+};
+
 struct endpoint {
   model_config config; // without its key, which the provider alone holds
   std::unique_ptr<provider> asks;
@@ -65,12 +72,12 @@ struct gateway_state {
     book.emplace(options.kept_answers);
     for (auto& [who, spent] : options.earlier.spent)
       queue->seed(who, spent);
-    for (auto& [question, x] : options.earlier.open)
-      queue->seed(x.who, x.worst);
     for (auto& x : options.earlier.answers)
       book->pin(std::move(x));
     for (auto& model : options.models)
       add_endpoint(std::move(model), options.providers);
+    for (auto& [question, x] : options.earlier.open)
+      count_open(question, x);
   }
 
   void add_endpoint(model_config model, const provider_factory& providers) {
@@ -110,6 +117,8 @@ struct gateway_state {
     x.stand_ins = at->second.config.fallback;
     x.request = std::move(request);
     x.prompt_hash = std::move(prompt_hash);
+    if (auto posted = in_mailbox.find(key); posted != in_mailbox.end())
+      return look_again(std::move(x), std::move(key), in_mailbox.extract(posted).mapped());
     if (cannot_be_asked(x.request.model))
       divert(x);
     if (const auto& fatal = endpoints.at(x.request.model).fatal)
@@ -182,6 +191,8 @@ struct gateway_state {
   // The stream is closed, and what it may have cost until now is on the bill.
   void abandon(call_id id) {
     auto& x = calls.at(id);
+    if (x.sent && is_mailbox(x.request.model))
+      return set_aside(id, {failure_kind::wait, "the mailbox could not be looked into in time"});
     x.cancelled->cancel();
     if (queue->is_out(id))
       pay_for_abandoned(id);
@@ -196,6 +207,34 @@ struct gateway_state {
     queue->withdraw(id, x.sent ? x.worst : spend{});
     if (x.sent)
       write_loss(x, x.worst);
+  }
+
+  // -- mailboxes ---------------------------------------------------------------------------
+
+  // What an earlier run put into a mailbox keeps its money. Any other call that was out then may be
+  // on the bill.
+  void count_open(const question_key& question, const open_call& x) {
+    auto at = endpoints.find(x.who.model);
+    if (at != endpoints.end() && is_mailbox(x.who.model)
+        && queue->hold(++last_call, x.who, x.worst))
+      in_mailbox.emplace(question, posted_call{last_call, x.who.model, at->second.config.fallback});
+    else
+      queue->seed(x.who, x.worst);
+  }
+
+  // What was posted is paid for when it is answered, so its money is reserved already.
+  caf::result<llm_answer> look_again(call x, question_key key, posted_call posted) {
+    x.request.model = std::move(posted.model);
+    x.stand_ins = std::move(posted.stand_ins);
+    job_of(posted.id, x);
+    x.reserved_on = x.request.model; // since it was posted
+    queue->take_up(posted.id);
+    auto answer = x.askers.emplace_back(promise());
+    by_question.emplace(std::move(key), posted.id);
+    calls.emplace(posted.id, std::move(x));
+    abandon_at(calls.at(posted.id).until, posted.id);
+    send(posted.id);
+    return answer;
   }
 
   void send_waiting() {
@@ -330,6 +369,8 @@ struct gateway_state {
   // -- failures ---------------------------------------------------------------------------
 
   void take_failure(call_id id, const failure& why) {
+    if (why.kind == failure_kind::wait)
+      return set_aside(id, why);
     pay_for_lost(id, why);
     if (auto model = calls.at(id).request.model; queue->is_left_alone(model, now()))
       divert_waiting(model);
@@ -342,7 +383,18 @@ struct gateway_state {
         return;
       case failure_kind::fail:
         return close_model(id, make_error(errc::provider_refused, why.sentence));
+      case failure_kind::wait:
+        return; // see above
     }
+  }
+
+  void set_aside(call_id id, const failure& why) {
+    queue->set_aside(id);
+    auto x = end(id);
+    for (auto& asker : x.askers)
+      asker.deliver(make_error(errc::awaits_mailbox, why.sentence));
+    in_mailbox.emplace(key_of(x),
+                       posted_call{id, std::move(x.request.model), std::move(x.stand_ins)});
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
@@ -484,9 +536,17 @@ struct gateway_state {
     return std::uniform_real_distribution<>{}(random);
   }
 
+  bool is_mailbox(const std::string& model) const {
+    return endpoints.at(model).config.provider == provider_kind::mailbox;
+  }
+
+  static question_key key_of(const call& x) {
+    return {x.request.session, x.request.request, x.prompt_hash};
+  }
+
   call end(call_id id) {
     auto x = std::move(calls.extract(id).mapped());
-    by_question.erase({x.request.session, x.request.request, x.prompt_hash});
+    by_question.erase(key_of(x));
     return x;
   }
 
@@ -501,6 +561,7 @@ struct gateway_state {
   std::map<std::string, endpoint> endpoints; // by the model's name in the topology
   std::map<call_id, call> calls;
   std::map<question_key, call_id> by_question;
+  std::map<question_key, posted_call> in_mailbox;
   call_id last_call = 0;
   std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };

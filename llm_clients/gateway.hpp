@@ -35,8 +35,9 @@ struct gateway_options {
 /// - or an error: `budget_exhausted`, `overloaded`, `provider_refused` (nothing this model is asked
 ///   will work; the same sentence for every later question), `provider_failed` (this question got
 ///   no answer), `provider_unreachable` (as `provider_refused`: the first question used up its
-///   retries and nobody was there), `journal_failed`, `cancelled` (the gateway stops), `user_error`
-///   (no such model).
+///   retries and nobody was there), `awaits_mailbox` (the question is in a mailbox, or has to wait
+///   for the money of those that are; ask again), `journal_failed`, `cancelled` (the gateway
+///   stops), `user_error` (no such model).
 ///
 /// The most that a call can cost is in the journal before it goes out, and counts as spent until
 /// the journal says how it ended.

@@ -121,7 +121,7 @@ ledger::grant ledger::reserve(const payer& who, const spend& worst) {
   auto most = amount_of(worst);
   most.queries = 1;
   auto everybody = shared_by(who);
-  auto must_wait = false;
+  const payer* must_wait_for = nullptr;
   for (const auto& each : everybody) {
     const auto* limit = limits_.find(each);
     if (limit == nullptr)
@@ -130,10 +130,11 @@ ledger::grant ledger::reserve(const payer& who, const spend& worst) {
     if (!taken.fits(most, *limit))
       return {decision::exhausted, 0, each, describe(each, *limit, worst)};
     taken += accounts_[each].reserved;
-    must_wait = must_wait || !taken.fits(most, *limit);
+    if (must_wait_for == nullptr && !taken.fits(most, *limit))
+      must_wait_for = &each;
   }
-  if (must_wait)
-    return {decision::wait};
+  if (must_wait_for != nullptr)
+    return {decision::wait, 0, *must_wait_for};
   for (const auto& each : everybody)
     accounts_[each].reserved += most;
   open_[++last_ticket_] = {who, most};

@@ -55,7 +55,7 @@ public:
   struct grant {
     ledger::decision decision;
     ledger::ticket ticket = 0; ///< set when granted
-    payer full = {};           ///< exhausted: whose budget it is
+    payer full = {};           ///< not granted: whose budget it is
     std::string why = {};      ///< exhausted: a sentence
   };
 

@@ -18,6 +18,7 @@ enum class failure_kind {
   retry,  ///< may well work later
   refuse, ///< this question will never be answered, others may
   fail,   ///< no question to this model can be answered: wrong key, unknown model
+  wait,   ///< it is in a mailbox, unanswered so far: whoever asks again may find an answer
 };
 
 /// Why there is no answer.

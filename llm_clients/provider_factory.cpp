@@ -3,6 +3,8 @@
 #include "llm_clients/http_client.hpp"
 #include "llm_clients/http_provider.hpp"
 #include "llm_clients/io_thread.hpp"
+#include "llm_clients/mailbox_folder.hpp"
+#include "llm_clients/mailbox_provider.hpp"
 #include "llm_clients/recording_provider.hpp"
 #include "llm_clients/replay_provider.hpp"
 #include "llm_clients/scripted_provider.hpp"
@@ -27,6 +29,13 @@ public:
     return io_;
   }
 
+  // Who waits for a disk must not hold up sockets.
+  std::shared_ptr<io_thread> disk() {
+    if (!disk_)
+      disk_ = std::make_shared<io_thread>();
+    return disk_;
+  }
+
   caf::expected<std::shared_ptr<http_client>> client(const std::string& ca_file) {
     if (auto known = clients_.find(ca_file); known != clients_.end())
       return known->second;
@@ -41,6 +50,7 @@ public:
 private:
   std::shared_ptr<io_thread> io_; // before clients_, which need it to the end
   std::map<std::string, std::shared_ptr<http_client>> clients_; // by ca_file
+  std::shared_ptr<io_thread> disk_;
 };
 
 caf::expected<std::unique_ptr<provider>> make_http(const model_config& model, shared_parts& parts) {
@@ -71,6 +81,8 @@ provider_factory standard_providers(variable_lookup environment) {
         return make_http(model, *parts);
       case provider_kind::scripted:
         return make_scripted(model, *parts);
+      case provider_kind::mailbox:
+        return std::unique_ptr<provider>{std::make_unique<mailbox_provider>(model, parts->disk())};
     }
     return make_error(errc::user_error, "model '" + model.name + "' names no known provider");
   };
@@ -96,6 +108,10 @@ provider_factory replaying_providers(std::shared_ptr<playback> recording) {
 }
 
 caf::error check_model(const model_config& model) {
+  if (model.provider == provider_kind::mailbox && !model.folder.empty()) {
+    auto opened = mailbox_folder::open(model);
+    return opened ? caf::error{} : std::move(opened.error());
+  }
   auto made = standard_providers()(model);
   return made ? caf::error{} : std::move(made.error());
 }

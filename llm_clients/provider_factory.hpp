@@ -32,7 +32,7 @@ provider_factory recording_providers(provider_factory asked,
 provider_factory replaying_providers(std::shared_ptr<playback> recording);
 
 /// Checks without a call what can be checked about a model: its URL, key, CA and proxy, or its
-/// folder of scripted answers. For a start that fails early.
+/// folder of scripted answers, or its mailbox. For a start that fails early.
 caf::error check_model(const model_config& model);
 
 } // namespace lathe::llm_clients

@@ -17,7 +17,9 @@ void recording_provider::ask(const llm_request& question, completion done) {
   auto record = [exchange = recording_->begin(question), recording = recording_,
                  done](reply x) mutable {
     exchange.outcome = x;
-    if (auto problem = recording->append(exchange))
+    auto why = std::get_if<failure>(&x);
+    auto is_over = why == nullptr || why->kind != failure_kind::wait;
+    if (auto problem = is_over ? recording->append(exchange) : caf::error{})
       log()->error("an exchange is not recorded: {}", describe(problem));
     done(std::move(x));
   };

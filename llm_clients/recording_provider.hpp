@@ -8,7 +8,8 @@
 namespace lathe::llm_clients {
 
 /// Asks another provider, and records each exchange before its reply is handed on. An exchange that
-/// cannot be written is logged and handed on all the same: it may have been paid for.
+/// cannot be written is logged and handed on all the same: it may have been paid for. That a
+/// question waits in a mailbox is none.
 class recording_provider : public provider {
 public:
   recording_provider(std::unique_ptr<provider> asked, std::shared_ptr<cassette_writer> recording);

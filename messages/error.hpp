@@ -43,15 +43,18 @@ enum class errc : std::uint8_t {
   provider_unreachable,
   /// A GPU did not recover from what ran on it, and is out of use.
   device_lost,
+  /// The question lies in a mailbox and may be answered any time: ask again.
+  awaits_mailbox,
 };
 
 template <>
 struct enum_names<errc> {
-  static constexpr std::array<std::string_view, 16> value = {
-    "none",          "user_error",       "environment_error", "bad_task",        "bad_answer",
-    "overloaded",    "budget_exhausted", "timed_out",         "dead_letter",     "provider_refused",
-    "provider_failed", "evaluator_failed", "journal_failed",  "cancelled",
-    "provider_unreachable", "device_lost"};
+  static constexpr std::array<std::string_view, 17> value = {
+    "none",           "user_error",       "environment_error",    "bad_task",
+    "bad_answer",     "overloaded",       "budget_exhausted",     "timed_out",
+    "dead_letter",    "provider_refused", "provider_failed",      "evaluator_failed",
+    "journal_failed", "cancelled",        "provider_unreachable", "device_lost",
+    "awaits_mailbox"};
 };
 
 /// Makes an error with a sentence for people.

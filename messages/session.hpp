@@ -11,7 +11,7 @@ namespace lathe {
 /// What a session shows of itself.
 struct session_status {
   session_id name;
-  std::string state;          ///< preparing, searching, confirming, done or failed
+  std::string state;          ///< preparing, searching, confirming, suspended, done or failed
   double speedup = 1;         ///< of the best candidate; 1 while there is none
   double low = 1;             ///< its 95 % interval
   double high = 1;
@@ -23,6 +23,7 @@ struct session_status {
   std::int32_t in_flight = 0; ///< requests that wait for an answer
   spend cost;
   bool finished = false;
+  std::map<std::string, std::int32_t> waiting; ///< suspended: questions by the mailbox's model
 };
 
 template <class Inspector>
@@ -32,7 +33,7 @@ bool inspect(Inspector& f, session_status& x) {
     f.field("low", x.low), f.field("high", x.high), f.field("best", x.best),
     f.field("tried", x.tried), f.field("right", x.right), f.field("wrong", x.wrong),
     f.field("refused", x.refused), f.field("in_flight", x.in_flight), f.field("cost", x.cost),
-    f.field("finished", x.finished));
+    f.field("finished", x.finished), f.field("waiting", x.waiting));
 }
 
 /// Changes the topology of a session under way: requests that are out finish under the old one.

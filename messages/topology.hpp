@@ -16,12 +16,13 @@ enum class provider_kind : std::uint8_t {
   anthropic, ///< Anthropic's messages
   gemini,    ///< Google's generateContent
   scripted,  ///< answers from a folder, for demos and tests
+  mailbox,   ///< questions and answers are lines of files, answered by whoever wants to
 };
 
 template <>
 struct enum_names<provider_kind> {
-  static constexpr std::array<std::string_view, 4> value = {"openai", "anthropic", "gemini",
-                                                            "scripted"};
+  static constexpr std::array<std::string_view, 5> value = {"openai", "anthropic", "gemini",
+                                                            "scripted", "mailbox"};
 };
 
 /// What a server takes of what its API has. `configs/capabilities.yaml` says so for those that are
@@ -52,12 +53,14 @@ struct model_config {
   std::string name;
   provider_kind provider = provider_kind::scripted;
   std::string model;                       ///< as the provider names it
-  std::string api = "chat";                ///< openai: chat, responses
+  std::string api = "chat";                ///< openai, mailbox: chat, responses
   std::string base_url;                    ///< "https://api.openai.com/v1"
   std::string api_key;                     ///< never stored, never logged, never sent to another node
   std::string api_key_file;                ///< where the key was read; empty: from the environment
   std::string ca_file;                     ///< certificates that are trusted besides the system's
   std::string answers;                     ///< scripted: the folder
+  std::string folder;                      ///< mailbox: empty: `mailbox/NAME` in the run's folder
+  double wait = 0;                         ///< mailbox: [seconds] before a session is suspended
   std::optional<double> temperature;       ///< left out of the request when not set
   std::int64_t max_output_tokens = 16'000; ///< what it thinks is part of them
   std::string reasoning_effort;            ///< openai: low, medium, high, ...; empty: its default
@@ -196,7 +199,8 @@ bool inspect(Inspector& f, model_config& x) {
     f.field("price_source", x.price_source).fallback(std::string{}),
     f.field("fallback", x.fallback), f.field("budget", x.budget).fallback(spend_limit{}),
     f.field("run_budget", x.run_budget).fallback(spend_limit{}),
-    f.field("ca_file", x.ca_file).fallback(std::string{}));
+    f.field("ca_file", x.ca_file).fallback(std::string{}),
+    f.field("folder", x.folder).fallback(std::string{}), f.field("wait", x.wait).fallback(0.0));
 }
 
 template <class Inspector>

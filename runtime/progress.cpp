@@ -106,6 +106,13 @@ std::optional<std::string> line_for(const session_state& state, const topology_c
   return line(elapsed, state, fmt::format("goes on under topology {}", x.plan.name));
 }
 
+std::optional<std::string> line_for(const session_state& state, const session_suspended& x,
+                                    double elapsed) {
+  return line(elapsed, state,
+              fmt::format("suspended: {} question{} in mailboxes", x.waiting,
+                          x.waiting == 1 ? " waits" : "s wait"));
+}
+
 std::optional<std::string> line_for(const session_state& state, const session_ended& x,
                                     double elapsed) {
   return line(elapsed, state,

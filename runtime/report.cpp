@@ -132,6 +132,12 @@ std::string cell(std::string text) {
   return result;
 }
 
+std::string why_it_rests(const session_result& x) {
+  if (x.status.state == "suspended")
+    return "suspended: it waits for answers in mailboxes";
+  return fmt::format("ended because {}", x.reason.empty() ? "it was stopped" : x.reason);
+}
+
 std::string session_section(const session_result& x) {
   auto text = fmt::format("## {}\n\n", x.status.name);
   if (x.status.state == "failed")
@@ -158,8 +164,7 @@ std::string session_section(const session_result& x) {
     text += fmt::format("- **degenerate task**: {}\n", x.profile.degenerate);
   if (!x.profile.where.sandbox.empty())
     text += fmt::format("- the sandbox lacked on this machine: {}\n", x.profile.where.sandbox);
-  text += fmt::format("- ended because {}; {}, ${:.4f}\n\n",
-                      x.reason.empty() ? "it was stopped" : x.reason,
+  text += fmt::format("- {}; {}, ${:.4f}\n\n", why_it_rests(x),
                       plural(x.status.cost.queries, "query"), x.status.cost.usd);
   if (!x.rows.empty()) {
     text += "| candidate | verdict | evidence |\n|---|---|---|\n";
@@ -273,7 +278,8 @@ std::string format_result(const session_result& x, const std::string& best_file)
     text += fmt::format("{}no win: the best candidate, {}, is {}\n", head, best->origin,
                         format_speedup(*best->verdict.timing));
   } else {
-    text += fmt::format("{}no win: no candidate was correct\n", head);
+    auto so_far = x.status.state == "suspended" ? " so far" : "";
+    text += fmt::format("{}no win{}: no candidate was correct\n", head, so_far);
   }
   for (auto& row : x.rows)
     if (row.verdict.outcome == outcome::refused)

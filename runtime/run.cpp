@@ -16,6 +16,7 @@
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
 #include "runtime/spending.hpp"
+#include "runtime/suspension.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -25,9 +26,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 
 namespace lathe::runtime {
 
@@ -103,6 +106,9 @@ public:
                                  });
     llm_clients::gateway_options gateway;
     gateway.models = options_.plan.models;
+    for (auto& model : gateway.models)
+      if (model.provider == provider_kind::mailbox)
+        model.folder = mailbox_folder(model, directory_.paths()).string();
     gateway.limits = llm_clients::spending_limits{options_.plan};
     gateway.journal = journal_;
     gateway.earlier = std::move(past->answers);
@@ -227,6 +233,8 @@ private:
     session.fresh = fresh;
     session.peers = {journal_, front_, pools_->handles()};
     session.clock = [this] { return elapsed(); };
+    for (auto& model : options_.plan.models)
+      session.linger = std::max(session.linger, model.wait);
     session.observe = [this](const actors::session_state& state,
                              const actors::session_event& event) { observe(state, event); };
     note(name, make_result(fold(std::move(past))));
@@ -249,6 +257,10 @@ private:
     auto result = make_result(state);
     if (std::holds_alternative<actors::verdict_received>(event))
       keep_best(result);
+    if (std::holds_alternative<actors::session_suspended>(event)) {
+      std::lock_guard guard{mutex_};
+      suspended_.insert(name);
+    }
     note(name, std::move(result));
   }
 
@@ -301,17 +313,19 @@ private:
   }
 
   bool all_ended() const {
-    return std::all_of(results_.begin(), results_.end(),
-                       [](const auto& x) { return x.second.status.finished; });
+    return std::all_of(results_.begin(), results_.end(), [this](const auto& x) {
+      return x.second.status.finished || suspended_.contains(x.first);
+    });
   }
 
   run_directory directory_;
   run_options options_;
   clock::time_point began_;
 
-  std::mutex mutex_; // guards the next three
+  std::mutex mutex_; // guards the next four
   std::condition_variable changed_;
   std::map<session_id, session_result> results_;
+  std::set<session_id> suspended_; // by this process
   std::optional<caf::error> failure_;
 
   mutable std::mutex apply_mutex_; // guards pools_ and the plan

@@ -39,7 +39,7 @@ public:
 
   virtual ~run() = default;
 
-  /// Waits until all sessions have ended; returns false when `limit` came first.
+  /// Waits until all sessions have ended or are suspended; returns false when `limit` came first.
   virtual bool wait(std::chrono::milliseconds limit) = 0;
 
   /// Issues nothing new and waits for what is paid for. The run can be taken up later.

@@ -36,6 +36,11 @@ struct run_paths {
     return root / "lock";
   }
 
+  /// Questions and answers of a model, where the topology names no other folder.
+  std::filesystem::path mailbox(const std::string& model) const {
+    return root / "mailbox" / model;
+  }
+
   /// The best candidate of a session, ready to use.
   std::filesystem::path best(const session_id& session) const {
     return root / (session + "_best.py");

@@ -17,7 +17,10 @@ void read_keys(map_reader& reader, model_capabilities& x) {
 
 void read_capabilities(map_reader own, const std::string& address, model_config& x,
                        const block_context& context) {
-  read_table("capabilities", subject_of(x, address), context, [&](map_reader& entry, bool fits) {
+  auto of = subject_of(x, address);
+  if (x.provider == provider_kind::mailbox)
+    of.provider = to_string(provider_kind::openai);
+  read_table("capabilities", of, context, [&](map_reader& entry, bool fits) {
     auto changed = x.can;
     read_keys(entry, changed);
     if (fits)

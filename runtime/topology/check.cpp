@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 namespace lathe::runtime {
 
@@ -85,6 +86,22 @@ void check_fallbacks_exist(const subject& s) {
         s.mistakes.add(at, fmt::format("models.{}.fallback: there is no model '{}'{}", model.name,
                                        other, did_you_mean(other, known)));
     }
+  }
+}
+
+// A batch is for one model.
+void check_mailboxes(const subject& s) {
+  std::map<std::string, std::string> owners; // by folder
+  for (const auto& model : s.value().models) {
+    if (model.folder.empty())
+      continue;
+    auto [owner, is_new] = owners.emplace(model.folder, model.name);
+    if (!is_new)
+      s.mistakes.add(
+        place_of(s.root, {"models", model.name, "folder"}),
+        fmt::format("models.{}.folder is that of models.{}: each model needs a mailbox "
+                    "of its own",
+                    model.name, owner->second));
   }
 }
 
@@ -288,6 +305,7 @@ void check(const raw_topology& x, const yaml_node& root, mistake_list& mistakes)
   auto s = subject{x, root, mistakes};
   check_models_exist(s);
   check_fallbacks_exist(s);
+  check_mailboxes(s);
   check_prices(s);
   if (!x.complete)
     return;

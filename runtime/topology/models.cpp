@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <deque>
+#include <limits>
 
 namespace lathe::runtime {
 
@@ -140,6 +142,35 @@ void read_answers(map_reader& reader, model_config& x, const block_context& cont
                                          context.searched(at)));
 }
 
+// What goes over a network in its own time. A mailbox has none of it.
+constexpr std::array served_keys{"api_key", "base_url", "answers",     "stream",
+                                 "limits",  "timeout",  "idle_timeout"};
+
+void read_mailbox(map_reader& reader, model_config& x, const block_context& context) {
+  std::string name;
+  reader.read("folder", name);
+  reader.read_duration("wait", x.wait, {0, 365 * 86'400});
+  if (x.provider != provider_kind::mailbox) {
+    for (auto key : {"folder", "wait"})
+      if (reader.find(key))
+        reader.refuse(key, "is a key that only 'provider: mailbox' has");
+    return;
+  }
+  for (auto key : served_keys)
+    if (reader.find(key))
+      reader.refuse(key, "means nothing to a mailbox: whoever answers sees to it");
+  x.stream = false;
+  x.in_flight = std::numeric_limits<std::int32_t>::max();
+  if (name.empty())
+    return;
+  auto at = reader.find("folder")->at;
+  auto here = at.file == context.main_file ? context.main_folder
+                                           : std::filesystem::path{at.file}.parent_path();
+  x.folder = from_everywhere(here / name);
+  if (x.folder.size() > 1 && x.folder.ends_with('/'))
+    x.folder.pop_back(); // one folder has one name
+}
+
 void read_numbers(map_reader& reader, model_config& x) {
   auto sampling = reader.inner("sampling");
   double temperature = 0;
@@ -171,6 +202,8 @@ void require_keys(map_reader& reader, const model_config& x) {
     return;
   if (missing("model"))
     reader.refuse("model", "is missing: say which model the server shall use");
+  if (x.provider == provider_kind::mailbox)
+    return;
   if (missing("base_url") && missing("api_key") && missing("api_key_file"))
     reader.refuse("api_key", fmt::format("is missing: add 'api_key: ${{{}}}', an api_key_file, or "
                                          "the base_url of a server that needs none",
@@ -182,27 +215,32 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
   model_config model;
   model.name = name;
   std::string provider;
-  auto known = reader.read_word("provider", provider, {"openai", "anthropic", "gemini", "scripted"},
-                                {"mailbox", "replay"},
-                                "any server that speaks OpenAI's chat completions works with "
-                                "'provider: openai' and its base_url");
+  auto known = reader.read_word(
+    "provider", provider, {"openai", "anthropic", "gemini", "scripted", "mailbox"}, {"replay"},
+    "any server that speaks OpenAI's chat completions works with "
+    "'provider: openai' and its base_url");
   if (known)
     from_string(std::string_view{provider}, model.provider);
   else if (!reader.find("provider"))
-    reader.refuse("provider", "is missing: openai, anthropic, gemini or scripted");
+    reader.refuse("provider", "is missing: openai, anthropic, gemini, scripted or mailbox");
   reader.read("model", model.model);
   if (reader.read_word("api", model.api, {"chat", "responses"})
-      && model.provider != provider_kind::openai)
-    reader.refuse("api", "is a choice that only 'provider: openai' has");
+      && model.provider != provider_kind::openai && model.provider != provider_kind::mailbox)
+    reader.refuse("api", "is a choice that only 'provider: openai' and 'mailbox' have");
   read_key(reader, model);
   read_key_path(reader, model, context);
   read_ca(reader, model, context);
   read_url(reader, model);
   read_answers(reader, model, context);
   read_numbers(reader, model);
-  if (model.provider != provider_kind::scripted && model.base_url.empty())
-    model.base_url = home_of(model.provider).url;
-  auto address = model.base_url;
+  read_mailbox(reader, model, context);
+  std::string address{home_of(model.provider).url};
+  auto is_served =
+    model.provider != provider_kind::scripted && model.provider != provider_kind::mailbox;
+  if (is_served && model.base_url.empty())
+    model.base_url = address;
+  if (!model.base_url.empty())
+    address = model.base_url;
   if (auto found = find_variable(address))
     address = found->before + context.options.environment(found->name).value_or("") + found->after;
   read_capabilities(reader.inner("capabilities"), address, model, context);
@@ -271,6 +309,7 @@ void script(const std::string& answers, model_config& x) {
   x.api_key_file.clear();
   x.ca_file.clear();
   x.base_url.clear();
+  x.folder.clear();
   x.price = x.long_price = {};
 }
 

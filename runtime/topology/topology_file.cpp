@@ -59,11 +59,14 @@ std::string standalone_text(yaml_node tree, const topology& x) {
            {std::pair{"api_key_file", config->api_key_file}, std::pair{"ca_file", config->ca_file}})
         if (!path.empty())
           model.set(key, path);
+      if (config->provider == provider_kind::mailbox && !config->folder.empty())
+        model.set("folder", config->folder);
       if (config->provider != provider_kind::scripted)
         continue;
       model.set("provider", "scripted");
       model.set("answers", config->answers);
-      for (auto key : {"api_key", "api_key_file", "ca_file", "base_url", "price"})
+      for (auto key :
+           {"api", "api_key", "api_key_file", "ca_file", "base_url", "folder", "price", "wait"})
         model.remove(key);
     }
   for (auto& [name, at, agent] : tree.find("agents")->value.entries) {

@@ -161,6 +161,21 @@ TEST(session_state, a_profile_is_asked_for_only_where_a_profiler_gets_it) {
   EXPECT_FALSE(asks(plan));
 }
 
+TEST(session_state, a_coder_is_told_the_same_whenever_it_is_asked) {
+  session_driver x{test::small_topology()};
+  x.ideas({"fuse", "tile"});
+  auto asked = x.state.in_flight().rbegin()->second;
+  auto before = std::get<assignment>(x.state.message_for(asked));
+  auto failed = x.code("coder");
+  x.judge(failed, 0);
+  auto after = std::get<assignment>(x.state.message_for(asked));
+  EXPECT_EQ(after.history.size(), before.history.size()) << "what failed since is for the next one";
+  x.judge(x.code("fixer"), 0);
+  x.judge(x.code("fixer"), 0);
+  auto next = std::get<assignment>(x.state.message_for(x.state.in_flight().rbegin()->second));
+  EXPECT_GT(next.history.size(), before.history.size());
+}
+
 TEST(session_state, only_what_rules_made_of_the_task_has_kin) {
   session_driver x{test::small_topology()};
   x.ideas({"fuse"});

@@ -12,7 +12,9 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <set>
 
 using namespace lathe;
 using namespace lathe::actors;
@@ -43,7 +45,8 @@ protected:
     x.observe = [this](const session_state& state, const session_event& event) {
       std::lock_guard guard{mutex};
       last = state.status();
-      ended = ended || std::holds_alternative<session_ended>(event);
+      ended = ended || std::holds_alternative<session_ended>(event)
+              || std::holds_alternative<session_suspended>(event);
       changed.notify_all();
     };
     return x;
@@ -52,6 +55,18 @@ protected:
   bool wait_for_end() {
     std::unique_lock guard{mutex};
     return changed.wait_for(guard, patience, [this] { return ended; });
+  }
+
+  /// The same, from what the journal holds.
+  session_options resumed_options() {
+    auto x = fresh_options({});
+    x.past.clear();
+    x.fresh = false;
+    for (auto& record : world.records())
+      x.past.push_back(*from_record(record));
+    x.texts = world.texts();
+    ended = false;
+    return x;
   }
 
   std::size_t count(std::string_view kind) {
@@ -213,4 +228,152 @@ TEST_F(session_actor_test, a_changed_topology_is_journaled_and_used) {
   ASSERT_TRUE(wait_for_end());
   EXPECT_EQ(count("topology_changed"), 1u);
   EXPECT_EQ(last.cost.queries, 30);
+}
+
+// -- mailboxes ----------------------------------------------------------------------------------
+
+namespace {
+
+/// Coders whose questions go into a mailbox.
+class mailbox_session : public session_actor_test {
+protected:
+  mailbox_session() {
+    world.refuse_to_code = [this](const assignment& x) -> caf::error {
+      std::lock_guard guard{mutex};
+      questions[x.id].insert(caf::deep_to_string(x));
+      if (is_answered(x.id, ++looks[x.id]))
+        return {};
+      return make_error(errc::awaits_mailbox, "no answer yet");
+    };
+  }
+
+  static topology plan() {
+    auto result = test::small_topology();
+    result.models.push_back(result.models[0]);
+    result.models[0].provider = provider_kind::mailbox;
+    result.models[1].name = "other";
+    for (auto& agent : result.agents)
+      if (agent.role == role::planner || agent.role == role::fixer)
+        agent.model = "other";
+    return result;
+  }
+
+  session_options options_with(session_options x) {
+    x.look_again = 1ms;
+    return x;
+  }
+
+  void work(session_options x) {
+    self->send(spawn(options_with(std::move(x))), start_atom_v);
+    ASSERT_TRUE(wait_for_end());
+  }
+
+  std::function<bool(request_id, int)> is_answered = [](request_id, int) { return false; };
+  std::map<request_id, int> looks;                       // guarded by mutex, like the next
+  std::map<request_id, std::set<std::string>> questions; // in the words in which they were asked
+};
+
+} // namespace
+
+TEST_F(mailbox_session, is_suspended_when_nothing_else_is_left_and_one_more_look_finds_nothing) {
+  work(fresh_options(plan()));
+  EXPECT_EQ(last.state, "suspended");
+  EXPECT_FALSE(last.finished);
+  EXPECT_EQ(last.waiting, (std::map<std::string, std::int32_t>{{"fast", 4}}));
+  EXPECT_EQ(count("session_suspended"), 1u);
+  EXPECT_EQ(count("request_failed"), 0u);
+  EXPECT_EQ(count("session_ended"), 0u);
+  EXPECT_EQ(looks.size(), 4u);
+  for (auto& [id, times] : looks)
+    EXPECT_GE(times, 2) << id;
+  EXPECT_GE(last.tried, 1) << "recipes were tried meanwhile";
+}
+
+TEST_F(mailbox_session, goes_on_with_the_answers_when_it_is_taken_up) {
+  auto rounds = 0;
+  for (auto options = fresh_options(plan()); rounds < 30; options = resumed_options(), ++rounds) {
+    work(std::move(options));
+    if (last.finished)
+      break;
+    std::set<request_id> answered;
+    for (auto& [id, times] : looks)
+      if (answered.size() < 3)
+        answered.insert(id);
+    looks.clear();
+    is_answered = [answered](request_id id, int) { return answered.contains(id); };
+  }
+  EXPECT_EQ(last.state, "done");
+  EXPECT_GE(rounds, 5);
+  EXPECT_EQ(last.cost.queries, 20) << "what waited was issued once";
+  EXPECT_EQ(world.coded, 19);
+  EXPECT_EQ(count("session_suspended"), static_cast<std::size_t>(rounds));
+}
+
+TEST_F(mailbox_session, a_question_reads_the_same_whenever_it_is_asked) {
+  world.judge = [](const evaluation_request& x) { // lessons come in while questions wait
+    return test::verdict_of(x.subject.id.starts_with("fixer") ? 2.0 : 0);
+  };
+  auto answers_one_in_three = [](request_id id, int times) {
+    return times > (id % 3 == 0 ? 1 : 6);
+  };
+  is_answered = answers_one_in_three;
+  auto options = fresh_options(plan());
+  for (int rounds = 0; rounds < 30; ++rounds) {
+    work(std::move(options));
+    if (last.finished)
+      break;
+    options = resumed_options();
+  }
+  EXPECT_TRUE(last.finished);
+  EXPECT_GT(count("session_suspended"), 0u);
+  for (auto& [id, words] : questions)
+    EXPECT_EQ(words.size(), 1u) << *words.begin() << "\n" << *words.rbegin();
+}
+
+TEST_F(mailbox_session, answers_that_come_while_it_lingers_are_used) {
+  is_answered = [](request_id, int times) { return times > 5; };
+  auto options = fresh_options(plan());
+  options.linger = 3600;
+  work(std::move(options));
+  EXPECT_EQ(last.state, "done");
+  EXPECT_EQ(count("session_suspended"), 0u);
+  EXPECT_EQ(last.cost.queries, 20);
+}
+
+TEST_F(mailbox_session, lingers_no_longer_than_it_shall) {
+  std::atomic<int> hours{0};
+  is_answered = [&](request_id, int times) {
+    hours = times;
+    return false;
+  };
+  auto options = fresh_options(plan());
+  options.clock = [&] { return 3600.0 * hours; };
+  options.linger = 5 * 3600;
+  work(std::move(options));
+  EXPECT_EQ(last.state, "suspended");
+  EXPECT_GE(looks.begin()->second, 5);
+}
+
+TEST_F(mailbox_session, nobody_who_stops_waits_for_a_mailbox) {
+  auto options = fresh_options(plan());
+  options.linger = 3600;
+  auto session = spawn(options_with(std::move(options)));
+  self->send(session, start_atom_v);
+  bool stopped = false;
+  self->request(session, patience, stop_atom_v)
+    .receive([&] { stopped = true; }, [](const caf::error&) {});
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(count("session_suspended"), 0u);
+}
+
+TEST_F(mailbox_session, is_not_set_going_by_another_topology) {
+  work(fresh_options(plan()));
+  auto other = plan();
+  other.budget.queries = 30;
+  auto issued = count("request_issued");
+  self->send(sessions.back(), session_update{other, world.peers().agents});
+  self->request(sessions.back(), patience, status_atom_v)
+    .receive([&](const session_status& x) { EXPECT_EQ(x.state, "suspended"); },
+             [](const caf::error& why) { FAIL() << describe(why); });
+  EXPECT_EQ(count("request_issued"), issued);
 }

@@ -23,7 +23,7 @@ os.environ.setdefault("LATHE_COMPILED_LIMIT", "0")
 for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
     os.environ.pop(name, None)
 
-DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS = range(4)
+DONE, NOT_BETTER, USER_MISTAKE, ENVIRONMENT_LACKS, SUSPENDED = range(5)
 
 # What no user should ever read.
 INTERNALS = re.compile(

@@ -14,9 +14,10 @@ KEY = "sk-0123456789"
 
 TOPOLOGY = """version: 1
 models:
-  chat: {{provider: openai, model: x, api_key: '${{KEY}}', base_url: {server}/v1, fallback: [others],
+  chat: {{provider: openai, model: x, api_key: '${{KEY}}', base_url: {server}/v1, fallback: [others, box],
          price: {{input: 1, output: 10}}}}
   others: {{provider: anthropic, model: x, api_key: '${{KEY}}', base_url: {server}/v1}}
+  box: {{provider: mailbox, model: x}}
   third: {{provider: gemini, model: x, api_key: '${{{third_key}}}', base_url: {server}/v1beta}}
   unused: {{provider: openai, model: x, api_key: '${{NO_SUCH_KEY}}'}}
 agents:
@@ -60,6 +61,7 @@ class LlmCheck(LatheCase):
         self.assertRegex(ended.out, r"(?m)^others .* · no price is given$")
         self.assertRegex(ended.out, r"(?m)^third +x answered")
         self.assertIn("the server allows 60 requests a minute", ended.out)
+        self.assertRegex(ended.out, r"(?m)^box +a mailbox: it is not asked$")
         self.assertNotIn("unused", ended.out)
         self.assertNotIn(KEY, ended.out + ended.err)
         (chat, *_) = self.check(server, "--json").json["models"]

@@ -240,3 +240,22 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
     ASSERT_GE(spent, 0.95 * budget) << seed;
   }
 }
+
+TEST(dispatcher, where_a_mailbox_has_all_the_money_nobody_waits_for_it) {
+  auto x = make(10, {0, 1.0, 0});
+  for (call_id id : {1, 2, 3})
+    push(x, job(id, "strong", "mlp", 0.5));
+  EXPECT_THAT(drain(x), ElementsAre(1, 2));
+  EXPECT_TRUE(x.set_aside(1));
+  EXPECT_FALSE(x.next(start)) << "the other call may leave some";
+  EXPECT_TRUE(x.set_aside(2));
+  EXPECT_FALSE(x.set_aside(3)) << "it is not out";
+  auto step = x.next(start);
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->id, 3u);
+  EXPECT_EQ(step->refusal, errc::awaits_mailbox);
+  x.take_up(1);
+  x.settle(1, {1, 0, 0, 0, 0.2});
+  push(x, job(4, "strong", "mlp", 0.3));
+  EXPECT_THAT(drain(x), ElementsAre(4));
+}

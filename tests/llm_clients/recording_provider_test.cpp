@@ -176,3 +176,15 @@ TEST_F(recording, replies_from_many_threads_are_all_recorded) {
   for (const auto& each : got)
     EXPECT_EQ(std::get<llm_answer>(each.outcome).text, each.question.prompt);
 }
+
+TEST_F(recording, that_a_question_waits_in_a_mailbox_is_not_recorded) {
+  int looks = 0;
+  auto subject = around([&](const llm_request&, completion done) {
+    done(++looks == 1 ? reply{failure{failure_kind::wait, "no answer yet"}} : answer("at last"));
+  });
+  for (int i = 0; i < 2; ++i)
+    subject.ask(question(), completion{[](reply) {}});
+  auto exchanges = recorded();
+  ASSERT_EQ(exchanges.size(), 1u);
+  EXPECT_EQ(std::get<llm_answer>(exchanges[0].outcome).text, "at last");
+}

@@ -57,6 +57,8 @@ fake_world::fake_world(caf::actor_system& sys)
       std::lock_guard guard{mutex_};
       for (auto& record : x.records)
         records_.push_back(std::move(record));
+      for (auto& content : x.contents)
+        texts_.emplace(content.hash, std::move(content.text));
       return static_cast<std::int64_t>(records_.size());
     },
     [](flush_atom) {});
@@ -80,8 +82,12 @@ fake_world::fake_world(caf::actor_system& sys)
         return plan_error;
       return idea_list{{"fuse", "tile"}, "", {1, 10, 0, 5, 0.01}};
     }));
-  peers_.agents["coder"]
-    = generic(spawn_fake<coder_actor>(sys, [code](assignment& x) { return code(x.idea); }));
+  peers_.agents["coder"] =
+    generic(spawn_fake<coder_actor>(sys, [this, code](assignment& x) -> caf::result<draft> {
+      if (auto why = refuse_to_code ? refuse_to_code(x) : caf::error{})
+        return why;
+      return code(x.idea);
+    }));
   peers_.agents["fixer"]
     = generic(spawn_fake<fixer_actor>(sys, [code](fix_request& x) { return code(x.rejected.id); }));
   peers_.agents["profiler"] = generic(
@@ -93,6 +99,11 @@ fake_world::fake_world(caf::actor_system& sys)
 std::vector<journal_record> fake_world::records() const {
   std::lock_guard guard{mutex_};
   return records_;
+}
+
+std::map<std::string, std::string> fake_world::texts() const {
+  std::lock_guard guard{mutex_};
+  return texts_;
 }
 
 } // namespace lathe::test

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -28,8 +29,14 @@ public:
   /// Returns what the journal holds.
   std::vector<journal_record> records() const;
 
+  /// Returns the texts that it holds, by hash.
+  std::map<std::string, std::string> texts() const;
+
   /// Decides on a candidate; the default finds everything correct and twice as fast.
   std::function<caf::result<verdict>(const evaluation_request&)> judge;
+
+  /// What coders answer instead of a draft, if anything.
+  std::function<caf::error(const assignment&)> refuse_to_code;
 
   /// What planners answer instead of ideas, when set before a session starts.
   caf::error plan_error;
@@ -45,6 +52,7 @@ private:
   caf::actor_system& sys_;
   mutable std::mutex mutex_;
   std::vector<journal_record> records_;
+  std::map<std::string, std::string> texts_;
   actors::session_peers peers_;
 };
 

@@ -10,9 +10,10 @@ namespace lathe::cli {
 /// What the process tells its caller.
 enum exit_code : int {
   done = 0,
-  not_better = 1,        ///< no better candidate, or a verdict that is not correct
+  not_better = 1, ///< no better candidate, or a verdict that is not correct
   user_mistake = 2,
   environment_lacks = 3, ///< something on this machine
+  suspended = 4,         ///< a run that waits for answers in a mailbox
 };
 
 void add_run(CLI::App& app, int& exit_code);

@@ -78,6 +78,10 @@ std::vector<finding> ask_all(const topology& x) {
   std::vector<finding> result;
   for (const auto& name : runtime::asked_models(x)) {
     auto model = for_one_word(*x.model(name));
+    if (model.provider == provider_kind::mailbox) { // who asks there waits, and somebody pays
+      result.push_back({model, failure{failure_kind::wait, "a mailbox: it is not asked"}, {}});
+      continue;
+    }
     if (auto one = providers(model)) {
       made.push_back(std::move(*one));
       asked.push_back(std::async(std::launch::async, ask, model, std::ref(*made.back())));
@@ -125,7 +129,7 @@ void print(const finding& x) {
 boost::json::object to_json(const finding& x) {
   boost::json::object result{{"model", x.model.name}};
   if (auto why = std::get_if<failure>(&x.said)) {
-    result["problem"] = why->sentence;
+    result[why->kind == failure_kind::wait ? "note" : "problem"] = why->sentence;
     return result;
   }
   const auto& answer = std::get<llm_answer>(x.said);
@@ -159,7 +163,10 @@ int check(const std::string& file, bool json) {
   } else {
     std::ranges::for_each(found, print);
   }
-  auto failed = [](const finding& x) { return std::holds_alternative<failure>(x.said); };
+  auto failed = [](const finding& x) {
+    auto why = std::get_if<failure>(&x.said);
+    return why != nullptr && why->kind != failure_kind::wait;
+  };
   return std::ranges::any_of(found, failed) ? environment_lacks : done;
 }
 

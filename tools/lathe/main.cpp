@@ -20,7 +20,7 @@ constexpr auto footer = R"(examples:
       lets a team of agents work on it
 
 exit codes: 0 done · 1 no better candidate, or a verdict is not correct · 2 a mistake in what was
-given · 3 something is missing on this machine)";
+given · 3 something is missing on this machine · 4 suspended until answers are in a mailbox)";
 
 } // namespace
 

@@ -6,6 +6,7 @@
 #include "runtime/journal/atomic_file.hpp"
 #include "runtime/report.hpp"
 #include "runtime/run.hpp"
+#include "runtime/suspension.hpp"
 #include "runtime/task_file.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/failure.hpp"
@@ -255,6 +256,8 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
     fmt::print("{}: lathe {} {}\n", over ? "inspect" : "go on",
                over ? "status" : "run --resume", paths.root.string());
   }
+  if (auto why = runtime::describe_suspension(results, work.plan(), paths); over && !why.empty())
+    return fail(suspended, why);
   return exit_code_of(results);
 }
 

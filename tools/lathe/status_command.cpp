@@ -5,6 +5,7 @@
 #include "runtime/replay.hpp"
 #include "runtime/report.hpp"
 #include "runtime/spending.hpp"
+#include "runtime/suspension.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/failure.hpp"
 
@@ -36,10 +37,12 @@ int show(const std::string& run, bool json) {
   std::vector<runtime::session_result> results;
   runtime::progress_view view;
   view.accounts = runtime::accounts_of(past->answers);
+  topology plan;
   for (auto& [name, session] : past->sessions) {
     auto state = runtime::fold(std::move(session));
     view.elapsed = std::max(view.elapsed, state.elapsed());
     view.budget = state.plan().budget;
+    plan = state.plan();
     results.push_back(runtime::make_result(state));
     runtime::bill(results.back().status, view.accounts);
     view.sessions.push_back(results.back().status);
@@ -64,6 +67,8 @@ int show(const std::string& run, bool json) {
       fmt::print("\n{}\n", gpu::in_words(news.event));
   if (auto process = runtime::working_process(paths))
     fmt::print("\nlive: process {}, {} so far\n", *process, runtime::format_clock(view.elapsed));
+  else if (auto why = runtime::describe_suspension(results, plan, paths); !why.empty())
+    fmt::print("\n{}\n", why);
   else if (std::any_of(results.begin(), results.end(), [](auto& x) { return !x.status.finished; }))
     fmt::print("\nnot live; go on with: lathe run --resume {}\n", run);
   return done;

@@ -254,7 +254,7 @@ TEST(models, each_provider_is_at_home_somewhere) {
   EXPECT_EQ(at_home("gemini"), "https://generativelanguage.googleapis.com/v1beta");
   EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: gemini\n    api: responses")),
               ElementsAre("t.yaml:6:10: models.strong.api is a choice that only 'provider: openai' "
-                          "has"));
+                          "and 'mailbox' have"));
 }
 
 TEST(models, thinking_is_a_part_of_the_output) {
@@ -328,23 +328,22 @@ TEST(models, the_table_that_lathe_ships_knows_models_that_reason) {
 }
 
 TEST(models, providers_of_later_versions_point_to_what_works_now) {
-  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: mailbox")),
-              ElementsAre("t.yaml:5:15: models.strong.provider 'mailbox' is not in this version of "
+  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: replay")),
+              ElementsAre("t.yaml:5:15: models.strong.provider 'replay' is not in this version of "
                           "Lathe; any server that speaks OpenAI's chat completions works with "
                           "'provider: openai' and its base_url"));
 }
 
 TEST(models, an_unknown_provider_gets_a_suggestion) {
-  EXPECT_THAT(
-    mistakes_in(spoilt("provider: openai", "provider: opnai")),
-    ElementsAre("t.yaml:5:15: models.strong.provider must be openai, anthropic, gemini or "
-                "scripted, not 'opnai'; did you mean 'openai'?"));
+  EXPECT_THAT(mistakes_in(spoilt("provider: openai", "provider: opnai")),
+              ElementsAre("t.yaml:5:15: models.strong.provider must be openai, anthropic, gemini, "
+                          "scripted or mailbox, not 'opnai'; did you mean 'openai'?"));
 }
 
 TEST(models, what_a_provider_needs_is_asked_for) {
   EXPECT_THAT(mistakes_in(spoilt("    provider: openai\n", "")),
               ElementsAre("t.yaml:4:3: models.strong.provider is missing: openai, anthropic, "
-                          "gemini or scripted"));
+                          "gemini, scripted or mailbox"));
   EXPECT_THAT(mistakes_in(spoilt("    model: large\n", "")),
               ElementsAre("t.yaml:4:3: models.strong.model is missing: say which model the server "
                           "shall use"));
@@ -395,4 +394,77 @@ TEST(models, the_override_needs_answers_and_a_word_that_it_knows) {
   options.llm_override = "magic";
   EXPECT_THAT(mistakes_in(sample, options),
               ElementsAre("--llm takes 'scripted', not 'magic' (t.yaml)"));
+}
+
+// -- mailboxes ------------------------------------------------------------------------------
+
+namespace {
+
+std::string with_mailbox(const std::string& lines = "") {
+  return spoilt("    provider: openai\n    model: large\n    api_key: ${OPENAI_API_KEY}\n",
+                "    provider: mailbox\n    model: gpt-5\n" + lines);
+}
+
+} // namespace
+
+TEST(models, a_mailbox_needs_no_key_and_takes_what_openais_servers_take) {
+  temporary_folder folder;
+  folder.write("capabilities.yaml", "- {provider: openai, host: api.openai.com, model: gpt-5,\n"
+                                    "   output_limit: max_completion_tokens}\n");
+  auto options = variables_set({});
+  options.configs = folder.path();
+  auto x = read(with_mailbox("    api: responses\n    wait: 90m\n"), options);
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  auto model = x.value.model("strong");
+  EXPECT_EQ(model->provider, provider_kind::mailbox);
+  EXPECT_EQ(model->api, "responses");
+  EXPECT_EQ(model->can.output_limit, "max_completion_tokens");
+  EXPECT_EQ(model->wait, 5400);
+  EXPECT_FALSE(model->stream);
+  EXPECT_EQ(model->folder, "") << "it is in the run's folder, wherever that is";
+  EXPECT_EQ(x.text.find("folder"), std::string::npos) << x.text;
+}
+
+TEST(models, the_folder_of_a_mailbox_is_found_again_from_the_runs_own_topology) {
+  temporary_folder folder;
+  auto file = folder.write("there/t.yaml", with_mailbox("    folder: ../mail\n"));
+  auto x = read_topology(file, with_key());
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->folder, (folder.path() / "mail").string());
+  auto again = read(x.text);
+  ASSERT_TRUE(again.ok()) << to_string(again.mistakes);
+  EXPECT_EQ(again.value.model("strong")->folder, x.value.model("strong")->folder);
+}
+
+TEST(models, what_means_nothing_to_a_mailbox_is_refused_and_so_are_its_keys_elsewhere) {
+  EXPECT_THAT(mistakes_in(with_mailbox("    limits: {in_flight: 2}\n    timeout: 2m\n")),
+              ElementsAre("t.yaml:7:5: models.strong.limits means nothing to a mailbox: whoever "
+                          "answers sees to it",
+                          "t.yaml:8:14: models.strong.timeout means nothing to a mailbox: whoever "
+                          "answers sees to it"));
+  EXPECT_THAT(mistakes_in(with_lines("    folder: mail\n")),
+              ElementsAre("t.yaml:8:13: models.strong.folder is a key that only 'provider: "
+                          "mailbox' has"));
+}
+
+TEST(models, each_mailbox_has_a_folder_of_its_own) {
+  auto two = with_mailbox("    folder: mail\n");
+  two.replace(two.find("agents:\n"), 0,
+              "  other: {provider: mailbox, model: x, folder: ./mail/}\n");
+  EXPECT_THAT(mistakes_in(two),
+              ElementsAre("t.yaml:9:48: models.other.folder is that of models.strong: each model "
+                          "needs a mailbox of its own"));
+}
+
+TEST(models, the_override_answers_a_mailbox_too) {
+  temporary_folder folder;
+  folder.write("demo/coder/1.md", "---\nanswer");
+  auto options = variables_set({});
+  options.llm_override = "scripted";
+  options.configs = folder.path();
+  auto x = read(with_mailbox("    api: responses\n    folder: mail\n    wait: 1h\n"), options);
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  auto again = read(x.text, variables_set({}));
+  ASSERT_TRUE(again.ok()) << to_string(again.mistakes);
+  EXPECT_EQ(again.value.model("strong")->provider, provider_kind::scripted);
 }
