@@ -627,7 +627,7 @@ TEST_F(gateway_with_mailbox, a_question_stays_with_the_stand_in_that_has_it) {
   auto again = ask(1);
   give(2, answer("from the mailbox"));
   EXPECT_EQ(text(again), "from the mailbox");
-  EXPECT_THAT(written.at(0).records.at(0).payload, HasSubstr("\"model\":\"spare\""));
+  EXPECT_THAT(written.back().records.at(0).payload, HasSubstr("\"model\":\"spare\""));
 }
 
 // -- stand-ins ------------------------------------------------------------------------------
