@@ -111,3 +111,11 @@ TEST(anthropic_messages, a_stream_comes_to_its_answer) {
   EXPECT_EQ(y.kind, failure_kind::retry);
   EXPECT_THAT(y.sentence, HasSubstr("HTTP 529): busy"));
 }
+
+TEST(anthropic_messages, no_count_of_tokens_is_too_large_to_add) {
+  auto x = answer_in(read(priced_model(provider_kind::anthropic),
+                          R"({"content":[],"usage":{"input_tokens":9223372036854775807,)"
+                          R"("cache_read_input_tokens":9223372036854775807,"output_tokens":-1}})"));
+  EXPECT_EQ(x.cost.input_tokens, 2'000'000'000'000'000);
+  EXPECT_EQ(x.cost.output_tokens, 0);
+}
