@@ -56,11 +56,13 @@ outgoing session_state::message_for(const request_issued& request) const {
                          profile,
                          candidate{entry->id, text(entry->hash), entry->origin},
                          *entry->verdict,
-                         lines_[static_cast<std::size_t>(request.line)].history};
+                         lines_[static_cast<std::size_t>(request.line)].history,
+                         request.queries};
     case role::coder:
       break;
   }
-  assignment result{subject_.name, request.id, subject_, profile, {}, {}, lessons()};
+  assignment result{subject_.name, request.id,     subject_, profile, {}, {},
+                    lessons(),     request.queries};
   if (request.idea && static_cast<std::size_t>(*request.idea) < ideas_.size())
     result.idea = ideas_[static_cast<std::size_t>(*request.idea)];
   for (auto& id : request.parents)

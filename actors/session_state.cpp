@@ -62,7 +62,7 @@ void session_state::on(const request_issued& x) {
   if (auto i = std::find_if(waiting_.begin(), waiting_.end(), same); i != waiting_.end())
     waiting_.erase(i);
   if (asks_llm(x.target))
-    ++queries_;
+    queries_ += x.queries;
   auto* agent = plan_.agent(x.target);
   if (agent == nullptr)
     return;
@@ -87,6 +87,7 @@ void session_state::on(const drafts_received& x) {
   if (!request)
     return;
   cost_ += x.cost;
+  queries_ -= request->queries - std::clamp<std::int64_t>(x.cost.queries, 1, request->queries);
   for (auto& line : x.declined) {
     auto told =
       request->subject.empty() ? line : fmt::format("around {}: {}", request->subject, line);
@@ -132,8 +133,9 @@ void session_state::on(const request_failed& x) {
     fatal_ = x.reason;
   if (x.code == errc::budget_exhausted) {
     out_of_money_ = true;
-    --queries_; // it never went out
+    queries_ -= request->queries; // it never went out
   } else {
+    queries_ -= request->queries - 1;
     ++failures_;
     last_failure_ = x.reason;
   }
@@ -335,6 +337,7 @@ request_issued session_state::issue(std::string target, candidate_id subject, st
   result.subject = std::move(subject);
   result.line = line;
   result.elapsed = elapsed;
+  result.queries = queries_for(result.target);
   return result;
 }
 
@@ -348,6 +351,12 @@ candidate_id session_state::next_candidate_id(const std::string& agent, std::int
 bool session_state::asks_llm(const std::string& target) const {
   auto* agent = plan_.agent(target);
   return agent != nullptr && !agent->model.empty();
+}
+
+std::int32_t session_state::queries_for(const std::string& target) const {
+  auto* agent = plan_.agent(target);
+  auto is_last = plan_.budget.queries > 0 && plan_.budget.queries - queries_ < 2;
+  return agent != nullptr && agent->continue_cut && !is_last ? 2 : 1;
 }
 
 bool session_state::is_recipe(const std::string& target) const {

@@ -87,9 +87,11 @@ std::vector<std::string> lines_of(std::vector<std::string> ideas) {
 
 std::vector<std::string> json_ideas(const std::string& text) {
   auto result = lines_of(items_in_json(text));
-  auto blocks = result.empty() ? fenced_blocks(text) : std::vector<markdown_block>{};
-  for (auto i = blocks.begin(); i != blocks.end() && result.empty(); ++i)
-    result = lines_of(items_in_json(i->text));
+  if (!result.empty())
+    return result;
+  for (const auto& block : fenced_blocks(text))
+    if (result.empty() && (block.tag.empty() || block.tag == "json"))
+      result = lines_of(items_in_json(block.text));
   return result;
 }
 
@@ -119,8 +121,7 @@ bool has_whole_code(std::string_view answer) {
     return false;
   auto whole_lines = answer.substr(0, answer.rfind('\n') + 1);
   auto is_whole = [](const markdown_block& x) { return x.closed && is_whole_file(x.text); };
-  return std::ranges::any_of(blocks_in(with_line_feeds(without_reasoning(whole_lines)), 0),
-                             is_whole);
+  return std::ranges::any_of(blocks_in(with_line_feeds(after_reasoning(whole_lines)), 0), is_whole);
 }
 
 std::vector<std::string> extract_ideas(std::string_view answer, std::size_t limit) {

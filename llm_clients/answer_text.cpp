@@ -47,14 +47,16 @@ std::string with_line_feeds(std::string_view text) {
   return result;
 }
 
-std::string_view without_reasoning(std::string_view answer) {
+std::string_view after_reasoning(std::string_view answer) {
   // Where a model's template begins the reasoning, the answer holds its end alone.
   auto pair = reasoning_of(answer);
   auto end = pair == nullptr ? reasoning_tags[0].end : pair->end;
   auto at = answer.rfind(end);
-  if (at == std::string_view::npos)
-    return answer;
-  auto rest = answer.substr(at + end.size());
+  return at == std::string_view::npos ? answer : answer.substr(at + end.size());
+}
+
+std::string_view without_reasoning(std::string_view answer) {
+  auto rest = after_reasoning(answer);
   return is_blank(rest) ? answer : rest;
 }
 

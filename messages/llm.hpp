@@ -32,6 +32,17 @@ bool inspect(Inspector& f, spend& x) {
                             f.field("reasoning_tokens", x.reasoning_tokens));
 }
 
+/// What was said after a prompt: the model's answer, and what it is asked then.
+struct follow_up {
+  std::string answer;
+  std::string prompt;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, follow_up& x) {
+  return f.object(x).fields(f.field("answer", x.answer), f.field("prompt", x.prompt));
+}
+
 /// One question to a model. The same session, request and attempt always asks the same question,
 /// so a recorded answer can be given again.
 struct llm_request {
@@ -44,6 +55,7 @@ struct llm_request {
   std::string prompt;
   bool stop_after_code =
     false; ///< nothing is wanted after the first whole candidate: a stream ends there
+  std::vector<follow_up> follow_ups = {}; ///< the conversation since the prompt
 };
 
 template <class Inspector>
@@ -51,7 +63,8 @@ bool inspect(Inspector& f, llm_request& x) {
   return f.object(x).fields(
     f.field("session", x.session), f.field("request", x.request), f.field("agent", x.agent),
     f.field("role", x.role), f.field("model", x.model), f.field("system", x.system),
-    f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code));
+    f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code),
+    f.field("follow_ups", x.follow_ups));
 }
 
 /// A model's answer.

@@ -49,6 +49,7 @@ struct environment;
 struct evaluation_request;
 struct evaluator_config;
 struct fix_request;
+struct follow_up;
 struct idea_list;
 struct insight;
 struct journal_append;
@@ -159,6 +160,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (lathe::lease_span))
   CAF_ADD_TYPE_ID(lathe, (lathe::roofline))
   CAF_ADD_TYPE_ID(lathe, (lathe::tried_recipe))
+  CAF_ADD_TYPE_ID(lathe, (lathe::follow_up))
 
 CAF_END_TYPE_ID_BLOCK(lathe)
 // clang-format on

@@ -1,6 +1,7 @@
 // Answers as models write them, each with a habit of its own.
 #include "llm_clients/answer_parsing.hpp"
 
+#include "llm_clients/cut_answer.hpp"
 #include "messages/error.hpp"
 
 #include <gmock/gmock.h>
@@ -194,6 +195,7 @@ TEST(real_answers, a_candidate_is_whole_with_its_last_fence) {
   EXPECT_TRUE(has_whole_code("<think>hm</think>" + answer));
   EXPECT_FALSE(has_whole_code(answer.substr(0, answer.size() - 1))) << "the line may go on";
   EXPECT_FALSE(has_whole_code("<think>" + answer)) << "it still thinks";
+  EXPECT_FALSE(has_whole_code("<think>" + answer + "</think>\n")) << "it has only thought";
   EXPECT_TRUE(has_whole_code(fenced("{\"code\": \"" + whole + "\"}\n", "json")));
 }
 
@@ -216,4 +218,22 @@ TEST(real_answers, ideas_as_objects) {
 TEST(real_answers, ideas_that_hold_brackets) {
   EXPECT_THAT(extract_ideas("1. Replace x[\"a\"]\n2. Use blocks of [64, 64]\n", 10),
               ElementsAre("Replace x[\"a\"]", "Use blocks of [64, 64]"));
+}
+
+// -- what models that run away write ----------------------------------------------------
+
+// What takes the square of the length would take hours.
+TEST(real_answers, a_long_text_of_anything_is_read_in_its_time) {
+  for (std::string piece : {"`", "```\n", "```python\n", "````md\n```py\n", "[", "{\"a\":[", "\"",
+                            "\\\"", "\n", "\n\n", "- a\n", "class ModelNew", "class ModelNew(x):\n",
+                            "</think>", "<think>", "x = \"\"\"\n```\n", "words are\n\n"}) {
+    std::string text;
+    while (text.size() < 1u << 18)
+      text += piece;
+    (void)extract_code(text);
+    (void)has_whole_code("class ModelNew\n" + text);
+    EXPECT_LE(extract_ideas(text, 3).size(), 3u);
+    EXPECT_LE(join_parts(text, text).size(), 2 * text.size() + 2) << piece;
+    EXPECT_LE(join_parts("```py\n" + text, text).size(), 2 * text.size() + 16) << piece;
+  }
 }
