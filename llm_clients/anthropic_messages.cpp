@@ -20,6 +20,18 @@ std::string system_of(const model_config& model, const llm_request& question) {
                      model.can.cache_marks ? R"(,"cache_control":{"type":"ephemeral"})" : "");
 }
 
+std::string message(std::string_view role, std::string_view content) {
+  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
+}
+
+// The last one is always the user's: newer models refuse to go on in an answer of their own.
+std::string messages_of(const llm_request& question) {
+  auto result = message("user", question.prompt);
+  for (const auto& x : question.follow_ups)
+    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
+  return result;
+}
+
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/messages";
@@ -33,9 +45,9 @@ http_request make_request(const model_config& model, const llm_request& question
     optional += temperature_of(model);
   if (model.stream)
     optional += R"("stream":true,)";
-  result.body = fmt::format(
-    R"({{"model":{},{}"max_tokens":{},"messages":[{{"role":"user","content":{}}}]}})",
-    json_string(model.model), optional, model.max_output_tokens, json_string(question.prompt));
+  result.body =
+    fmt::format(R"({{"model":{},{}"max_tokens":{},"messages":[{}]}})", json_string(model.model),
+                optional, model.max_output_tokens, messages_of(question));
   return result;
 }
 
@@ -45,13 +57,14 @@ void read_usage(const auto& parent, partial_answer& found) {
   if (parent["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
   auto x = found.usage.value_or(token_usage{});
-  if (std::int64_t fresh = 0; usage["input_tokens"].get(fresh) == simdjson::SUCCESS) {
+  auto has = [&](std::string_view key) { return usage[key].is_int64(); };
+  if (has("input_tokens")) {
     x.cached = count_at(usage, "cache_read_input_tokens");
     x.cache_write = count_at(usage, "cache_creation_input_tokens");
-    x.input = fresh + x.cached + x.cache_write;
+    x.input = count_at(usage, "input_tokens") + x.cached + x.cache_write;
   }
-  if (std::int64_t output = 0; usage["output_tokens"].get(output) == simdjson::SUCCESS)
-    x.output = output;
+  if (has("output_tokens"))
+    x.output = count_at(usage, "output_tokens");
   found.usage = x;
 }
 

@@ -16,12 +16,19 @@ std::string message(std::string_view role, std::string_view content) {
   return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
 }
 
-std::string messages_of(const model_capabilities& can, const llm_request& question) {
+std::string first_messages(const model_capabilities& can, const llm_request& question) {
   if (question.system.empty())
     return message("user", question.prompt);
   if (can.system_role == "user")
     return message("user", question.system + "\n\n" + question.prompt);
   return message(can.system_role, question.system) + "," + message("user", question.prompt);
+}
+
+std::string messages_of(const model_capabilities& can, const llm_request& question) {
+  auto result = first_messages(can, question);
+  for (const auto& x : question.follow_ups)
+    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
+  return result;
 }
 
 http_request make_request(const model_config& model, const llm_request& question) {

@@ -12,6 +12,20 @@ namespace dom = simdjson::dom;
 
 namespace {
 
+std::string message(std::string_view role, std::string_view content) {
+  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
+}
+
+// A prompt alone is a text.
+std::string input_of(const llm_request& question) {
+  if (question.follow_ups.empty())
+    return json_string(question.prompt);
+  auto result = "[" + message("user", question.prompt);
+  for (const auto& x : question.follow_ups)
+    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
+  return result + "]";
+}
+
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/responses";
@@ -24,9 +38,9 @@ http_request make_request(const model_config& model, const llm_request& question
   if (model.stream)
     optional += R"("stream":true,)";
   // Each question stands alone, so nothing needs to be kept there.
-  result.body = fmt::format(R"({{"model":{},{}"max_output_tokens":{},"store":false,"input":{}}})",
-                            json_string(model.model), optional, model.max_output_tokens,
-                            json_string(question.prompt));
+  result.body =
+    fmt::format(R"({{"model":{},{}"max_output_tokens":{},"store":false,"input":{}}})",
+                json_string(model.model), optional, model.max_output_tokens, input_of(question));
   return result;
 }
 

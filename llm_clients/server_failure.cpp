@@ -132,6 +132,8 @@ std::chrono::milliseconds delay_in(dom::element error) {
     if (text.ends_with('s'))
       std::from_chars(text.data(), text.data() + text.size() - 1, seconds);
   });
+  if (std::isnan(seconds)) // which is a number to from_chars
+    return {};
   return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e6) * 1e3)};
 }
 

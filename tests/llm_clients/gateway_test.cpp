@@ -135,9 +135,12 @@ protected:
 
   result_slot ask(request_id request, std::string prompt = "hello", session_id session = "mlp",
                   std::string model = "strong") {
+    return ask(
+      {std::move(session), request, "coder", "coder", std::move(model), "", std::move(prompt)});
+  }
+
+  result_slot ask(llm_request x) {
     auto slot = std::make_shared<std::optional<caf::expected<llm_answer>>>();
-    llm_request x{std::move(session), request, "coder",          "coder",
-                  std::move(model),   "",      std::move(prompt)};
     x.patience = patience;
     sys.spawn([slot, x, to = subject](caf::event_based_actor* self) {
       self->request(to, caf::infinite, x)
@@ -885,4 +888,19 @@ TEST_F(gateway, a_reply_after_the_end_is_ignored) {
   subject = nullptr;
   give(0, answer("late"));
   EXPECT_EQ(error(x), errc::cancelled);
+}
+
+TEST_F(gateway, a_question_that_goes_on_is_another_one_under_the_same_request) {
+  llm_request more{"mlp", 1, "coder", "coder", "strong", "", "hello"};
+  more.follow_ups = {{"half", "go on"}};
+  options.earlier.answers = {{"mlp", 1, content_hash("\n\nhello"), answer("half")}};
+  start();
+  EXPECT_EQ(text(ask(1)), "half") << "as in the run before the crash";
+  EXPECT_TRUE(asked.empty());
+  auto slot = ask(more);
+  ASSERT_EQ(asked.size(), 1u);
+  give(0, answer(" an answer"));
+  EXPECT_EQ(text(slot), " an answer");
+  EXPECT_EQ(text(ask(more)), " an answer");
+  EXPECT_EQ(asked.size(), 1u) << "each part is paid for once";
 }

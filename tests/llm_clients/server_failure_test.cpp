@@ -111,3 +111,14 @@ TEST(server_failure, what_makes_no_sense_is_no_time) {
     EXPECT_EQ(retry_after({{"retry-after", text}}, 20), 0ms) << text;
   EXPECT_LE(retry_after({{"retry-after", "1e300"}}, 0), 1'000'000s);
 }
+
+TEST(server_failure, a_delay_that_is_no_number_asks_for_nothing) {
+  for (auto delay : {"nans", "-nans", "s", "", "x", "-5s"})
+    EXPECT_EQ(
+      complaint_in(R"({"error":{"details":[{"retryDelay":")" + std::string{delay} + "\"}]}}")
+        .retry_after.count(),
+      0)
+      << delay;
+  EXPECT_EQ(complaint_in(R"({"error":{"details":[{"retryDelay":"infs"}]}})").retry_after.count(),
+            1'000'000'000);
+}
