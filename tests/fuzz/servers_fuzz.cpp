@@ -30,8 +30,8 @@ model_config model_of(std::uint8_t choice) {
   model_config result;
   result.name = "strong";
   result.model = "x-1";
-  result.input_price = 1;
-  result.output_price = 10;
+  result.price.input = 1;
+  result.price.output = 10;
   result.can.reasons = (choice & 4) != 0;
   constexpr std::array providers = {provider_kind::openai, provider_kind::openai,
                                     provider_kind::anthropic, provider_kind::gemini};
