@@ -34,15 +34,6 @@ bool is_of_word(char c) {
   return is_alphanumeric(c) || c == '_';
 }
 
-std::string_view first_line(std::string_view text) {
-  return text.substr(0, text.find('\n'));
-}
-
-std::string_view without_first_line(std::string_view text) {
-  auto end = text.find('\n');
-  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-}
-
 std::string_view without_blank_lines(std::string_view text) {
   while (!text.empty() && is_blank(first_line(text)))
     text = without_first_line(text);
@@ -183,10 +174,10 @@ llm_answer joined(llm_answer first, const llm_answer& second) {
 
 std::string join_parts(std::string_view first, std::string_view second) {
   auto result = with_line_feeds(first);
-  auto answered = without_reasoning(second);
-  auto text = with_line_feeds(answered);
+  auto told = without_reasoning(second);
+  auto text = with_line_feeds(told);
   std::string_view rest = text;
-  if (answered.size() < second.size())
+  if (told.size() < second.size())
     rest = without_blank_lines(rest);
   auto blocks = fenced_blocks(result);
   auto open = !blocks.empty() && !blocks.back().closed;

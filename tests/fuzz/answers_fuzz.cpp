@@ -138,7 +138,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read_code(text);
   read_ideas(text);
   join(text, data[0]);
-  if (data[0] == 0xff && size < 64)
+  if (data[0] == 0xff && size < 12)
     read_long(text);
   return 0;
 }
