@@ -47,6 +47,15 @@ std::string with_line_feeds(std::string_view text) {
   return result;
 }
 
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string_view without_first_line(std::string_view text) {
+  auto end = text.find('\n');
+  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+}
+
 std::string_view after_reasoning(std::string_view answer) {
   // Where a model's template begins the reasoning, the answer holds its end alone.
   auto pair = reasoning_of(answer);

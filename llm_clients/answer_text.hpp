@@ -13,6 +13,12 @@ bool is_blank(std::string_view text);
 /// Returns `text` with the line ends of other systems made line feeds.
 std::string with_line_feeds(std::string_view text);
 
+/// Returns the first line of `text`, without its line feed.
+std::string_view first_line(std::string_view text);
+
+/// Returns what follows the first line of `text`.
+std::string_view without_first_line(std::string_view text);
+
 /// Returns what follows the reasoning that some models put in front of an answer: it goes to the
 /// last `</think>`, or to the last end of the tag that the answer begins with.
 std::string_view after_reasoning(std::string_view answer);

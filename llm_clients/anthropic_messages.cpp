@@ -20,18 +20,6 @@ std::string system_of(const model_config& model, const llm_request& question) {
                      model.can.cache_marks ? R"(,"cache_control":{"type":"ephemeral"})" : "");
 }
 
-std::string message(std::string_view role, std::string_view content) {
-  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
-}
-
-// The last one is always the user's: newer models refuse to go on in an answer of their own.
-std::string messages_of(const llm_request& question) {
-  auto result = message("user", question.prompt);
-  for (const auto& x : question.follow_ups)
-    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
-  return result;
-}
-
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/messages";
@@ -45,9 +33,9 @@ http_request make_request(const model_config& model, const llm_request& question
     optional += temperature_of(model);
   if (model.stream)
     optional += R"("stream":true,)";
-  result.body =
-    fmt::format(R"({{"model":{},{}"max_tokens":{},"messages":[{}]}})", json_string(model.model),
-                optional, model.max_output_tokens, messages_of(question));
+  result.body = fmt::format(R"({{"model":{},{}"max_tokens":{},"messages":[{}]}})",
+                            json_string(model.model), optional, model.max_output_tokens,
+                            message_of("user", question.prompt) + follow_ups_of(question));
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "llm_clients/candidate_text.hpp"
 
+#include "llm_clients/answer_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -9,15 +11,6 @@ namespace lathe::llm_clients {
 namespace {
 
 constexpr std::string_view white = " \t\n";
-
-std::string_view first_line(std::string_view text) {
-  return text.substr(0, text.find('\n'));
-}
-
-std::string_view without_first_line(std::string_view text) {
-  auto end = text.find('\n');
-  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-}
 
 template <class Predicate>
 bool any_line(std::string_view text, Predicate holds) {

@@ -34,15 +34,6 @@ bool is_of_word(char c) {
   return is_alphanumeric(c) || c == '_';
 }
 
-std::string_view first_line(std::string_view text) {
-  return text.substr(0, text.find('\n'));
-}
-
-std::string_view without_first_line(std::string_view text) {
-  auto end = text.find('\n');
-  return end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-}
-
 std::string_view without_blank_lines(std::string_view text) {
   while (!text.empty() && is_blank(first_line(text)))
     text = without_first_line(text);
@@ -78,15 +69,12 @@ bool ends_in_cut_word(std::string_view first, std::string_view second, std::size
          && is_of_word(second[length]);
 }
 
-bool is_said_twice(std::string_view first, std::string_view second, std::size_t length) {
-  auto part = first.substr(first.size() - length);
-  auto said = std::ranges::count_if(part, is_alphanumeric);
-  if (said >= enough_anywhere
-      || (said >= enough_of_words && ends_in_cut_word(first, second, length)))
-    return true;
-  // Half a line is told again from its beginning.
-  auto enough = part.find('\n') == std::string_view::npos ? 1 : enough_of_lines;
-  return said >= enough && begins_line(first, first.size() - length);
+// For each place in `text` how many letters and digits there are from there on.
+std::vector<std::ptrdiff_t> counts_from(std::string_view text) {
+  std::vector<std::ptrdiff_t> result(text.size() + 1, 0);
+  for (auto at = text.size(); at > 0; --at)
+    result[at - 1] = result[at] + is_alphanumeric(text[at - 1]);
+  return result;
 }
 
 // Returns how much of the beginning of `second` repeats the end of `first` [bytes].
@@ -100,7 +88,17 @@ std::size_t repetition(std::string_view first, std::string_view second) {
       length = borders[length - 1];
     length += length < second.size() && c == second[length];
   }
-  while (length > 0 && !is_said_twice(first, second, length))
+  auto counts = counts_from(first);
+  auto last_line = first.rfind('\n') + 1; // from 0 where there is one line
+  auto is_said_twice = [&] {
+    auto begin = first.size() - length;
+    // Half a line is told again from its beginning.
+    auto enough = begin >= last_line ? 1 : enough_of_lines;
+    return counts[begin] >= enough_anywhere
+           || (counts[begin] >= enough_of_words && ends_in_cut_word(first, second, length))
+           || (counts[begin] >= enough && begins_line(first, begin));
+  };
+  while (length > 0 && !is_said_twice())
     length = borders[length - 1];
   return length;
 }
@@ -183,10 +181,10 @@ llm_answer joined(llm_answer first, const llm_answer& second) {
 
 std::string join_parts(std::string_view first, std::string_view second) {
   auto result = with_line_feeds(first);
-  auto answered = without_reasoning(second);
-  auto text = with_line_feeds(answered);
+  auto told = without_reasoning(second);
+  auto text = with_line_feeds(told);
   std::string_view rest = text;
-  if (answered.size() < second.size())
+  if (told.size() < second.size())
     rest = without_blank_lines(rest);
   auto blocks = fenced_blocks(result);
   auto open = !blocks.empty() && !blocks.back().closed;

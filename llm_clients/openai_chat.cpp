@@ -12,23 +12,13 @@ namespace dom = simdjson::dom;
 
 namespace {
 
-std::string message(std::string_view role, std::string_view content) {
-  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
-}
-
-std::string first_messages(const model_capabilities& can, const llm_request& question) {
-  if (question.system.empty())
-    return message("user", question.prompt);
-  if (can.system_role == "user")
-    return message("user", question.system + "\n\n" + question.prompt);
-  return message(can.system_role, question.system) + "," + message("user", question.prompt);
-}
-
 std::string messages_of(const model_capabilities& can, const llm_request& question) {
-  auto result = first_messages(can, question);
-  for (const auto& x : question.follow_ups)
-    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
-  return result;
+  if (question.system.empty())
+    return message_of("user", question.prompt) + follow_ups_of(question);
+  if (can.system_role == "user")
+    return message_of("user", question.system + "\n\n" + question.prompt) + follow_ups_of(question);
+  return message_of(can.system_role, question.system) + "," + message_of("user", question.prompt)
+         + follow_ups_of(question);
 }
 
 http_request make_request(const model_config& model, const llm_request& question) {

@@ -12,18 +12,11 @@ namespace dom = simdjson::dom;
 
 namespace {
 
-std::string message(std::string_view role, std::string_view content) {
-  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
-}
-
 // A prompt alone is a text.
 std::string input_of(const llm_request& question) {
   if (question.follow_ups.empty())
     return json_string(question.prompt);
-  auto result = "[" + message("user", question.prompt);
-  for (const auto& x : question.follow_ups)
-    result += "," + message("assistant", x.answer) + "," + message("user", x.prompt);
-  return result + "]";
+  return "[" + message_of("user", question.prompt) + follow_ups_of(question) + "]";
 }
 
 http_request make_request(const model_config& model, const llm_request& question) {
