@@ -64,6 +64,9 @@ protected:
     self->request(coder, patience, work)
       .receive([&](draft& x) { result = std::move(x); },
                [&](caf::error& x) { result = std::move(x); });
+    // Or the clock, which knows of time limits, keeps them alive until these are over.
+    self->send_exit(coder, caf::exit_reason::user_shutdown);
+    self->send_exit(gateway, caf::exit_reason::user_shutdown);
     return result;
   }
 
