@@ -50,11 +50,15 @@ TEST(server_failure, what_is_said_of_a_question_closes_no_model) {
   EXPECT_EQ(failure_to(403, R"({"error":{"message":"no"}})").kind, failure_kind::fail);
 }
 
-TEST(server_failure, a_model_that_is_not_there_is_known_by_the_parameter) {
-  auto x = failure_to(400, R"({"error":{"message":"Invalid model name","param":"model",
-    "type":"invalid_request_error","code":"400"}})");
-  EXPECT_EQ(x.kind, failure_kind::fail);
-  EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+TEST(server_failure, litellm_says_in_two_ways_that_a_model_is_not_there) {
+  for (auto said : {R"({"error":{"message":"Invalid model name","param":"model",
+                     "type":"invalid_request_error","code":"400"}})",
+                    R"({"error":{"message":"/chat/completions: Invalid model name passed in model=x.",
+                     "param":null,"type":"invalid_request_error","code":"400"}})"}) {
+    auto x = failure_to(400, said);
+    EXPECT_EQ(x.kind, failure_kind::fail) << said;
+    EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+  }
 }
 
 TEST(server_failure, an_account_without_credit_says_so_in_words_alone) {
