@@ -462,6 +462,16 @@ TEST_F(gateway, money_of_calls_that_are_out_when_it_stops_counts_as_spent) {
   EXPECT_THAT(written[2].records.at(0).payload, HasSubstr("\"request\":2"));
 }
 
+TEST_F(gateway, a_call_that_has_not_gone_out_when_it_stops_costs_nothing) {
+  hold_journal = true;
+  start_with_journal();
+  auto x = ask(1);
+  caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+  run();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
+  EXPECT_EQ(error(x), errc::cancelled);
+}
+
 TEST_F(gateway, money_of_calls_that_were_out_in_a_crash_counts_as_spent) {
   options.limits = budget_of(0, 0.25);
   options.earlier.open[{"mlp", 9, "abc"}] = {{"mlp", "coder", "strong"}, {0, 0, 0, 0, 0.1}};
