@@ -378,7 +378,7 @@ struct gateway_state {
       case failure_kind::retry:
         return try_again(id, why);
       case failure_kind::refuse:
-        if (!ask_stand_in(id, why.sentence))
+        if (why.is_final || !ask_stand_in(id, why.sentence))
           give_up(id, make_error(errc::provider_failed, why.sentence));
         return;
       case failure_kind::fail:

@@ -12,6 +12,7 @@
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/installation.hpp"
 #include "tools/lathe/interrupts.hpp"
+#include "tools/lathe/replay_command.hpp"
 #include "tools/lathe/run_display.hpp"
 #include "tools/lathe/topology_reading.hpp"
 
@@ -44,6 +45,8 @@ constexpr auto footer = R"(examples:
       the same, in half precision, too
   lathe run configs/topologies/pike-b.yaml --task configs/tasks/*.py
       a team of agents on several tasks at once; --llm scripted tries it without a key
+  lathe run --replay runs/pike-b --name again
+      plays that run again, with nothing but its journal, and says whether all came out the same
 
 Ctrl-C once finishes what is paid for and says how to go on; twice stops at once. Either way nothing
 that was recorded is lost.)";
@@ -261,13 +264,25 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
   return exit_code_of(results);
 }
 
+int replay_run(const run_arguments& x) {
+  if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty() || !x.resume.empty()
+      || x.replay_by != "question")
+    return fail(user_mistake, fmt::format("{} is the folder of a run, which is replayed whole: it "
+                                          "has its tasks, topology, device, tolerance and order in "
+                                          "its journal; name no others",
+                                          x.replay));
+  return replay_whole_run({x.replay, x.runs, x.name, x.json, x.quiet});
+}
+
 int run_tasks(run_arguments x) {
+  if (auto error = sort_files(x))
+    return fail(error);
+  if (std::error_code none; !x.replay.empty() && fs::is_directory(x.replay, none))
+    return replay_run(x);
   interrupts signals;
   auto home = find_installation();
   runtime::run_options options;
   std::optional<runtime::run_directory> directory;
-  if (auto error = sort_files(x))
-    return fail(error);
   if (!x.replay.empty())
     x.llm = "replay";
   if (!x.resume.empty() && x.replay_by == "order")
@@ -367,8 +382,11 @@ void add_run(CLI::App& app, int& exit_code) {
                    ->type_name("FILE");
   auto* replay =
     command
-      ->add_option("--replay", x->replay, "answer every model from such a file: no key, no cost")
-      ->type_name("FILE")
+      ->add_option(
+        "--replay", x->replay,
+        "answer every model from such a file: no key, no cost; or play a whole run again "
+        "from its journal, and compare: no server, torch or GPU either")
+      ->type_name("FILE|RUN")
       ->excludes(llm)
       ->excludes(record);
   command
