@@ -52,12 +52,13 @@ struct system_config : caf::actor_system_config {
 };
 
 // A replay takes milliseconds, and who has to wait for whom the recording says.
-constexpr double replay_patience = 24 * 3600;
+constexpr double replay_patience = 24 * 3600; // [seconds]
+constexpr int replay_attempts = 1'000;
 
 void wait_for_nothing(llm_clients::gateway_options& gateway, const replay_stage& stage) {
   constexpr auto no_limit = std::numeric_limits<std::int32_t>::max();
   gateway.providers = stage.providers;
-  gateway.retry = {no_limit, {}, {}, {}, {}};
+  gateway.retry = {replay_attempts, {}, {}, {}, {}};
   gateway.breaker.failures = no_limit;
   gateway.max_waiting = no_limit;
   for (auto& model : gateway.models) {

@@ -8,6 +8,7 @@
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/run_display.hpp"
+#include "tools/lathe/run_log.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -98,6 +99,7 @@ int replay_whole_run(const replay_arguments& x) {
   auto paths = directory->paths();
   std::error_code ignored; // older runs may have none
   fs::copy_file(recorded.topology(), paths.topology(), ignored);
+  log_to(paths.log());
   run_display display{x.quiet, x.json};
   runtime::run_options options;
   options.tell = [&](const std::string& line) { display.tell(line); };

@@ -14,13 +14,12 @@
 #include "tools/lathe/interrupts.hpp"
 #include "tools/lathe/replay_command.hpp"
 #include "tools/lathe/run_display.hpp"
+#include "tools/lathe/run_log.hpp"
 #include "tools/lathe/topology_reading.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <csignal>
@@ -153,16 +152,6 @@ caf::error prepare_models(const run_arguments& x, const topology& plan,
   return {};
 }
 
-/// Sends the log to a file of the run: it would tear the table on the terminal.
-void log_to(const fs::path& file) {
-  try {
-    spdlog::set_default_logger(spdlog::basic_logger_mt("lathe", file.string()));
-    spdlog::flush_on(spdlog::level::warn);
-  } catch (const spdlog::spdlog_ex&) {
-    spdlog::warn("the log goes to standard error: {} cannot be written", file.string());
-  }
-}
-
 /// Answers what `lathe apply` and `lathe stop` ask.
 std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
                            const installation& home, const run_arguments& x,
@@ -264,6 +253,14 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
   return exit_code_of(results);
 }
 
+std::string name_a_task(const run_arguments& x) {
+  std::error_code none;
+  if (!x.replay.empty() && !fs::exists(x.replay, none))
+    return fmt::format("{} is not there: --replay takes a recording or the folder of a run",
+                       x.replay);
+  return "name a task: lathe run my_model.py (see lathe run --help)";
+}
+
 int replay_run(const run_arguments& x) {
   if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty() || !x.resume.empty()
       || x.replay_by != "question")
@@ -277,7 +274,8 @@ int replay_run(const run_arguments& x) {
 int run_tasks(run_arguments x) {
   if (auto error = sort_files(x))
     return fail(error);
-  if (std::error_code none; !x.replay.empty() && fs::is_directory(x.replay, none))
+  std::error_code none;
+  if (!x.replay.empty() && fs::is_directory(x.replay, none))
     return replay_run(x);
   interrupts signals;
   auto home = find_installation();
@@ -305,7 +303,7 @@ int run_tasks(run_arguments x) {
     directory = std::move(*reopened);
   } else {
     if (x.tasks.empty())
-      return fail(user_mistake, "name a task: lathe run my_model.py (see lathe run --help)");
+      return fail(user_mistake, name_a_task(x));
     auto file = x.topology.empty() ? home.configs / "topologies/recipes.yaml" : fs::path{x.topology};
     auto reading = read_topology_or_explain(file, home, x.llm, evaluator_keys(x));
     auto tasks = runtime::read_tasks({x.tasks.begin(), x.tasks.end()});
