@@ -1,6 +1,7 @@
 #include "runtime/record_difference.hpp"
 
 #include "llm_clients/text_difference.hpp"
+#include "runtime/recording.hpp"
 
 #include <fmt/format.h>
 
@@ -116,7 +117,10 @@ caf::expected<std::string> compare_journals(journal_store& recorded, journal_sto
     if (i >= count)
       return name_of(y) + ": it is written now as well";
     const auto& x = (*old_events)[i];
-    if (x.session != y.session || x.kind != y.kind || x.payload != y.payload)
+    auto recorded_one = read_recorded(x);
+    if (!recorded_one)
+      return std::move(recorded_one.error());
+    if (!says_the_same(*recorded_one, y))
       return fmt::format("{}: {}", name_of(x),
                          difference({x, texts_of(recorded)}, {y, texts_of(now)}));
   }

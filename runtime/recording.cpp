@@ -78,6 +78,14 @@ caf::expected<recorded_event> read_recorded(journal_record record) {
   return result;
 }
 
+bool says_the_same(const recorded_event& recorded, const journal_record& now) {
+  const auto& x = recorded.record;
+  return x.session == now.session && x.kind == now.kind
+         && (x.payload == now.payload
+             || (recorded.event
+                 && actors::to_record(x.session, *recorded.event).payload == now.payload));
+}
+
 caf::expected<recording> recording::read(std::vector<journal_record> records) {
   recording result;
   for (auto& record : records) {
@@ -87,7 +95,7 @@ caf::expected<recording> recording::read(std::vector<journal_record> records) {
     result.events_.push_back(std::move(*event));
   }
   result.index();
-  if (result.sessions().empty())
+  if (std::ranges::none_of(result.events_, holds<session_started>))
     return make_error(errc::user_error, "no session began in it");
   return result;
 }
@@ -137,14 +145,19 @@ std::string recording::why_not_played(std::size_t place) const {
 
 bool recording::is_whole() const {
   auto ended = std::ranges::count_if(events_, holds<actors::session_ended>);
-  return left_out_.empty() && static_cast<std::size_t>(ended) == sessions().size();
+  return left_out_.empty() && static_cast<std::size_t>(ended) == tasks().size();
 }
 
-std::vector<session_started> recording::sessions() const {
-  std::vector<session_started> result;
+const topology& recording::plan() const {
+  auto first = std::ranges::find_if(events_, holds<session_started>); // `read` has made sure
+  return std::get<session_started>(*first->event).plan;
+}
+
+std::vector<task> recording::tasks() const {
+  std::vector<task> result;
   for (const auto& x : events_)
     if (holds<session_started>(x))
-      result.push_back(std::get<session_started>(*x.event));
+      result.push_back(std::get<session_started>(*x.event).subject);
   return result;
 }
 

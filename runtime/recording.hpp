@@ -45,6 +45,10 @@ struct recorded_event {
 /// Reads what a record is about. Fails with `journal_failed` for one that does not parse.
 caf::expected<recorded_event> read_recorded(journal_record record);
 
+/// Whether a record says what was recorded, whenever it was written. What an older Lathe recorded
+/// counts as this one would have written it.
+bool says_the_same(const recorded_event& recorded, const journal_record& now);
+
 /// What a run did, in the order in which its journal has it, and where in it is what became of each
 /// request. Positions count from 0. Pure.
 class recording {
@@ -66,8 +70,10 @@ public:
   /// Whether all its sessions ended.
   bool is_whole() const;
 
-  /// The beginnings of its sessions. There is at least one, and all began under one topology.
-  std::vector<actors::session_started> sessions() const;
+  /// What its sessions began under.
+  const topology& plan() const;
+
+  std::vector<task> tasks() const;
 
   /// Where it says what became of a request.
   std::optional<std::size_t> outcome_of(const request_key& key) const;

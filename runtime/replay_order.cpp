@@ -1,5 +1,7 @@
 #include "runtime/replay_order.hpp"
 
+#include "llm_clients/exchange.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,12 +17,10 @@ std::string writer_of(const recorded_event& x) {
 }
 
 std::string writer_of(const journal_record& record) {
+  if (!llm_clients::is_about_questions(record.kind))
+    return record.session;
   auto x = read_recorded(record);
   return x ? writer_of(*x) : record.session;
-}
-
-bool is_same(const journal_record& x, const journal_record& y) {
-  return x.session == y.session && x.kind == y.kind && x.payload == y.payload;
 }
 
 } // namespace
@@ -43,7 +43,7 @@ replay_order::ruling replay_order::offer(const std::vector<journal_record>& reco
   }
   auto end = end_of_turn();
   for (std::size_t i = 0; due_ + i < end || i < records.size(); ++i) {
-    if (due_ + i < end && i < records.size() && is_same(events_[due_ + i].record, records[i]))
+    if (due_ + i < end && i < records.size() && says_the_same(events_[due_ + i], records[i]))
       continue;
     parted_ = true;
     return {decision::parts, due_ + i, i < records.size() ? std::optional{i} : std::nullopt};

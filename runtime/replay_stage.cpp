@@ -251,8 +251,7 @@ struct replay_state {
 
   // Which model was left alone, or closed, depends on when it was asked.
   void turn_to_stand_in(llm_request& question, const std::string& asked) const {
-    auto plan = options.past->sessions().front().plan;
-    auto* model = plan.model(question.model);
+    auto* model = options.past->plan().model(question.model);
     if (model != nullptr && std::ranges::count(model->fallback, asked) > 0)
       question.model = asked;
   }
@@ -283,6 +282,13 @@ struct replay_state {
   void reply(const llm_request& question, const llm_clients::completion& done) {
     auto next = options.past->next_of({question.session, question.request}, order->due());
     at(next, [this, next, done] { done(reply_at(*next)); });
+  }
+
+  // Money that is reserved too early others do not have.
+  void try_again(const llm_request& question, const std::function<void()>& again) {
+    request_key key{question.session, question.request};
+    auto next = options.past->next_of(key, order->due());
+    at(next ? next : options.past->outcome_of(key), again);
   }
 
   llm_clients::reply reply_at(std::size_t place) {
@@ -425,9 +431,8 @@ private:
 
 replay_stage spawn_replay_stage(caf::actor_system& sys, replay_options options) {
   replay_stage result;
-  for (const auto& x : options.past->sessions())
-    result.clocks.emplace(x.subject.name,
-                          std::make_shared<replayed_clock>(options.past->clock_of(x.subject.name)));
+  for (const auto& x : options.past->tasks())
+    result.clocks.emplace(x.name, std::make_shared<replayed_clock>(options.past->clock_of(x.name)));
   auto link = std::make_shared<stage_link>();
   auto run =
     [link, clocks = result.clocks, options = std::move(options)](
@@ -453,6 +458,11 @@ replay_stage spawn_replay_stage(caf::actor_system& sys, replay_options options) 
   result.providers = [weak, link](const model_config&) {
     return caf::expected<std::unique_ptr<llm_clients::provider>>{
       std::make_unique<replayed_provider>(weak, link)};
+  };
+  result.retries_when = [weak, link](const llm_request& question, std::function<void()> again) {
+    in_stage(weak, link, [question, again = std::move(again)](replay_state& x) {
+      x.try_again(question, again);
+    });
   };
   result.connect = [weak, link](gateway_actor gateway,
                                 std::map<std::string, caf::strong_actor_ptr> profilers) {

@@ -47,7 +47,8 @@ using replay_actor = journal_actor::extend_with<evaluator_actor>::extend_with<
 /// Whatever is written is compared, and where it differs the replay ends.
 struct replay_stage {
   replay_actor handle; ///< in front of the gateway for agents, of the journal for everybody
-  llm_clients::provider_factory providers; ///< for the gateway
+  llm_clients::provider_factory providers; ///< for the gateway, as the next
+  std::function<void(const llm_request&, std::function<void()> again)> retries_when;
   std::map<session_id, std::shared_ptr<replayed_clock>> clocks;
 
   /// To be called before a session starts.

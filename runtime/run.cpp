@@ -58,6 +58,7 @@ constexpr int replay_attempts = 1'000;
 void wait_for_nothing(llm_clients::gateway_options& gateway, const replay_stage& stage) {
   constexpr auto no_limit = std::numeric_limits<std::int32_t>::max();
   gateway.providers = stage.providers;
+  gateway.retries_when = stage.retries_when;
   gateway.retry = {replay_attempts, {}, {}, {}, {}};
   gateway.breaker.failures = no_limit;
   gateway.max_waiting = no_limit;
@@ -71,7 +72,7 @@ void wait_for_nothing(llm_clients::gateway_options& gateway, const replay_stage&
 /// Returns the agents of a recorded run, as many of each as had something to do at once, since
 /// which of them was free is not known.
 std::vector<agent_config> agents_in(const recording& past) {
-  auto result = past.sessions().front().plan.agents;
+  auto result = past.plan().agents;
   auto busy = past.most_at_once();
   for (auto& agent : result) {
     agent.instances = std::max(agent.instances, busy[agent.name]);
@@ -277,10 +278,8 @@ private:
     stage_ = spawn_replay_stage(system_, std::move(stage));
     writer_ = stage_->handle;
     front_ = stage_->handle;
-    for (auto& x : options_.replay->past->sessions()) {
-      options_.plan = x.plan;
-      options_.tasks.push_back(x.subject);
-    }
+    options_.plan = options_.replay->past->plan();
+    options_.tasks = options_.replay->past->tasks();
   }
 
   void spawn_agents(llm_clients::earlier_run earlier) {

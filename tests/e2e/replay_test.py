@@ -1,6 +1,7 @@
 """Whole runs played again from their journals: nothing but lathe and the journal is there, and all
 comes out the same; where it does not, lathe says where."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -73,6 +74,10 @@ class Erratic:
         with self.lock:
             self.asked += 1
             turn = self.asked
+        with contextlib.suppress(OSError):  # lathe was killed
+            self.answer(handler, turn)
+
+    def answer(self, handler: BaseHTTPRequestHandler, turn: int) -> None:
         if turn % 9 == 4:
             reply(handler, 400, "application/json", '{"error": {"message": "flagged"}}')
         elif turn % 7 == 3:
@@ -98,7 +103,8 @@ class Replay(LatheCase):
         place = self.folder / "elsewhere" / run
         if not place.exists():
             place.mkdir(parents=True)
-            shutil.copy(self.folder / "runs" / run / "journal.sqlite", place)
+            for file in (self.folder / "runs" / run).glob("journal.sqlite*"):
+                shutil.copy(file, place)
         nothing = {"PATH": "", "LATHE_PYTHON": "/nowhere/python", "LATHE_CONFIGS": "/nowhere"}
         return self.lathe("run", "--replay", f"elsewhere/{run}", "--name", name, "--quiet",
                           *options, env=nothing)
@@ -178,9 +184,11 @@ class Served(Replay):
     def test_failures_and_budgets_come_again(self) -> None:
         ended = self.finish(self.start_run())
         self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
-        kinds = {kind for _, _, kind, _ in self.contents("runs/r")[0]}
-        self.assertLessEqual({"llm_lost", "llm_released", "request_failed"}, kinds)
-        reasons = {x["reason"] for x in Journal(self.folder / "runs/r").payloads("session_ended")}
+        journal = Journal(self.folder / "runs/r")
+        self.assertGreater(journal.count("llm_lost"), 0)
+        self.assertIn("cheap", {x["model"] for x in journal.payloads("llm_exchange")})
+        self.assertIn("budget_exhausted", {x["code"] for x in journal.payloads("request_failed")})
+        reasons = {x["reason"] for x in journal.payloads("session_ended")}
         self.assertRegex(" ".join(reasons), r"\$0\.\d+ of \$0\.12; another call")
         for turn in range(3):
             self.assert_same("r", f"again-{turn}")

@@ -110,3 +110,15 @@ TEST(recording, a_guess_of_the_time_is_not_behind_the_next_request) {
                     {at(131, prepared("a")), at(131, issued("a", 2, "coder", 2))}});
   EXPECT_THAT(past.clock_of("a")[1], ElementsAre(2));
 }
+
+TEST(recording, what_an_older_lathe_recorded_counts_as_this_one_writes_it) {
+  auto now = started("a");
+  auto older = now;
+  auto added = older.payload.find(R"("forbid":null)");
+  ASSERT_NE(added, std::string::npos);
+  older.payload.erase(added - 1, 14); // with its comma
+  auto past = read({{older, issued("a", 1, "evaluator")}});
+  ASSERT_NE(older.payload, now.payload);
+  EXPECT_TRUE(runtime::says_the_same(past.events()[0], now));
+  EXPECT_FALSE(runtime::says_the_same(past.events()[0], started("b")));
+}
