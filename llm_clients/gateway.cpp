@@ -67,6 +67,7 @@ struct gateway_state {
   void init(gateway_options options) {
     journal = std::move(options.journal);
     retry = options.retry;
+    retries_when = std::move(options.retries_when);
     random.seed(options.seed);
     queue.emplace(std::move(options.limits), options.max_waiting, options.breaker);
     book.emplace(options.kept_answers);
@@ -327,6 +328,10 @@ struct gateway_state {
     };
   }
 
+  std::function<void()> in_actor(std::function<void()> f) {
+    return [f = in_actor<int>([f = std::move(f)](int) { f(); })] { f(0); };
+  }
+
   void observe(const std::string& model, const header_map& headers) {
     queue->observe(now(), model, headers);
   }
@@ -378,7 +383,7 @@ struct gateway_state {
       case failure_kind::retry:
         return try_again(id, why);
       case failure_kind::refuse:
-        if (!ask_stand_in(id, why.sentence))
+        if (why.is_final || !ask_stand_in(id, why.sentence))
           give_up(id, make_error(errc::provider_failed, why.sentence));
         return;
       case failure_kind::fail:
@@ -439,6 +444,8 @@ struct gateway_state {
     }
     log()->warn("{}; attempt {} of {} in {} ms", why.sentence, x.failed + 1, retry.attempts,
                 wait->count());
+    if (retries_when)
+      return retries_when(x.request, in_actor([this, id] { queue_again(id); }));
     self->run_delayed(*wait, [this, id] { queue_again(id); });
   }
 
@@ -555,6 +562,7 @@ struct gateway_state {
   accounting_gateway_actor::pointer self;
   journal_actor journal;
   retry_policy retry;
+  std::function<void(const llm_request&, std::function<void()>)> retries_when;
   std::mt19937_64 random;
   std::optional<dispatcher> queue;
   std::optional<answer_book> book;

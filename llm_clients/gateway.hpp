@@ -11,6 +11,7 @@
 #include <caf/fwd.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace lathe::llm_clients {
@@ -23,6 +24,8 @@ struct gateway_options {
   earlier_run earlier;   ///< its answers are given again, its money stays spent
   provider_factory providers = standard_providers();
   retry_policy retry;
+  /// Tells when a question that failed is to be tried again, from any thread; empty: after a wait.
+  std::function<void(const llm_request&, std::function<void()> again)> retries_when = {};
   breaker_policy breaker;                ///< when a model is left alone whose server keeps failing
   std::size_t max_waiting = 4'096;       ///< questions that may wait for one model
   std::size_t kept_answers = 256u << 20; ///< [bytes] of this run's answers kept for who asks again

@@ -29,6 +29,7 @@ struct failure {
   bool may_be_charged = false; ///< the question went out whole, so its tokens may be on the bill
   bool unreached = false;      ///< no server was found that takes questions
   unsigned status = 0;         ///< of HTTP; 0: there was no response, or none with an error's
+  bool is_final = false;       ///< refuse: no other model is asked in its place
 };
 
 using reply = std::variant<llm_answer, failure>;

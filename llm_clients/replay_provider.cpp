@@ -2,6 +2,7 @@
 
 #include "llm_clients/io_thread.hpp"
 #include "llm_clients/json_text.hpp"
+#include "llm_clients/text_difference.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -19,10 +20,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t longest_excerpt = 80;  // [characters] of a line that is shown
-constexpr std::size_t shown_before = 20;     // [bytes] of it, before the first that differs
 constexpr std::size_t longest_prefix = 4096; // [bytes] of two prompts that are compared
 constexpr std::size_t largest_sample = 256;  // [lines] of a question
+constexpr text_versions versions{"asked", "recorded"};
 constexpr double longest_delay = 86'400;     // [seconds]
 
 // -- which is nearest -------------------------------------------------------------------
@@ -66,53 +66,12 @@ double resemblance(const std::vector<std::uint64_t>& a, const std::vector<std::u
   return either == 0 ? 1 : static_cast<double>(both) / static_cast<double>(either);
 }
 
-// Returns how many bytes two texts begin with alike.
-std::size_t common_prefix(std::string_view a, std::string_view b) {
-  auto differs = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
-  return static_cast<std::size_t>(differs - a.begin());
-}
-
 std::size_t short_prefix(const std::string& a, const std::string& b) {
   return common_prefix(std::string_view{a}.substr(0, longest_prefix),
                        std::string_view{b}.substr(0, longest_prefix));
 }
 
 // -- what differs -----------------------------------------------------------------------
-
-bool continues_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
-
-// Returns the line of valid UTF-8 that goes from `begin` to its end, quoted, and of a long one the
-// part around `focus`.
-std::string excerpt(std::string_view text, std::size_t begin, std::size_t focus) {
-  auto end = std::min(text.find('\n', focus), text.size());
-  auto from = focus - begin <= longest_excerpt - shown_before ? begin : focus - shown_before;
-  while (from > begin && continues_character(text[from]))
-    --from;
-  auto to = from;
-  for (std::size_t characters = 0; to < end; ++to)
-    if (!continues_character(text[to]) && characters++ == longest_excerpt)
-      break;
-  return fmt::format("{}{}{}", from > begin ? "..." : "", json_string(text.substr(from, to - from)),
-                     to < end ? "..." : "");
-}
-
-// Says in which line two texts differ first, and how.
-std::string first_difference(std::string_view asked, std::string_view recorded) {
-  auto at = common_prefix(asked, recorded);
-  auto ends = [&at](std::string_view text) { return at == text.size() || text[at] == '\n'; };
-  if (ends(asked) && ends(recorded))
-    ++at; // their lines are equal, but one text has more of them
-  auto longer = asked.size() < recorded.size() ? recorded : asked;
-  auto common = longer.substr(0, at);
-  auto begin = common.rfind('\n') + 1; // npos + 1 is 0
-  auto line = 1 + std::count(common.begin(), common.end(), '\n');
-  auto version = [&](std::string_view text) {
-    return begin > text.size() ? "nothing more" : excerpt(text, begin, at);
-  };
-  return fmt::format("line {}: asked {}, recorded {}", line, version(asked), version(recorded));
-}
 
 std::string conversation_of(const llm_request& x) {
   std::string result;
@@ -124,12 +83,14 @@ std::string conversation_of(const llm_request& x) {
 // Says how two different questions of the same role differ.
 std::string difference(const llm_request& asked, const llm_request& recorded) {
   if (asked.system != recorded.system)
-    return "its system message differs first in " + first_difference(asked.system, recorded.system);
+    return "its system message differs first in "
+           + first_difference(asked.system, recorded.system, versions);
   if (asked.prompt != recorded.prompt)
-    return "its prompt differs first in " + first_difference(asked.prompt, recorded.prompt);
+    return "its prompt differs first in "
+           + first_difference(asked.prompt, recorded.prompt, versions);
   if (conversation_of(asked) != conversation_of(recorded))
     return "the conversation since its prompt differs first in "
-           + first_difference(conversation_of(asked), conversation_of(recorded));
+           + first_difference(conversation_of(asked), conversation_of(recorded), versions);
   return fmt::format("it is the same, but was asked of model '{}'", recorded.model);
 }
 

@@ -29,6 +29,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <set>
 
@@ -49,6 +50,36 @@ struct system_config : caf::actor_system_config {
     set("caf.scheduler.max-threads", 4);
   }
 };
+
+// A replay takes milliseconds, and who has to wait for whom the recording says.
+constexpr double replay_patience = 24 * 3600; // [seconds]
+constexpr int replay_attempts = 1'000;
+
+void wait_for_nothing(llm_clients::gateway_options& gateway, const replay_stage& stage) {
+  constexpr auto no_limit = std::numeric_limits<std::int32_t>::max();
+  gateway.providers = stage.providers;
+  gateway.retries_when = stage.retries_when;
+  gateway.retry = {replay_attempts, {}, {}, {}, {}};
+  gateway.breaker.failures = no_limit;
+  gateway.max_waiting = no_limit;
+  for (auto& model : gateway.models) {
+    model.in_flight = no_limit;
+    model.requests_per_minute = 0;
+    model.tokens_per_minute = 0;
+  }
+}
+
+/// Returns the agents of a recorded run, as many of each as had something to do at once, since
+/// which of them was free is not known.
+std::vector<agent_config> agents_in(const recording& past) {
+  auto result = past.plan().agents;
+  auto busy = past.most_at_once();
+  for (auto& agent : result) {
+    agent.instances = std::max(agent.instances, busy[agent.name]);
+    agent.timeout = replay_patience;
+  }
+  return result;
+}
 
 class node_run : public run {
 public:
@@ -76,6 +107,8 @@ public:
       caf::anon_send_exit(x.recipes, caf::exit_reason::user_shutdown);
     }
     caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+    if (stage_)
+      caf::anon_send_exit(stage_->handle, caf::exit_reason::user_shutdown);
     // last: what others write on their way out still gets there
     caf::anon_send_exit(journal_, caf::exit_reason::user_shutdown);
   }
@@ -87,36 +120,13 @@ public:
     auto past = read_past(*store);
     if (!past)
       return std::move(past.error());
-    auto sites = gpu::evaluation_site::open_all(options_.paths, options_.plan.evaluator);
-    if (!sites)
-      return std::move(sites.error());
     journal_ = spawn_journal(system_, std::move(*store));
-    std::vector<evaluator_actor> fronts;
-    std::vector<std::string> devices;
-    for (auto& site : *sites) {
-      devices.push_back(site->device().name());
-      evaluators_.push_back(
-        spawn_evaluator(system_, std::move(site), journal_,
-                        [this](const device_event& x) { warn(gpu::in_words(x)); }));
-      fronts.push_back(evaluators_.back().front);
-    }
-    front_ = spawn_device_router(system_, std::move(fronts),
-                                 [this, devices](const session_id& name, std::size_t place) {
-                                   warn(fmt::format("{} goes on on {}", name, devices[place]));
-                                 });
-    llm_clients::gateway_options gateway;
-    gateway.models = options_.plan.models;
-    for (auto& model : gateway.models)
-      if (model.provider == provider_kind::mailbox)
-        model.folder = mailbox_folder(model, directory_.paths()).string();
-    gateway.limits = llm_clients::spending_limits{options_.plan};
-    gateway.journal = journal_;
-    gateway.earlier = std::move(past->answers);
-    gateway.seed = options_.seed;
-    gateway.providers = options_.providers;
-    gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
-    pools_.emplace(system_, gateway_, front_);
-    pools_->adjust(options_.plan.agents);
+    writer_ = journal_;
+    if (options_.replay)
+      set_stage();
+    else if (auto error = open_devices())
+      return error;
+    spawn_agents(std::move(past->answers));
     for (auto& [name, session] : past->sessions)
       for (auto& x : evaluators_)
         for (auto& [source, verdict] : recorded_verdicts(session, x.site->describe()))
@@ -135,7 +145,9 @@ public:
 
   bool wait(std::chrono::milliseconds limit) override {
     std::unique_lock guard{mutex_};
-    return changed_.wait_for(guard, limit, [this] { return failure_ || all_ended(); });
+    return changed_.wait_for(guard, limit, [this] {
+      return failure_ || (options_.replay ? replay_is_over() : all_ended());
+    });
   }
 
   void stop() override {
@@ -210,6 +222,11 @@ public:
     return leases ? leases->devices() : std::vector<device_time>{};
   }
 
+  std::optional<replay_outcome> replayed() override {
+    std::lock_guard guard{mutex_};
+    return replayed_;
+  }
+
   std::optional<caf::error> failure() override {
     std::lock_guard guard{mutex_};
     return failure_;
@@ -225,14 +242,97 @@ public:
   }
 
 private:
+  // -- starting -------------------------------------------------------------------------
+
+  caf::error open_devices() {
+    auto sites = gpu::evaluation_site::open_all(options_.paths, options_.plan.evaluator);
+    if (!sites)
+      return std::move(sites.error());
+    std::vector<evaluator_actor> fronts;
+    std::vector<std::string> devices;
+    for (auto& site : *sites) {
+      devices.push_back(site->device().name());
+      evaluators_.push_back(
+        spawn_evaluator(system_, std::move(site), journal_,
+                        [this](const device_event& x) { warn(gpu::in_words(x)); }));
+      fronts.push_back(evaluators_.back().front);
+    }
+    front_ = spawn_device_router(system_, std::move(fronts),
+                                 [this, devices](const session_id& name, std::size_t place) {
+                                   warn(fmt::format("{} goes on on {}", name, devices[place]));
+                                 });
+    return {};
+  }
+
+  /// A recording takes the place of all that is outside.
+  void set_stage() {
+    replay_options stage;
+    stage.past = options_.replay->past;
+    stage.texts = std::move(options_.replay->texts);
+    stage.journal = journal_;
+    stage.finished = [this](replay_outcome x) {
+      std::lock_guard guard{mutex_};
+      replayed_ = std::move(x);
+      changed_.notify_all();
+    };
+    stage_ = spawn_replay_stage(system_, std::move(stage));
+    writer_ = stage_->handle;
+    front_ = stage_->handle;
+    options_.plan = options_.replay->past->plan();
+    options_.tasks = options_.replay->past->tasks();
+  }
+
+  void spawn_agents(llm_clients::earlier_run earlier) {
+    llm_clients::gateway_options gateway;
+    gateway.models = options_.plan.models;
+    for (auto& model : gateway.models)
+      if (model.provider == provider_kind::mailbox)
+        model.folder = mailbox_folder(model, directory_.paths()).string();
+    gateway.limits = llm_clients::spending_limits{options_.plan};
+    gateway.journal = writer_;
+    gateway.earlier = std::move(earlier);
+    gateway.seed = options_.seed;
+    gateway.providers = options_.providers;
+    if (stage_)
+      wait_for_nothing(gateway, *stage_);
+    gateway_ = llm_clients::spawn_gateway(system_, std::move(gateway));
+    pools_.emplace(system_, stage_ ? gateway_actor{stage_->handle} : gateway_actor{gateway_},
+                   front_);
+    if (!stage_)
+      return pools_->adjust(options_.plan.agents);
+    pools_->adjust(agents_in(*options_.replay->past));
+    stage_->connect(gateway_, profilers_without_model());
+  }
+
+  std::map<std::string, caf::strong_actor_ptr> profilers_without_model() const {
+    auto result = pools_->handles();
+    std::erase_if(result, [this](const auto& x) {
+      auto* agent = options_.plan.agent(x.first);
+      return agent == nullptr || agent->role != role::profiler || !agent->model.empty();
+    });
+    return result;
+  }
+
+  /// Whom a session asks.
+  std::map<std::string, caf::strong_actor_ptr> agents() const {
+    auto result = pools_->handles();
+    if (stage_)
+      for (auto& [name, pool] : profilers_without_model())
+        result[name] = caf::actor_cast<caf::strong_actor_ptr>(stage_->handle);
+    return result;
+  }
+
   void add_session(const session_id& name, session_past past, bool fresh) {
     actors::session_options session;
     session.name = name;
     session.past = past.events;
     session.texts = past.texts;
     session.fresh = fresh;
-    session.peers = {journal_, front_, pools_->handles()};
-    session.clock = [this] { return elapsed(); };
+    session.peers = {writer_, front_, agents()};
+    if (stage_)
+      session.clock = [clock = stage_->clocks.at(name)] { return (*clock)(); };
+    else
+      session.clock = [this] { return elapsed(); };
     for (auto& model : options_.plan.models)
       session.linger = std::max(session.linger, model.wait);
     session.observe = [this](const actors::session_state& state,
@@ -318,21 +418,32 @@ private:
     });
   }
 
+  /// The session may hear of its last event a little later than the recording is over.
+  bool replay_is_over() const {
+    if (!replayed_)
+      return false;
+    auto all_end = replayed_->parting.empty() && options_.replay->past->is_whole();
+    return !all_end || all_ended();
+  }
+
   run_directory directory_;
   run_options options_;
   clock::time_point began_;
 
-  std::mutex mutex_; // guards the next four
+  std::mutex mutex_; // guards the next five
   std::condition_variable changed_;
   std::map<session_id, session_result> results_;
   std::set<session_id> suspended_; // by this process
   std::optional<caf::error> failure_;
+  std::optional<replay_outcome> replayed_;
 
   mutable std::mutex apply_mutex_; // guards pools_ and the plan
   system_config config_;
   caf::actor_system system_;
   // The handles go first: actors that nobody knows any more end.
   journal_actor journal_;
+  std::optional<replay_stage> stage_; // a replay's
+  journal_actor writer_;              // who takes what is to be journaled
   std::vector<evaluator> evaluators_; // one a device
   evaluator_actor front_;             // of them all
   accounting_gateway_actor gateway_;

@@ -5,6 +5,7 @@
 #include "messages/topology.hpp"
 #include "runtime/journal/run_directory.hpp"
 #include "runtime/lease_timeline.hpp"
+#include "runtime/replay_stage.hpp"
 #include "runtime/session_result.hpp"
 
 #include <caf/expected.hpp>
@@ -12,10 +13,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace lathe::runtime {
+
+/// A run that is to be played again.
+struct replay_source {
+  std::shared_ptr<const recording> past;
+  std::shared_ptr<journal_store> texts; ///< of the same journal; nobody else uses it
+};
 
 /// What a run starts with.
 struct run_options {
@@ -28,6 +36,8 @@ struct run_options {
   std::function<void(const std::string& line)> tell;
   /// Called with a line that people should see on any display: a GPU is in quarantine, say.
   std::function<void(const std::string& line)> warn;
+  /// Takes the place of tasks, paths and providers: nothing outside of this process is asked.
+  std::optional<replay_source> replay = {};
 };
 
 /// A run on this node: many sessions, the pools of agents that they share, evaluator, gateway and
@@ -39,7 +49,8 @@ public:
 
   virtual ~run() = default;
 
-  /// Waits until all sessions have ended or are suspended; returns false when `limit` came first.
+  /// Waits until all sessions have ended or are suspended, or the recording that is played again
+  /// has come to its end; returns false when `limit` came first.
   virtual bool wait(std::chrono::milliseconds limit) = 0;
 
   /// Issues nothing new and waits for what is paid for. The run can be taken up later.
@@ -60,6 +71,9 @@ public:
 
   /// What the devices' time went to, as far as the journal knows; earlier parts of the run count.
   virtual std::vector<device_time> devices() = 0;
+
+  /// How a replay came out; nothing while it goes on, or when it is none.
+  virtual std::optional<replay_outcome> replayed() = 0;
 
   /// Why the run cannot go on, if it cannot: the journal's disk is full, say.
   virtual std::optional<caf::error> failure() = 0;

@@ -12,14 +12,14 @@
 #include "tools/lathe/failure.hpp"
 #include "tools/lathe/installation.hpp"
 #include "tools/lathe/interrupts.hpp"
+#include "tools/lathe/replay_command.hpp"
 #include "tools/lathe/run_display.hpp"
+#include "tools/lathe/run_log.hpp"
 #include "tools/lathe/topology_reading.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <csignal>
@@ -44,6 +44,8 @@ constexpr auto footer = R"(examples:
       the same, in half precision, too
   lathe run configs/topologies/pike-b.yaml --task configs/tasks/*.py
       a team of agents on several tasks at once; --llm scripted tries it without a key
+  lathe run --replay runs/pike-b --name again
+      plays that run again, with nothing but its journal, and says whether all came out the same
 
 Ctrl-C once finishes what is paid for and says how to go on; twice stops at once. Either way nothing
 that was recorded is lost.)";
@@ -150,16 +152,6 @@ caf::error prepare_models(const run_arguments& x, const topology& plan,
   return {};
 }
 
-/// Sends the log to a file of the run: it would tear the table on the terminal.
-void log_to(const fs::path& file) {
-  try {
-    spdlog::set_default_logger(spdlog::basic_logger_mt("lathe", file.string()));
-    spdlog::flush_on(spdlog::level::warn);
-  } catch (const spdlog::spdlog_ex&) {
-    spdlog::warn("the log goes to standard error: {} cannot be written", file.string());
-  }
-}
-
 /// Answers what `lathe apply` and `lathe stop` ask.
 std::string answer_control(runtime::run& work, const runtime::run_paths& paths,
                            const installation& home, const run_arguments& x,
@@ -261,13 +253,34 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
   return exit_code_of(results);
 }
 
+std::string name_a_task(const run_arguments& x) {
+  std::error_code none;
+  if (!x.replay.empty() && !fs::exists(x.replay, none))
+    return fmt::format("{} is not there: --replay takes a recording or the folder of a run",
+                       x.replay);
+  return "name a task: lathe run my_model.py (see lathe run --help)";
+}
+
+int replay_run(const run_arguments& x) {
+  if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty() || !x.resume.empty()
+      || x.replay_by != "question")
+    return fail(user_mistake, fmt::format("{} is the folder of a run, which is replayed whole: it "
+                                          "has its tasks, topology, device, tolerance and order in "
+                                          "its journal; name no others",
+                                          x.replay));
+  return replay_whole_run({x.replay, x.runs, x.name, x.json, x.quiet});
+}
+
 int run_tasks(run_arguments x) {
+  if (auto error = sort_files(x))
+    return fail(error);
+  std::error_code none;
+  if (!x.replay.empty() && fs::is_directory(x.replay, none))
+    return replay_run(x);
   interrupts signals;
   auto home = find_installation();
   runtime::run_options options;
   std::optional<runtime::run_directory> directory;
-  if (auto error = sort_files(x))
-    return fail(error);
   if (!x.replay.empty())
     x.llm = "replay";
   if (!x.resume.empty() && x.replay_by == "order")
@@ -290,7 +303,7 @@ int run_tasks(run_arguments x) {
     directory = std::move(*reopened);
   } else {
     if (x.tasks.empty())
-      return fail(user_mistake, "name a task: lathe run my_model.py (see lathe run --help)");
+      return fail(user_mistake, name_a_task(x));
     auto file = x.topology.empty() ? home.configs / "topologies/recipes.yaml" : fs::path{x.topology};
     auto reading = read_topology_or_explain(file, home, x.llm, evaluator_keys(x));
     auto tasks = runtime::read_tasks({x.tasks.begin(), x.tasks.end()});
@@ -367,8 +380,11 @@ void add_run(CLI::App& app, int& exit_code) {
                    ->type_name("FILE");
   auto* replay =
     command
-      ->add_option("--replay", x->replay, "answer every model from such a file: no key, no cost")
-      ->type_name("FILE")
+      ->add_option(
+        "--replay", x->replay,
+        "answer every model from such a file: no key, no cost; or play a whole run again "
+        "from its journal, and compare: no server, torch or GPU either")
+      ->type_name("FILE|RUN")
       ->excludes(llm)
       ->excludes(record);
   command
