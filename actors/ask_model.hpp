@@ -7,6 +7,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -55,6 +56,8 @@ caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const ag
     promise.deliver(without_answer(std::move(reason)));
   };
   auto go_on = [=](llm_answer& first, llm_request rest) mutable {
+    auto left = std::chrono::duration<double>(deadline - self->clock().now());
+    rest.patience = std::max(left.count(), 1e-3);
     self->request(gateway, deadline - self->clock().now(), std::move(rest))
       .then(
         [=](const llm_answer& second) mutable {

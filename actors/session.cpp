@@ -284,7 +284,7 @@ struct session_actor_state {
                                                            : errc::evaluator_failed;
     if (code == errc::overloaded && !stopping)
       self->run_delayed(overload_pause, [this, request] { send(request); });
-    else if (code == errc::cancelled && stopping)
+    else if ((code == errc::cancelled || code == errc::overloaded) && stopping)
       answer_stop(); // stays in flight: a resumed run asks again
     else if (code == errc::awaits_mailbox)
       park(request.id); // so does this

@@ -13,6 +13,9 @@ namespace {
 // the best of them is taken.
 constexpr int max_confirmations = 3;
 
+// In a row: a search whose questions cost nothing and get no answers would never end.
+constexpr std::int64_t most_failures = 50;
+
 std::string origin_of(const request_issued& request, const agent_config& agent,
                       const candidate_id& id, const received_draft& draft) {
   if (agent.role == role::recipe && request.subject.empty())
@@ -80,6 +83,7 @@ void session_state::on(const request_issued& x) {
 void session_state::on(const ideas_received& x) {
   if (!take(x.id))
     return;
+  failed_in_a_row_ = 0;
   cost_ += x.answer.cost;
   ideas_.insert(ideas_.end(), x.answer.ideas.begin(), x.answer.ideas.end());
   search_->add_ideas(static_cast<std::int32_t>(x.answer.ideas.size()));
@@ -89,6 +93,7 @@ void session_state::on(const drafts_received& x) {
   auto request = take(x.id);
   if (!request)
     return;
+  failed_in_a_row_ = 0;
   cost_ += x.cost;
   queries_ -= request->queries - std::clamp<std::int64_t>(x.cost.queries, 1, request->queries);
   for (auto& line : x.declined) {
@@ -108,6 +113,7 @@ void session_state::on(const verdict_received& x) {
   auto i = request ? index_.find(request->subject) : index_.end();
   if (i == index_.end())
     return;
+  failed_in_a_row_ = 0;
   auto& entry = candidates_[i->second];
   entry.verdict = x.answer;
   entry.confirmed = request->confirm;
@@ -123,6 +129,7 @@ void session_state::on(const insight_received& x) {
   auto request = take(x.id);
   if (!request)
     return;
+  failed_in_a_row_ = 0;
   cost_ += x.answer.cost;
   if (auto i = index_.find(request->subject); i != index_.end())
     candidates_[i->second].insight = x.answer.text;
@@ -142,6 +149,7 @@ void session_state::on(const request_failed& x) {
   } else {
     queries_ -= request->queries - 1;
     ++failures_;
+    ++failed_in_a_row_;
     last_failure_ = x.reason;
   }
   if (is_recipe(request->target) && request->subject.empty())
@@ -157,6 +165,7 @@ void session_state::on(const topology_changed& x) {
   drop_waiting(
     [this](const delivery& d) { return d.target != evaluator_node && !plan_.agent(d.target); });
   out_of_budget_.clear(); // who still is will be told again
+  failed_in_a_row_ = 0;
 }
 
 void session_state::on(const session_suspended&) {
@@ -338,6 +347,8 @@ std::string session_state::why_over(double elapsed) const {
   }
   if (budget.queries > 0 && queries_ >= budget.queries)
     return fmt::format("the budget of {} queries is used up", budget.queries);
+  if (failed_in_a_row_ >= most_failures)
+    return fmt::format("{} requests in a row failed", failed_in_a_row_);
   if (budget.usd > 0 && cost_.usd >= budget.usd)
     return fmt::format("the budget of ${:.2f} is used up", budget.usd);
   if (!out_of_budget_.empty())
@@ -399,7 +410,8 @@ bool session_state::is_recipe(const std::string& target) const {
 
 bool session_state::affordable(const std::string& agent, double elapsed) const {
   auto& budget = plan_.budget;
-  return !out_of_budget_.contains(agent) && (budget.queries == 0 || queries_ < budget.queries)
+  return !out_of_budget_.contains(agent) && failed_in_a_row_ < most_failures
+         && (budget.queries == 0 || queries_ < budget.queries)
          && (budget.usd == 0 || cost_.usd < budget.usd) && !time_is_up(elapsed);
 }
 

@@ -165,6 +165,7 @@ bool dispatcher::set_aside(call_id id) {
   if (i == out_.end())
     return false;
   i->second.aside = true;
+  lanes_.at(i->second.who.model).breaker.answered(i->second.pass); // the mailbox is there
   return true;
 }
 

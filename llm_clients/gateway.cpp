@@ -36,6 +36,7 @@ struct call {
   spend worst;                                 // of the call that is next
   std::string reserved_on;                     // the model that the journal has a reservation for
   bool sent = false;                           // to a provider, which has not replied
+  bool posted = false;                         // it is in a mailbox, whatever happens
   int failed = 0;                              // attempts
   std::optional<dispatcher::time_point> until; // whoever asks waits; nothing: for good
   std::shared_ptr<cancellation> cancelled = std::make_shared<cancellation>(); // of the attempt
@@ -46,7 +47,8 @@ struct call {
 // A question in a mailbox, where nobody waits for it: whoever asks it again takes it up.
 struct posted_call {
   call_id id = 0;
-  std::string model; // whose mailbox it is
+  payer who; // and whose mailbox it is in
+  spend worst;
   std::vector<std::string> stand_ins;
 };
 
@@ -120,6 +122,7 @@ struct gateway_state {
     x.prompt_hash = std::move(prompt_hash);
     if (auto posted = in_mailbox.find(key); posted != in_mailbox.end())
       return look_again(std::move(x), std::move(key), in_mailbox.extract(posted).mapped());
+    give_up_other_words(key);
     if (cannot_be_asked(x.request.model))
       divert(x);
     if (const auto& fatal = endpoints.at(x.request.model).fatal)
@@ -192,9 +195,11 @@ struct gateway_state {
   // The stream is closed, and what it may have cost until now is on the bill.
   void abandon(call_id id) {
     auto& x = calls.at(id);
-    if (x.sent && is_mailbox(x.request.model))
-      return set_aside(id, {failure_kind::wait, "the mailbox could not be looked into in time"});
     x.cancelled->cancel();
+    if (x.sent && is_mailbox(x.request.model)) {
+      set_aside(id, {failure_kind::wait, "the mailbox could not be looked into in time"});
+      return send_waiting();
+    }
     if (queue->is_out(id))
       pay_for_abandoned(id);
     else
@@ -218,15 +223,47 @@ struct gateway_state {
     auto at = endpoints.find(x.who.model);
     if (at != endpoints.end() && is_mailbox(x.who.model)
         && queue->hold(++last_call, x.who, x.worst))
-      in_mailbox.emplace(question, posted_call{last_call, x.who.model, at->second.config.fallback});
+      in_mailbox.emplace(question,
+                         posted_call{last_call, x.who, x.worst, at->second.config.fallback});
     else
-      queue->seed(x.who, x.worst);
+      count_lost(question, x);
+  }
+
+  // The journal has to say so before the same question is asked, and reserved, again.
+  void count_lost(const question_key& question, const open_call& x) {
+    queue->seed(x.who, x.worst);
+    write_lost(question, x.who, x.worst);
+  }
+
+  void write_lost(const question_key& question, const payer& who, const spend& worst) {
+    if (!journal)
+      return;
+    llm_request asked;
+    asked.session = std::get<0>(question);
+    asked.request = std::get<1>(question);
+    asked.agent = who.agent;
+    asked.model = who.model;
+    caf::anon_send(journal, lost_record(asked, std::get<2>(question), worst));
+  }
+
+  // Nobody will ask in the old words again, so nobody will hear the answer, which somebody may pay.
+  void give_up_other_words(const question_key& question) {
+    const auto& [session, request, hash] = question;
+    for (auto i = in_mailbox.lower_bound({session, request, {}}); i != in_mailbox.end();) {
+      const auto& [key, x] = *i;
+      if (std::get<0>(key) != session || std::get<1>(key) != request)
+        return;
+      queue->withdraw(x.id, x.worst);
+      write_lost(key, x.who, x.worst);
+      i = in_mailbox.erase(i);
+    }
   }
 
   // What was posted is paid for when it is answered, so its money is reserved already.
   caf::result<llm_answer> look_again(call x, question_key key, posted_call posted) {
-    x.request.model = std::move(posted.model);
+    x.request.model = std::move(posted.who.model);
     x.stand_ins = std::move(posted.stand_ins);
+    x.posted = true;
     job_of(posted.id, x);
     x.reserved_on = x.request.model; // since it was posted
     queue->take_up(posted.id);
@@ -374,7 +411,7 @@ struct gateway_state {
   // -- failures ---------------------------------------------------------------------------
 
   void take_failure(call_id id, const failure& why) {
-    if (why.kind == failure_kind::wait)
+    if (why.kind == failure_kind::wait || (calls.at(id).posted && why.kind != failure_kind::refuse))
       return set_aside(id, why);
     pay_for_lost(id, why);
     if (auto model = calls.at(id).request.model; queue->is_left_alone(model, now()))
@@ -398,8 +435,12 @@ struct gateway_state {
     auto x = end(id);
     for (auto& asker : x.askers)
       asker.deliver(make_error(errc::awaits_mailbox, why.sentence));
-    in_mailbox.emplace(key_of(x),
-                       posted_call{id, std::move(x.request.model), std::move(x.stand_ins)});
+    auto key = key_of(x);
+    in_mailbox.emplace(std::move(key), posted_call{id,
+                                                   {x.request.session, std::move(x.request.agent),
+                                                    std::move(x.request.model)},
+                                                   x.worst,
+                                                   std::move(x.stand_ins)});
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.

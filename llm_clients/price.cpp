@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace lathe::llm_clients {
 
 namespace {
@@ -56,15 +58,18 @@ std::string describe_price(const model_config& model) {
 }
 
 spend worst_case(const model_config& model, const llm_request& request) {
-  token_usage bound;
-  bound.input = input_token_bound(request);
-  if (model.price.cache_write > model.price.input)
-    bound.cache_write = bound.input;
-  bound.output = model.max_output_tokens;
   spend result;
-  result.input_tokens = bound.input;
-  result.output_tokens = bound.output;
-  result.usd = price_of(model, bound);
+  result.input_tokens = input_token_bound(request);
+  result.output_tokens = model.max_output_tokens;
+  auto at = [&](const token_prices& price) {
+    auto input = std::max({price.input, price.cached_input, price.cache_write});
+    return (static_cast<double>(result.input_tokens) * input
+            + static_cast<double>(result.output_tokens) * price.output)
+           / million;
+  };
+  result.usd = at(model.price);
+  if (model.long_prompt > 0 && result.input_tokens > model.long_prompt)
+    result.usd = std::max(result.usd, at(model.long_price));
   return result;
 }
 

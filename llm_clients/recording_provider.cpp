@@ -24,7 +24,7 @@ void recording_provider::ask(const llm_request& question, completion done) {
     done(std::move(x));
   };
   auto hear = [done](const header_map& headers) { done.hear(headers); };
-  asked_->ask(question, completion{std::move(record), std::move(hear)});
+  asked_->ask(question, completion{std::move(record), std::move(hear), done.cancelled()});
 }
 
 } // namespace lathe::llm_clients

@@ -177,11 +177,17 @@ complaint complaint_in(const std::string& body) {
   return result;
 }
 
+// Somebody in between has lost patience with a server, which may go on with its answer.
+bool is_impatience(unsigned status) {
+  return status == 408 || status == 504 || status == 522 || status == 524;
+}
+
 failure failure_of(const model_config& model, unsigned status, const complaint& said,
                    const std::map<std::string, std::string>& headers) {
   failure result;
   result.kind = kind_of(status, said.code);
   result.status = status;
+  result.may_be_charged = is_impatience(status);
   result.retry_after = std::max(retry_after(headers, std::time(nullptr)), said.retry_after);
   auto means = is_for_good(said.code) ? status_of(said.code).value_or(status) : status;
   result.sentence = fmt::format("model '{}' ({}): {} (HTTP {})", model.name, model.model,

@@ -171,6 +171,16 @@ std::optional<std::size_t> recording::begin_of(const request_key& key) const {
   return asked == questions_.end() ? outcome_of(key) : std::optional{asked->second.front()};
 }
 
+std::optional<std::size_t> recording::question_of(const request_key& key,
+                                                  const std::string& prompt) const {
+  auto asked = questions_.find(key);
+  if (asked == questions_.end())
+    return std::nullopt;
+  auto i = std::ranges::find_if(asked->second,
+                                [&](std::size_t place) { return events_[place].prompt == prompt; });
+  return i == asked->second.end() ? std::nullopt : std::optional{*i};
+}
+
 std::optional<std::size_t> recording::next_of(const request_key& key, std::size_t from) const {
   auto asked = questions_.find(key);
   if (asked == questions_.end())

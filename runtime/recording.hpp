@@ -81,6 +81,11 @@ public:
   /// Where something is written for the first time that depends on a question.
   std::optional<std::size_t> begin_of(const request_key& key) const;
 
+  /// Where something is written for the first time about a question with this prompt, which is one
+  /// of those that a request may ask.
+  /// @param prompt its hash
+  std::optional<std::size_t> question_of(const request_key& key, const std::string& prompt) const;
+
   /// Where the gateway wrote about a question next, at `from` or behind it.
   std::optional<std::size_t> next_of(const request_key& key, std::size_t from) const;
 

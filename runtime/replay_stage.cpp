@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace lathe::runtime {
@@ -109,12 +110,20 @@ struct replay_state {
 
   caf::result<llm_answer> ask(llm_request& x) {
     auto promise = self->make_response_promise<llm_answer>();
-    request_key key{x.session, x.request};
-    auto place = options.past->begin_of(key);
+    auto place = place_of(x);
     at(place, [this, place, promise, question = std::move(x)]() mutable {
       enter(*place, std::move(question), promise);
     });
     return promise;
+  }
+
+  // A question that goes on with an answer may have found no money, and never went out.
+  std::optional<std::size_t> place_of(const llm_request& x) const {
+    request_key key{x.session, x.request};
+    auto hash = content_hash(llm_clients::prompt_text(x));
+    if (auto place = options.past->question_of(key, hash))
+      return place;
+    return x.follow_ups.empty() ? options.past->begin_of(key) : options.past->outcome_of(key);
   }
 
   // -- what comes next ----------------------------------------------------------------------
@@ -128,7 +137,8 @@ struct replay_state {
 
   void at_outcome(const request_key& key, std::function<void()> f) {
     at(options.past->outcome_of(key), [this, key, f = std::move(f)] {
-      clocks.at(key.first)->next_turn();
+      if (heard.insert(key).second) // it may get there in two parts
+        clocks.at(key.first)->next_turn();
       f();
     });
   }
@@ -257,6 +267,8 @@ struct replay_state {
   }
 
   void answered(const request_key& key, llm_answer x, gateway_promise promise) {
+    if (options.past->next_of(key, order->due())) // it was cut, and the agent has it go on
+      return promise.deliver(std::move(x));
     auto* failed = failure_of(key);
     if (failed != nullptr && failed->code != errc::budget_exhausted) // its agent broke, say
       return refused(key, make_error(failed->code, failed->reason), promise);
@@ -394,6 +406,7 @@ struct replay_state {
   std::map<std::string, caf::strong_actor_ptr> profilers;
   std::map<session_id, std::shared_ptr<replayed_clock>> clocks;
   std::multimap<std::size_t, std::function<void()>> turns; // by place
+  std::set<request_key> heard;                             // requests with an outcome
   std::vector<pending_append> held;
   bool going = false;
   bool over = false;

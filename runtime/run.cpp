@@ -106,7 +106,7 @@ public:
       caf::anon_send_exit(x.preparers, caf::exit_reason::user_shutdown);
       caf::anon_send_exit(x.recipes, caf::exit_reason::user_shutdown);
     }
-    caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+    end_gateway();
     if (stage_)
       caf::anon_send_exit(stage_->handle, caf::exit_reason::user_shutdown);
     // last: what others write on their way out still gets there
@@ -242,6 +242,17 @@ public:
   }
 
 private:
+  // -- ending ---------------------------------------------------------------------------
+
+  /// What it gives back on its way out has to be in the journal.
+  void end_gateway() {
+    if (!gateway_)
+      return;
+    caf::scoped_actor self{system_};
+    self->send_exit(gateway_, caf::exit_reason::user_shutdown);
+    self->wait_for(gateway_);
+  }
+
   // -- starting -------------------------------------------------------------------------
 
   caf::error open_devices() {

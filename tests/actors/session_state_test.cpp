@@ -443,6 +443,20 @@ TEST(session_state, a_planner_out_of_budget_is_no_reason_to_end) {
   EXPECT_GT(x.count("coder"), 0u);
 }
 
+TEST(session_state, a_search_whose_requests_all_fail_ends) {
+  auto plan = test::small_topology();
+  plan.budget.queries = 0;
+  plan.budget.usd = 10;
+  session_driver x{plan};
+  x.fail("recipes", errc::evaluator_failed);
+  x.ideas({"fuse"});
+  auto failed = 0;
+  for (; x.count("coder") > 0 && failed < 1'000; ++failed)
+    x.fail("coder", errc::provider_failed);
+  EXPECT_LT(failed, 100);
+  EXPECT_THAT(end_of(x), testing::HasSubstr("requests in a row failed"));
+}
+
 TEST(session_state, a_session_ends_with_the_budget_that_ended_it) {
   session_driver x{test::small_topology()};
   x.fail("recipes", errc::evaluator_failed);

@@ -481,6 +481,23 @@ TEST_F(gateway, money_of_calls_that_were_out_in_a_crash_counts_as_spent) {
   EXPECT_EQ(error(ask(2)), errc::budget_exhausted);
 }
 
+TEST_F(gateway, a_second_crash_does_not_hide_the_first) {
+  spend worst;
+  worst.usd = 0.1;
+  auto hash = content_hash("\n\nhello");
+  options.limits = budget_of(0, 1);
+  options.earlier.open[{"mlp", 1, hash}] = {{"mlp", "coder", "strong"}, worst};
+  start_with_journal();
+  ask(1);
+  EXPECT_THAT(kinds(), ElementsAre(lost_kind, reserved_kind));
+  earlier_run again;
+  auto no_text = [](const std::string&) -> caf::expected<std::string> { return std::string{}; };
+  for (const auto& x : written)
+    EXPECT_FALSE(read_record(x.records.at(0), no_text, again));
+  EXPECT_EQ(again.open.size(), 1u);
+  EXPECT_DOUBLE_EQ((again.spent[{"mlp", "coder", "strong"}].usd), 0.1);
+}
+
 TEST_F(gateway, what_was_spent_is_told_and_a_budget_can_be_raised) {
   options.limits = budget_of(0, 0.1);
   start();
@@ -609,6 +626,30 @@ TEST_F(gateway_with_mailbox, a_look_that_a_stop_cuts_off_is_not_paid) {
   run();
   EXPECT_EQ(error(first), errc::cancelled);
   EXPECT_THAT(kinds(), ElementsAre(reserved_kind)) << "it is in the mailbox";
+}
+
+TEST_F(gateway_with_mailbox, a_question_in_other_words_gives_up_the_one_that_was_posted) {
+  options.limits = budget_of(0, 0.25);
+  start_with_journal();
+  ask(1);
+  waits(0);
+  ask(1, "hullo");
+  EXPECT_EQ(asked.size(), 2u);
+  waits(1);
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, lost_kind, reserved_kind));
+  EXPECT_EQ(error(ask(2)), errc::awaits_mailbox) << "0.1 may be gone, and 0.1 is reserved";
+}
+
+TEST_F(gateway_with_mailbox, a_folder_that_fails_gives_no_money_back) {
+  options.limits = budget_of(0, 0.15);
+  start_with_journal();
+  ask(1);
+  waits(0);
+  auto again = ask(1);
+  give(1, failed(failure_kind::retry, "the folder is locked"));
+  EXPECT_EQ(error(again), errc::awaits_mailbox);
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind));
+  EXPECT_EQ(error(ask(2)), errc::awaits_mailbox) << "the money is still reserved";
 }
 
 TEST_F(gateway_with_mailbox, what_an_earlier_run_posted_keeps_its_money_until_it_is_answered) {

@@ -59,6 +59,18 @@ TEST(price, a_long_prompt_costs_what_long_prompts_do) {
   EXPECT_DOUBLE_EQ(price_of(model, tokens(1'001, 0, 100)), 1'001 * 10e-6 + 100 * 20e-6);
 }
 
+TEST(price, the_worst_case_is_that_of_the_dearest_tokens) {
+  auto model = priced();
+  model.long_prompt = 100;
+  model.long_price = {10, 1, 30, 20};
+  llm_request request;
+  request.prompt = std::string(1'000, 'x');
+  auto bound = static_cast<double>(input_token_bound(request));
+  EXPECT_DOUBLE_EQ(worst_case(model, request).usd, (bound * 30 + 1'000 * 20) / 1e6);
+  model.long_price = {};
+  EXPECT_DOUBLE_EQ(worst_case(model, request).usd, (bound * 1.25 + 1'000 * 10) / 1e6);
+}
+
 TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {
   llm_request request;
   request.system = std::string(100, 's');
