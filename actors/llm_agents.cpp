@@ -41,11 +41,12 @@ Interface spawn_llm_agent(caf::actor_system& sys, const agent_config& config,
 draft draft_from(llm_answer& answer) {
   draft result;
   result.cost = answer.cost;
-  if (auto code = llm_clients::extract_code(answer.text)) {
+  auto cut = answer.finish == "length";
+  if (auto code = llm_clients::extract_code(answer.text, cut)) {
     result.source = std::move(*code);
   } else {
     result.problem = describe(code.error());
-    if (answer.finish == "length")
+    if (cut)
       result.problem += " (the answer was cut off at the model's token limit)";
     result.source = std::move(answer.text);
   }
@@ -68,10 +69,9 @@ planner_actor spawn_planner(caf::actor_system& sys, const agent_config& config,
   return spawn_llm_agent<planner_actor>(sys, config, gateway, [](auto self) {
     return [self](const plan_request& x) -> caf::result<idea_list> {
       auto& st = self->state;
-      return ask_model<idea_list>(self, st.gateway, st.config, render_prompt(st.config, x),
-                                  x.session, x.id, [limit = st.config.ideas](llm_answer& answer) {
-                                    return ideas_from(answer, limit);
-                                  });
+      return ask_model<idea_list>(
+        self, st.gateway, st.config, render_prompt(st.config, x), x.session, x.id, 1,
+        [limit = st.config.ideas](llm_answer& answer) { return ideas_from(answer, limit); });
     };
   });
 }
@@ -82,7 +82,7 @@ coder_actor spawn_coder(caf::actor_system& sys, const agent_config& config,
     return [self](const assignment& x) -> caf::result<draft> {
       auto& st = self->state;
       return ask_model<draft>(self, st.gateway, st.config, render_prompt(st.config, x), x.session,
-                              x.id, draft_from);
+                              x.id, x.queries, draft_from);
     };
   });
 }
@@ -93,7 +93,7 @@ fixer_actor spawn_fixer(caf::actor_system& sys, const agent_config& config,
     return [self](const fix_request& x) -> caf::result<draft> {
       auto& st = self->state;
       return ask_model<draft>(self, st.gateway, st.config, render_prompt(st.config, x), x.session,
-                              x.id, draft_from);
+                              x.id, x.queries, draft_from);
     };
   });
 }
@@ -106,7 +106,7 @@ profiler_actor spawn_profiler(caf::actor_system& sys, const agent_config& config
       if (st.config.model.empty())
         return insight{x.verdict.profile, {}};
       return ask_model<insight>(self, st.gateway, st.config, render_prompt(st.config, x), x.session,
-                                x.id, [](llm_answer& answer) {
+                                x.id, 1, [](llm_answer& answer) {
                                   return insight{std::move(answer.text), answer.cost};
                                 });
     };

@@ -46,6 +46,7 @@ struct request_issued {
   std::vector<candidate_id> parents; ///< coder
   bool confirm = false;              ///< evaluator: times the winner again
   double elapsed = 0;                ///< [seconds] the session has worked so far
+  std::int32_t queries = 1;          ///< set aside for it where it asks a model
 };
 
 template <class Inspector>
@@ -53,7 +54,8 @@ bool inspect(Inspector& f, request_issued& x) {
   return f.object(x).fields(f.field("id", x.id), f.field("target", x.target),
                             f.field("subject", x.subject), f.field("line", x.line),
                             f.field("idea", x.idea), f.field("parents", x.parents),
-                            f.field("confirm", x.confirm), f.field("elapsed", x.elapsed));
+                            f.field("confirm", x.confirm), f.field("elapsed", x.elapsed),
+                            f.field("queries", x.queries).fallback(std::int32_t{1}));
 }
 
 /// A planner answered.

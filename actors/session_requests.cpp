@@ -56,7 +56,8 @@ outgoing session_state::message_for(const request_issued& request) const {
                          profile,
                          candidate{entry->id, text(entry->hash), entry->origin},
                          *entry->verdict,
-                         lines_[static_cast<std::size_t>(request.line)].history};
+                         lines_[static_cast<std::size_t>(request.line)].history,
+                         request.queries};
     case role::coder:
       break;
   }
@@ -66,8 +67,9 @@ outgoing session_state::message_for(const request_issued& request) const {
 assignment session_state::assignment_for(const request_issued& request) const {
   auto known = briefings_.find(request.id);
   auto told = known == briefings_.end() ? brief(request) : known->second;
-  assignment result{subject_.name, request.id, subject_, profile_.value_or(task_profile{}), {}, {},
-                    told.lessons};
+  assignment result{
+    subject_.name, request.id,     subject_, profile_.value_or(task_profile{}), {}, {},
+    told.lessons,  request.queries};
   if (request.idea && static_cast<std::size_t>(*request.idea) < ideas_.size())
     result.idea = ideas_[static_cast<std::size_t>(*request.idea)];
   for (std::size_t i = 0; i < request.parents.size(); ++i)

@@ -64,7 +64,7 @@ void session_state::on(const request_issued& x) {
   if (auto i = std::find_if(waiting_.begin(), waiting_.end(), same); i != waiting_.end())
     waiting_.erase(i);
   if (asks_llm(x.target))
-    ++queries_;
+    queries_ += x.queries;
   auto* agent = plan_.agent(x.target);
   if (agent == nullptr)
     return;
@@ -90,6 +90,7 @@ void session_state::on(const drafts_received& x) {
   if (!request)
     return;
   cost_ += x.cost;
+  queries_ -= request->queries - std::clamp<std::int64_t>(x.cost.queries, 1, request->queries);
   for (auto& line : x.declined) {
     auto told =
       request->subject.empty() ? line : fmt::format("around {}: {}", request->subject, line);
@@ -134,11 +135,12 @@ void session_state::on(const request_failed& x) {
   if (x.code == errc::provider_refused || (!profile_ && request->target == evaluator_node))
     fatal_ = x.reason;
   if (x.code == errc::budget_exhausted) {
-    --queries_; // it never went out
+    queries_ -= request->queries; // it never went out
     out_of_budget_.insert(request->target);
     budget_reason_ = x.reason;
     drop_waiting([&](const delivery& d) { return d.target == request->target; });
   } else {
+    queries_ -= request->queries - 1;
     ++failures_;
     last_failure_ = x.reason;
   }
@@ -353,6 +355,7 @@ request_issued session_state::issue(std::string target, candidate_id subject, st
   result.subject = std::move(subject);
   result.line = line;
   result.elapsed = elapsed;
+  result.queries = queries_for(result.target);
   return result;
 }
 
@@ -381,6 +384,12 @@ std::string session_state::mailbox_of(const std::string& target) const {
     return asked->name;
   auto stand_in = std::find_if(asked->fallback.begin(), asked->fallback.end(), is_mailbox);
   return stand_in == asked->fallback.end() ? std::string{} : *stand_in;
+}
+
+std::int32_t session_state::queries_for(const std::string& target) const {
+  auto* agent = plan_.agent(target);
+  auto is_last = plan_.budget.queries > 0 && plan_.budget.queries - queries_ < 2;
+  return agent != nullptr && agent->continue_cut && !is_last ? 2 : 1;
 }
 
 bool session_state::is_recipe(const std::string& target) const {

@@ -198,6 +198,10 @@ private:
   // -- predicates -----------------------------------------------------------------------------------
 
   bool asks_llm(const std::string& target) const;
+
+  /// How many questions a request may take: a second one is set aside where a model may be asked
+  /// to go on, and given back when it was not.
+  std::int32_t queries_for(const std::string& target) const;
   bool is_recipe(const std::string& target) const;
   bool affordable(const std::string& agent, double elapsed) const;
   bool time_is_up(double elapsed) const;
@@ -242,7 +246,7 @@ private:
   std::map<request_id, briefing> briefings_;       // of coders that have not answered
   std::map<std::string, std::string> texts_;       // hash -> source
   request_id last_id_ = 0;
-  std::int64_t queries_ = 0;                       // LLM requests issued; never more than the budget
+  std::int64_t queries_ = 0; // to models, those set aside among them; never more than the budget
   spend cost_;
   double elapsed_ = 0;
   std::set<std::string> out_of_budget_;            // agents whose questions do not fit any more

@@ -33,9 +33,9 @@ http_request make_request(const model_config& model, const llm_request& question
     optional += temperature_of(model);
   if (model.stream)
     optional += R"("stream":true,)";
-  result.body = fmt::format(
-    R"({{"model":{},{}"max_tokens":{},"messages":[{{"role":"user","content":{}}}]}})",
-    json_string(model.model), optional, model.max_output_tokens, json_string(question.prompt));
+  result.body = fmt::format(R"({{"model":{},{}"max_tokens":{},"messages":[{}]}})",
+                            json_string(model.model), optional, model.max_output_tokens,
+                            message_of("user", question.prompt) + follow_ups_of(question));
   return result;
 }
 
@@ -45,13 +45,14 @@ void read_usage(const auto& parent, partial_answer& found) {
   if (parent["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
   auto x = found.usage.value_or(token_usage{});
-  if (std::int64_t fresh = 0; usage["input_tokens"].get(fresh) == simdjson::SUCCESS) {
+  auto has = [&](std::string_view key) { return usage[key].is_int64(); };
+  if (has("input_tokens")) {
     x.cached = count_at(usage, "cache_read_input_tokens");
     x.cache_write = count_at(usage, "cache_creation_input_tokens");
-    x.input = fresh + x.cached + x.cache_write;
+    x.input = count_at(usage, "input_tokens") + x.cached + x.cache_write;
   }
-  if (std::int64_t output = 0; usage["output_tokens"].get(output) == simdjson::SUCCESS)
-    x.output = output;
+  if (has("output_tokens"))
+    x.output = count_at(usage, "output_tokens");
   found.usage = x;
 }
 

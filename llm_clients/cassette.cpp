@@ -59,11 +59,19 @@ std::string key_of(const recorded_exchange& x) {
 
 // -- writing ----------------------------------------------------------------------------
 
+std::string follow_ups_field(const llm_request& x) {
+  std::string list;
+  for (const auto& y : x.follow_ups)
+    list += fmt::format(R"({}{{"answer":{},"prompt":{}}})", list.empty() ? "" : ",",
+                        json_string(y.answer), json_string(y.prompt));
+  return list.empty() ? list : fmt::format(R"(,"follow_ups":[{}])", list);
+}
+
 std::string question_fields(const llm_request& x) {
   return fmt::format(
-    R"("session":{},"request":{},"agent":{},"role":{},"model":{},"system":{},"prompt":{})",
+    R"("session":{},"request":{},"agent":{},"role":{},"model":{},"system":{},"prompt":{}{})",
     json_string(x.session), x.request, json_string(x.agent), json_string(x.role),
-    json_string(x.model), json_string(x.system), json_string(x.prompt));
+    json_string(x.model), json_string(x.system), json_string(x.prompt), follow_ups_field(x));
 }
 
 std::string outcome_field(const llm_answer& x) {
@@ -94,10 +102,15 @@ bool read_key(std::string_view key, recorded_exchange& x) {
 }
 
 llm_request read_question(field_reader& fields) {
-  return {fields.text("session"), fields.get<std::uint64_t>("request"),
-          fields.text("agent"),   fields.text("role"),
-          fields.text("model"),   fields.text("system"),
-          fields.text("prompt")};
+  llm_request result{fields.text("session"), fields.get<std::uint64_t>("request"),
+                     fields.text("agent"),   fields.text("role"),
+                     fields.text("model"),   fields.text("system"),
+                     fields.text("prompt")};
+  // Most questions have none. What is not read as it was written does not fit the key.
+  each_at(fields.object, "follow_ups", [&](dom::element x) {
+    result.follow_ups.push_back({text_at(x, "answer"), text_at(x, "prompt")});
+  });
+  return result;
 }
 
 llm_answer read_answer(field_reader& fields) {
@@ -194,9 +207,11 @@ caf::expected<std::string> read_text(const fs::path& file) {
 // -- what a recording keeps -----------------------------------------------------------------
 
 std::string question_hash(const llm_request& question) {
-  return content_hash(fmt::format("[{},{},{},{}]", json_string(question.role),
-                                  json_string(question.model), json_string(question.system),
-                                  json_string(question.prompt)));
+  auto list = fmt::format("[{},{},{},{}", json_string(question.role), json_string(question.model),
+                          json_string(question.system), json_string(question.prompt));
+  for (const auto& x : question.follow_ups)
+    list += fmt::format(",{},{}", json_string(x.answer), json_string(x.prompt));
+  return content_hash(list + "]");
 }
 
 kept_text::kept_text(std::vector<secret> keys) : keys_(std::move(keys)) {
@@ -211,6 +226,8 @@ llm_request kept_text::of(llm_request question) const {
   for (auto text : {&question.session, &question.agent, &question.role, &question.model,
                     &question.system, &question.prompt})
     *text = of(std::move(*text));
+  for (auto& x : question.follow_ups)
+    x = {of(std::move(x.answer)), of(std::move(x.prompt))};
   return question;
 }
 

@@ -26,8 +26,9 @@ struct recorded_exchange {
   reply outcome;
 };
 
-/// Returns the SHA-256 of the JSON list `[role, model, system, prompt]`, compact and with no
-/// character escaped that need not be: equal for the same question, whoever asks it and when.
+/// Returns the SHA-256 of the JSON list `[role, model, system, prompt]`, which goes on with answer
+/// and prompt of each follow-up, compact and with no character escaped that need not be: equal for
+/// the same question, whoever asks it and when.
 std::string question_hash(const llm_request& question);
 
 /// Makes of texts what a recording keeps of them: keys are masked, and bytes that are not UTF-8

@@ -64,7 +64,10 @@ recorded_answer answer_of(const journal_record& record, field_reader& fields) {
 } // namespace
 
 std::string prompt_text(const llm_request& request) {
-  return request.system + "\n\n" + request.prompt;
+  auto result = request.system + "\n\n" + request.prompt;
+  for (const auto& x : request.follow_ups)
+    result += "\n\nanswer:\n\n" + x.answer + "\n\nprompt:\n\n" + x.prompt;
+  return result;
 }
 
 journal_append exchange_record(const llm_request& request, const llm_answer& answer) {

@@ -35,7 +35,8 @@ struct recorded_answer {
   llm_answer answer;
 };
 
-/// Returns what the journal keeps as the question: system message, empty line, prompt.
+/// Returns what the journal keeps as the question: system message, empty line, prompt, and the
+/// conversation since.
 std::string prompt_text(const llm_request& request);
 
 /// Returns the record of an exchange, with prompt and answer as contents.

@@ -132,10 +132,10 @@ struct gateway_state {
     send_waiting();
   }
 
-  // What calls have reserved that are out now stays so in the journal, and counts.
+  // What is with a provider now stays reserved in the journal, and counts.
   void stop(const caf::error& reason) {
     for (auto& [id, x] : calls) {
-      if (!queue->is_out(id))
+      if (!queue->is_out(id) || !x.sent)
         release(x);
       for (auto& asker : x.askers)
         asker.deliver(make_error(errc::cancelled, "the LLM gateway stops"));

@@ -27,6 +27,17 @@ std::string percent_encoded(std::string_view text) {
   return result;
 }
 
+std::string content(std::string_view role, std::string_view text) {
+  return fmt::format(R"({{"role":"{}","parts":[{{"text":{}}}]}})", role, json_string(text));
+}
+
+std::string contents_of(const llm_request& question) {
+  auto result = content("user", question.prompt);
+  for (const auto& x : question.follow_ups)
+    result += "," + content("model", x.answer) + "," + content("user", x.prompt);
+  return result;
+}
+
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = fmt::format("/models/{}:{}", percent_encoded(model.model),
@@ -39,9 +50,9 @@ http_request make_request(const model_config& model, const llm_request& question
   auto optional = temperature_of(model);
   if (model.thinking_tokens > 0)
     optional += fmt::format(R"("thinkingConfig":{{"thinkingBudget":{}}},)", model.thinking_tokens);
-  result.body = fmt::format(
-    R"({{{}"generationConfig":{{{}"maxOutputTokens":{}}},"contents":[{{"role":"user","parts":[{{"text":{}}}]}}]}})",
-    system, optional, model.max_output_tokens, json_string(question.prompt));
+  result.body =
+    fmt::format(R"({{{}"generationConfig":{{{}"maxOutputTokens":{}}},"contents":[{}]}})", system,
+                optional, model.max_output_tokens, contents_of(question));
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,11 +19,14 @@ std::string text_at(const Object& object, std::string_view key) {
   return object[key].get(result) == simdjson::SUCCESS ? std::string{result} : std::string{};
 }
 
-/// Returns the whole number at `key`; 0 where there is none.
+/// Returns the whole number at `key`, from 0 to 10^15, so that sums of a few have room; 0 where
+/// there is none.
 template <class Object>
 std::int64_t count_at(const Object& object, std::string_view key) {
+  constexpr std::int64_t most = 1'000'000'000'000'000;
   std::int64_t result = 0;
-  return object[key].get(result) == simdjson::SUCCESS ? result : 0;
+  return object[key].get(result) == simdjson::SUCCESS ? std::clamp<std::int64_t>(result, 0, most)
+                                                      : 0;
 }
 
 /// Calls `f` for each element of the list at `key`.

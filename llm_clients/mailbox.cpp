@@ -1,5 +1,6 @@
 #include "llm_clients/mailbox.hpp"
 
+#include "llm_clients/exchange.hpp"
 #include "llm_clients/json_fields.hpp"
 #include "llm_clients/json_text.hpp"
 #include "llm_clients/protocol.hpp"
@@ -57,9 +58,9 @@ std::variant<http_response, failure> response_in(const model_config& model, dom:
 } // namespace
 
 std::string custom_id(const model_config& model, const llm_request& question) {
-  auto hash = content_hash(fmt::format("[{},{},{},{}]", json_string(question.session),
-                                       json_string(model.model), json_string(question.system),
-                                       json_string(question.prompt)));
+  auto hash =
+    content_hash(fmt::format("[{},{},{}]", json_string(question.session), json_string(model.model),
+                             json_string(prompt_text(question))));
   auto end = fmt::format("-{}-{}", question.request, hash.substr(0, hash_digits));
   return plain(question.session.substr(0, longest_id - end.size())) + end;
 }

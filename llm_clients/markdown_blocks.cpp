@@ -159,6 +159,11 @@ std::vector<markdown_block> fenced_blocks(std::string_view text) {
   return result;
 }
 
+std::optional<std::string> fence_tag(std::string_view line) {
+  auto found = read_fence(line);
+  return found ? std::optional{std::move(found->tag)} : std::nullopt;
+}
+
 bool is_python_tag(std::string_view tag) {
   return tag.empty() || tag == "python" || tag == "py" || tag == "python3";
 }

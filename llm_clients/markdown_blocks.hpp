@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ struct markdown_block {
 /// triple-quoted Python string is part of the code, and a tagged fence where no code can stand
 /// opens a new block.
 std::vector<markdown_block> fenced_blocks(std::string_view text);
+
+/// Returns the tag of the fence that a line is, which may be empty; nothing where it is none.
+std::optional<std::string> fence_tag(std::string_view line);
 
 /// Whether a block with this tag can be Python: "python", "py", "python3", or no tag.
 bool is_python_tag(std::string_view tag);

@@ -12,16 +12,13 @@ namespace dom = simdjson::dom;
 
 namespace {
 
-std::string message(std::string_view role, std::string_view content) {
-  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
-}
-
 std::string messages_of(const model_capabilities& can, const llm_request& question) {
   if (question.system.empty())
-    return message("user", question.prompt);
+    return message_of("user", question.prompt) + follow_ups_of(question);
   if (can.system_role == "user")
-    return message("user", question.system + "\n\n" + question.prompt);
-  return message(can.system_role, question.system) + "," + message("user", question.prompt);
+    return message_of("user", question.system + "\n\n" + question.prompt) + follow_ups_of(question);
+  return message_of(can.system_role, question.system) + "," + message_of("user", question.prompt)
+         + follow_ups_of(question);
 }
 
 http_request make_request(const model_config& model, const llm_request& question) {

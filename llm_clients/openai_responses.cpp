@@ -12,6 +12,13 @@ namespace dom = simdjson::dom;
 
 namespace {
 
+// A prompt alone is a text.
+std::string input_of(const llm_request& question) {
+  if (question.follow_ups.empty())
+    return json_string(question.prompt);
+  return "[" + message_of("user", question.prompt) + follow_ups_of(question) + "]";
+}
+
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/responses";
@@ -24,9 +31,9 @@ http_request make_request(const model_config& model, const llm_request& question
   if (model.stream)
     optional += R"("stream":true,)";
   // Each question stands alone, so nothing needs to be kept there.
-  result.body = fmt::format(R"({{"model":{},{}"max_output_tokens":{},"store":false,"input":{}}})",
-                            json_string(model.model), optional, model.max_output_tokens,
-                            json_string(question.prompt));
+  result.body =
+    fmt::format(R"({{"model":{},{}"max_output_tokens":{},"store":false,"input":{}}})",
+                json_string(model.model), optional, model.max_output_tokens, input_of(question));
   return result;
 }
 

@@ -16,14 +16,20 @@ constexpr double million = 1e6;
 
 } // namespace
 
+std::int64_t input_bytes(const llm_request& request) {
+  auto result = request.system.size() + request.prompt.size();
+  for (const auto& x : request.follow_ups)
+    result += x.answer.size() + x.prompt.size();
+  return static_cast<std::int64_t>(result);
+}
+
 std::int64_t input_token_bound(const llm_request& request) {
-  return static_cast<std::int64_t>(request.system.size() + request.prompt.size())
-         + template_allowance;
+  auto messages = 1 + 2 * static_cast<std::int64_t>(request.follow_ups.size());
+  return input_bytes(request) + messages * template_allowance;
 }
 
 call_tokens likely_tokens(const model_config& model, const llm_request& request) {
-  auto bytes = static_cast<std::int64_t>(request.system.size() + request.prompt.size());
-  return {bytes / bytes_per_token, model.max_output_tokens};
+  return {input_bytes(request) / bytes_per_token, model.max_output_tokens};
 }
 
 double price_of(const model_config& model, const token_usage& tokens) {

@@ -10,9 +10,12 @@
 
 namespace lathe::llm_clients {
 
+/// Returns the size of all that a question says [bytes].
+std::int64_t input_bytes(const llm_request& request);
+
 /// Returns a number of input tokens that the provider cannot exceed for `request`.
 /// Every tokenizer in use (byte-level BPE, SentencePiece with byte fallback) makes at most one
-/// token of a byte; a fixed allowance covers the chat template around system message and prompt.
+/// token of a byte; a fixed allowance a message covers the chat template around it.
 std::int64_t input_token_bound(const llm_request& request);
 
 /// Returns how many tokens a call is likely to take, for rate limits, which servers reckon with,

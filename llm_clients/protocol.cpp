@@ -2,6 +2,7 @@
 
 #include "llm_clients/anthropic_messages.hpp"
 #include "llm_clients/gemini_content.hpp"
+#include "llm_clients/json_text.hpp"
 #include "llm_clients/openai_chat.hpp"
 #include "llm_clients/openai_responses.hpp"
 #include "llm_clients/price.hpp"
@@ -60,6 +61,17 @@ std::string temperature_of(const model_config& model) {
   if (!model.temperature || !model.can.temperature)
     return {};
   return fmt::format(R"("temperature":{},)", *model.temperature);
+}
+
+std::string message_of(std::string_view role, std::string_view content) {
+  return fmt::format(R"({{"role":"{}","content":{}}})", role, json_string(content));
+}
+
+std::string follow_ups_of(const llm_request& question) {
+  std::string result;
+  for (const auto& x : question.follow_ups)
+    result += "," + message_of("assistant", x.answer) + "," + message_of("user", x.prompt);
+  return result;
 }
 
 const protocol& protocol_of(const model_config& model) {

@@ -56,6 +56,13 @@ struct protocol {
 /// or not taken.
 std::string temperature_of(const model_config& model);
 
+/// Returns a message as all but Gemini take it: {"role": ..., "content": ...}.
+std::string message_of(std::string_view role, std::string_view content);
+
+/// Returns what was said after a question's prompt in such messages, each with a comma before it.
+/// The last one is the user's: newer models refuse to go on within an answer of their own.
+std::string follow_ups_of(const llm_request& question);
+
 /// Returns the protocol of a model's provider.
 const protocol& protocol_of(const model_config& model);
 

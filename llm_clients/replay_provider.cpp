@@ -42,6 +42,8 @@ std::vector<std::uint64_t> line_sample(const llm_request& x) {
   std::vector<std::uint64_t> result;
   add_lines(x.system, result);
   add_lines(x.prompt, result);
+  for (const auto& y : x.follow_ups)
+    add_lines(y.answer, result);
   std::ranges::sort(result);
   result.erase(std::unique(result.begin(), result.end()), result.end());
   result.resize(std::min(result.size(), largest_sample));
@@ -71,6 +73,13 @@ std::size_t short_prefix(const std::string& a, const std::string& b) {
 
 // -- what differs -----------------------------------------------------------------------
 
+std::string conversation_of(const llm_request& x) {
+  std::string result;
+  for (const auto& y : x.follow_ups)
+    result += y.answer + "\n" + y.prompt + "\n";
+  return result;
+}
+
 // Says how two different questions of the same role differ.
 std::string difference(const llm_request& asked, const llm_request& recorded) {
   if (asked.system != recorded.system)
@@ -79,6 +88,9 @@ std::string difference(const llm_request& asked, const llm_request& recorded) {
   if (asked.prompt != recorded.prompt)
     return "its prompt differs first in "
            + first_difference(asked.prompt, recorded.prompt, versions);
+  if (conversation_of(asked) != conversation_of(recorded))
+    return "the conversation since its prompt differs first in "
+           + first_difference(conversation_of(asked), conversation_of(recorded), versions);
   return fmt::format("it is the same, but was asked of model '{}'", recorded.model);
 }
 
@@ -133,8 +145,10 @@ reply playback::answer(const llm_request& question) {
 std::string playback::track_of(const recorded_exchange& x) const {
   if (by_ == replay_by::question)
     return x.hash;
-  return fmt::format("[{},{},{}]", json_string(x.question.session), json_string(x.question.model),
-                     json_string(x.question.role));
+  // Whoever is asked to go on has to get what goes on.
+  return fmt::format("[{},{},{},{}]", json_string(x.question.session),
+                     json_string(x.question.model), json_string(x.question.role),
+                     x.question.follow_ups.size());
 }
 
 std::string playback::explain_miss(const recorded_exchange& asked, std::size_t recorded) const {

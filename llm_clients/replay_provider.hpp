@@ -32,7 +32,7 @@ public:
   reply answer(const llm_request& question);
 
 private:
-  // What was recorded for one question, or for one session, model and role.
+  // What was recorded for one question, or for one session, model, role and length of conversation.
   struct track {
     std::vector<const recorded_exchange*> exchanges; // in the order to play
     std::size_t played = 0;

@@ -58,6 +58,8 @@ bool read_header_line(std::string_view key, std::string_view value, scripted_ans
     return read_number(value, x.delay);
   else if (key == "tokens")
     return read_tokens(value, x);
+  else if (key == "finish")
+    x.finish = value;
   else
     return false;
   return !value.empty();
@@ -65,8 +67,10 @@ bool read_header_line(std::string_view key, std::string_view value, scripted_ans
 
 bool holds(const scripted_answer& x, const llm_request& question) {
   auto occurs = [&](const std::string& text) {
+    auto follows = [&](const follow_up& y) { return y.prompt.find(text) != std::string::npos; };
     return question.system.find(text) != std::string::npos
-           || question.prompt.find(text) != std::string::npos;
+           || question.prompt.find(text) != std::string::npos
+           || std::ranges::any_of(question.follow_ups, follows);
   };
   return std::all_of(x.match.begin(), x.match.end(), occurs)
          && std::none_of(x.reject.begin(), x.reject.end(), occurs);
@@ -111,7 +115,7 @@ caf::expected<scripted_answer> parse_scripted_answer(std::string path, std::stri
     if (!read_header_line(line.substr(0, colon), value, result))
       return make_error(errc::user_error,
                         fmt::format("{}:{}: expected 'match: text', 'not: text', 'delay: seconds', "
-                                    "'tokens: in out' or '---', found '{}'",
+                                    "'tokens: in out', 'finish: reason' or '---', found '{}'",
                                     path, number, line));
   }
   return make_error(errc::user_error, path + ": no line '---' before the answer");

@@ -16,10 +16,11 @@ namespace lathe::llm_clients {
 
 /// One scripted answer. Its file begins with lines such as
 ///
-///     match: layer_norm     the text has to occur in system message or prompt; any number of lines
+///     match: layer_norm     the text has to occur in a message to the model; any number of lines
 ///     not: attempt 2        the text must not occur; any number of lines
 ///     delay: 0.2            [seconds] until the answer comes
 ///     tokens: 900 450       what it counts as, in and out
+///     finish: length        why it ended; "stop" if left out
 ///     ---
 ///
 /// and goes on with the answer, verbatim.
@@ -29,6 +30,7 @@ struct scripted_answer {
   std::vector<std::string> reject;
   double delay = 0;                                            ///< [seconds]
   std::optional<std::pair<std::int64_t, std::int64_t>> tokens; ///< in, out
+  std::string finish = "stop";
   std::string text;
 };
 

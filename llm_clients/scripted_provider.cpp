@@ -13,20 +13,20 @@ namespace asio = boost::asio;
 namespace {
 
 // What English and code come to in most tokenizers.
-constexpr std::size_t bytes_per_token = 4;
+constexpr std::int64_t bytes_per_token = 4;
 
-std::int64_t estimated_tokens(std::size_t bytes) {
-  return static_cast<std::int64_t>((bytes + bytes_per_token - 1) / bytes_per_token);
+std::int64_t estimated_tokens(std::int64_t bytes) {
+  return (bytes + bytes_per_token - 1) / bytes_per_token;
 }
 
 llm_answer to_answer(const model_config& model, const llm_request& question, scripted_answer x) {
   llm_answer result;
   result.model = model.model;
-  result.finish = "stop";
+  result.finish = x.finish;
   result.seconds = x.delay;
   result.cost.queries = 1;
-  auto estimate = std::pair{estimated_tokens(question.system.size() + question.prompt.size()),
-                            estimated_tokens(x.text.size())};
+  auto estimate =
+    std::pair{estimated_tokens(input_bytes(question)), estimated_tokens(std::ssize(x.text))};
   token_usage usage;
   std::tie(usage.input, usage.output) = x.tokens.value_or(estimate);
   result.cost.input_tokens = usage.input;

@@ -108,6 +108,12 @@ std::string_view meaning_of(unsigned status) {
   return status < 400 ? "the server redirects, which is not followed" : "the server refuses";
 }
 
+// As LiteLLM says it, with status and code 400: some versions in a field, others in words alone.
+bool names_unknown_model(dom::element error) {
+  return text_at(error, "param") == "model"
+         || text_at(error, "message").find("Invalid model name passed in") != std::string::npos;
+}
+
 // Of the words that an error goes by the one that is known, else the first. Google has the one that
 // says most in a list of details.
 std::string code_of(dom::element error) {
@@ -115,7 +121,7 @@ std::string code_of(dom::element error) {
   each_at(error, "details", [&](dom::element x) { words.push_back(text_at(x, "reason")); });
   for (auto key : {"code", "type", "status"})
     words.push_back(text_at(error, key));
-  if (text_at(error, "param") == "model") // LiteLLM, with status and code 400
+  if (names_unknown_model(error))
     words.insert(words.begin(), "model_not_found");
   if (dom::element reasons; error["metadata"]["reasons"].get(reasons) == simdjson::SUCCESS)
     words.emplace_back(moderated);
@@ -132,6 +138,8 @@ std::chrono::milliseconds delay_in(dom::element error) {
     if (text.ends_with('s'))
       std::from_chars(text.data(), text.data() + text.size() - 1, seconds);
   });
+  if (std::isnan(seconds)) // which is a number to from_chars
+    return {};
   return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e6) * 1e3)};
 }
 

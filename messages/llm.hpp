@@ -79,6 +79,17 @@ bool inspect(Inspector& f, account_status& x) {
                             f.field("reserved_usd", x.reserved_usd));
 }
 
+/// What was said after a prompt: the model's answer, and what it is asked then.
+struct follow_up {
+  std::string answer;
+  std::string prompt;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, follow_up& x) {
+  return f.object(x).fields(f.field("answer", x.answer), f.field("prompt", x.prompt));
+}
+
 /// One question to a model. The same session, request and attempt always asks the same question,
 /// so a recorded answer can be given again.
 struct llm_request {
@@ -93,6 +104,7 @@ struct llm_request {
     false; ///< nothing is wanted after the first whole candidate: a stream ends there
   std::int32_t priority = 0; ///< among the questions of its session; the higher goes first
   double patience = 0;       ///< [seconds] that whoever asks waits for the answer; 0: for good
+  std::vector<follow_up> follow_ups = {}; ///< the conversation since the prompt
 };
 
 template <class Inspector>
@@ -101,7 +113,8 @@ bool inspect(Inspector& f, llm_request& x) {
     f.field("session", x.session), f.field("request", x.request), f.field("agent", x.agent),
     f.field("role", x.role), f.field("model", x.model), f.field("system", x.system),
     f.field("prompt", x.prompt), f.field("stop_after_code", x.stop_after_code),
-    f.field("priority", x.priority), f.field("patience", x.patience));
+    f.field("priority", x.priority), f.field("patience", x.patience),
+    f.field("follow_ups", x.follow_ups));
 }
 
 /// A model's answer.

@@ -50,6 +50,7 @@ struct environment;
 struct evaluation_request;
 struct evaluator_config;
 struct fix_request;
+struct follow_up;
 struct idea_list;
 struct insight;
 struct journal_append;
@@ -163,6 +164,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(lathe, first_custom_type_id)
   CAF_ADD_TYPE_ID(lathe, (lathe::lease_span))
   CAF_ADD_TYPE_ID(lathe, (lathe::roofline))
   CAF_ADD_TYPE_ID(lathe, (lathe::tried_recipe))
+  CAF_ADD_TYPE_ID(lathe, (lathe::follow_up))
 
   CAF_ADD_TYPE_ID(lathe, (lathe::account_status))
   CAF_ADD_TYPE_ID(lathe, (lathe::payer))

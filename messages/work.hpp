@@ -38,6 +38,7 @@ struct agent_config {
   std::string prompt;              ///< the prompt template's text
   std::int32_t instances = 1;      ///< actors in the pool
   bool stop_after_code = false;    ///< coder, fixer: its candidate is all that is heard out
+  bool continue_cut = false;       ///< coder, fixer: what the token limit cut off is asked for
   std::int32_t ideas = 10;         ///< planner: how many to ask for
   std::int32_t attempts = 5;       ///< fixer: how often one line of work is mended
   std::vector<std::string> passes; ///< recipe: names of pass files
@@ -60,6 +61,7 @@ bool inspect(Inspector& f, agent_config& x) {
     f.field("own_passes", x.own_passes).fallback(std::map<std::string, std::string>{}),
     f.field("drafts", x.drafts).fallback(std::int32_t{16}), f.field("timeout", x.timeout),
     f.field("stop_after_code", x.stop_after_code).fallback(false),
+    f.field("continue_cut", x.continue_cut).fallback(false),
     f.field("priority", x.priority).fallback(std::int32_t{0}),
     f.field("budget", x.budget).fallback(spend_limit{}),
     f.field("run_budget", x.run_budget).fallback(spend_limit{}));
@@ -146,6 +148,7 @@ struct assignment {
   std::string idea;                  ///< may be empty
   std::vector<parent> parents;       ///< best first; empty: start from the task
   std::vector<attempt_note> history; ///< what failed or did not help before
+  std::int32_t queries = 1;          ///< may be asked; 2: a cut answer may go on
 };
 
 template <class Inspector>
@@ -153,7 +156,7 @@ bool inspect(Inspector& f, assignment& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
                             f.field("subject", x.subject), f.field("profile", x.profile),
                             f.field("idea", x.idea), f.field("parents", x.parents),
-                            f.field("history", x.history));
+                            f.field("history", x.history), f.field("queries", x.queries));
 }
 
 /// A candidate's text as an agent hands it in.
@@ -180,6 +183,7 @@ struct fix_request {
   candidate rejected;
   lathe::verdict verdict;
   std::vector<attempt_note> history; ///< earlier fixes of this line of work, oldest first
+  std::int32_t queries = 1;          ///< may be asked; 2: a cut answer may go on
 };
 
 template <class Inspector>
@@ -187,7 +191,7 @@ bool inspect(Inspector& f, fix_request& x) {
   return f.object(x).fields(f.field("session", x.session), f.field("id", x.id),
                             f.field("subject", x.subject), f.field("profile", x.profile),
                             f.field("rejected", x.rejected), f.field("verdict", x.verdict),
-                            f.field("history", x.history));
+                            f.field("history", x.history), f.field("queries", x.queries));
 }
 
 // -- profiler ---------------------------------------------------------------------------

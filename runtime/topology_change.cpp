@@ -32,6 +32,8 @@ void describe_agent(const agent_config& before, const agent_config& after,
   changed("ideas", before.ideas, after.ideas);
   changed("attempts", before.attempts, after.attempts);
   changed("drafts", before.drafts, after.drafts);
+  changed("stop_after_code", before.stop_after_code, after.stop_after_code);
+  changed("continue_cut", before.continue_cut, after.continue_cut);
   changed("timeout", before.timeout, after.timeout);
   changed("priority", before.priority, after.priority);
   describe_limit(after.name + " budget", before.budget, after.budget, lines);

@@ -149,10 +149,13 @@ void read_own_keys(map_reader& reader, agent_config& x, const block_context& con
   for (const auto& key : own_keys)
     if (key.role != x.role && reader.find(key.name))
       reader.refuse(key.name, fmt::format("is only for a {}", lathe::to_string(key.role)));
-  if (x.role == role::coder || x.role == role::fixer)
-    reader.read("stop_after_code", x.stop_after_code);
-  else if (reader.find("stop_after_code"))
-    reader.refuse("stop_after_code", "is only for a coder or a fixer");
+  auto writes_code = x.role == role::coder || x.role == role::fixer;
+  for (auto [key, value] : {std::pair{"stop_after_code", &x.stop_after_code},
+                            std::pair{"continue_cut", &x.continue_cut}})
+    if (writes_code)
+      reader.read(key, *value);
+    else if (reader.find(key))
+      reader.refuse(key, "is only for a coder or a fixer");
   if (x.role == role::planner)
     reader.read("ideas", x.ideas, {1, 100});
   if (x.role == role::fixer)
@@ -199,7 +202,7 @@ bool read_agent(map_reader reader, agent_config& x, const block_context& context
     read_asking(reader, x, context);
   } else {
     for (auto key : {"model", "prompt", "prompt_text", "ideas", "attempts", "passes", "drafts",
-                     "folder", "pass_texts", "stop_after_code"})
+                     "folder", "pass_texts", "stop_after_code", "continue_cut"})
       reader.find(key); // known words, whatever the role
   }
   reader.finish();

@@ -143,8 +143,8 @@ void read_answers(map_reader& reader, model_config& x, const block_context& cont
 }
 
 // What goes over a network in its own time. A mailbox has none of it.
-constexpr std::array served_keys{"api_key", "base_url", "answers",     "stream",
-                                 "limits",  "timeout",  "idle_timeout"};
+constexpr std::array served_keys{"api_key", "api_key_file", "ca_file",      "base_url", "answers",
+                                 "stream",  "limits",       "timeout",      "idle_timeout"};
 
 void read_mailbox(map_reader& reader, model_config& x, const block_context& context) {
   std::string name;

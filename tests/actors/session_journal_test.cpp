@@ -49,8 +49,22 @@ TEST(session_journal, an_issued_request_comes_back_with_idea_and_parents) {
   EXPECT_EQ(back.parents, event.parents);
   EXPECT_TRUE(back.confirm);
   EXPECT_EQ(back.elapsed, 12.25);
+  EXPECT_EQ(back.queries, 1);
   event.idea.reset();
+  event.queries = 2;
   EXPECT_FALSE(round_trip(event).idea);
+  EXPECT_EQ(round_trip(event).queries, 2);
+}
+
+TEST(session_journal, a_request_of_an_older_journal_takes_one_query) {
+  journal_record older;
+  older.session = "mlp";
+  older.kind = request_issued::kind;
+  older.payload = R"({"id":7,"target":"coder","subject":"","line":3,"idea":null,"parents":[],)"
+                  R"("confirm":false,"elapsed":12.25})";
+  auto back = from_record(older);
+  ASSERT_TRUE(back) << describe(back.error());
+  EXPECT_EQ(std::get<request_issued>(*back).queries, 1);
 }
 
 TEST(session_journal, a_verdict_comes_back_to_the_last_digit) {

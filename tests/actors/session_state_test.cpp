@@ -452,6 +452,61 @@ TEST(session_state, a_session_ends_with_the_budget_that_ended_it) {
   EXPECT_THAT(end_of(x), testing::StartsWith("it broke"));
 }
 
+namespace {
+
+topology continuing_topology(std::int64_t queries) {
+  auto result = test::small_topology();
+  result.agents[1].continue_cut = true;
+  result.search = {"best_of", 10, 4, 10};
+  result.budget.queries = queries;
+  return result;
+}
+
+// Answers the oldest request of a coder; its answer took that many queries.
+void code_with(session_driver& x, std::int64_t queries) {
+  auto id = x.state.next_candidate_id("coder");
+  spend cost;
+  cost.queries = queries;
+  x.answer("", "",
+           drafts_received{x.waiting("coder"), {{id, "hash of " + id, "", ""}}, {}, cost, {}});
+}
+
+} // namespace
+
+TEST(session_state, an_answer_that_may_go_on_has_two_queries_set_aside) {
+  session_driver x{continuing_topology(6)};
+  x.fail("recipes", errc::evaluator_failed);
+  x.ideas({"a"}); // one of six
+  EXPECT_EQ(x.count("coder"), 3u);
+  std::vector<std::int32_t> asides;
+  for (auto& [id, request] : x.state.in_flight())
+    asides.push_back(request.queries);
+  EXPECT_THAT(asides, ElementsAre(2, 2, 1)) << "the last query is one that cannot go on";
+  EXPECT_EQ(x.state.cost().queries, 6);
+  code_with(x, 2);
+  EXPECT_EQ(x.count("coder"), 2u) << "both were used";
+  code_with(x, 1);
+  EXPECT_EQ(x.count("coder"), 2u) << "one was given back, and is used by another";
+  EXPECT_EQ(x.state.cost().queries, 6);
+}
+
+TEST(session_state, a_request_says_how_many_queries_it_may_take) {
+  session_driver x{continuing_topology(20)};
+  x.ideas({"a"});
+  auto& request = x.state.in_flight().at(x.waiting("coder"));
+  EXPECT_EQ(std::get<assignment>(x.state.message_for(request)).queries, 2);
+}
+
+TEST(session_state, a_request_that_fails_counts_as_one_query) {
+  session_driver x{continuing_topology(4)};
+  x.fail("recipes", errc::evaluator_failed);
+  x.ideas({"a"});
+  ASSERT_EQ(x.count("coder"), 2u);
+  x.fail("coder", errc::provider_failed);
+  EXPECT_EQ(x.state.cost().queries, 4);
+  EXPECT_EQ(x.count("coder"), 2u);
+}
+
 TEST(session_state, the_winner_is_timed_again_before_the_end) {
   auto plan = test::small_topology();
   plan.budget.queries = 2; // planner and one coder

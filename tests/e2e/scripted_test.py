@@ -182,5 +182,42 @@ class Killed(Scripted):
         self.assertTrue((self.folder / "runs/r/sums_best.py").exists())
 
 
+class Cut(Scripted):
+    """Answers that end at the token limit, under `continue_cut`."""
+
+    def prepare_cut(self, *, delay: float) -> list[str]:
+        """The only program comes in two parts; the second one takes its time."""
+        command = self.prepare(samples=1)
+        topology = scripted(samples=1).replace("role: coder,", "role: coder, continue_cut: true,")
+        self.write("t.yaml", topology)
+        half, rest = (self.folder / "answers/coder/0.md").read_text().split("torch.ta")
+        self.write("answers/coder/0.md", f"finish: length\n{half}torch.ta")
+        self.write("answers/coder/rest.md", "match: Follow this idea: Idea 0:\nmatch: Go on exactly "
+                   f"where it stopped\ndelay: {delay}\n---\n```python\ntorch.ta{rest}")
+        return command
+
+    def test_a_killed_run_asks_for_the_second_part_alone(self) -> None:
+        process = self.start(*self.prepare_cut(delay=60))
+        self.wait_until("the first part", lambda: self.journal.count("llm_exchange") == 2)
+        process.kill()
+        self.finish(process)
+        before = self.journal.payloads("llm_exchange")
+        self.assertEqual(before[1]["finish"], "length")
+        text = (self.folder / "runs/r/topology.yaml").read_text()
+        self.assertIn("continue_cut", text)
+        rest = self.folder / "answers/coder/rest.md"
+        rest.write_text(rest.read_text().replace("delay: 60", "delay: 0"))
+        resumed = self.lathe("run", "--resume", "runs/r", "--json")
+        self.assert_code(resumed, DONE)
+        self.assertEqual(self.outcomes(resumed), [("coder <- planner idea 1", "correct")])
+        (session,) = resumed.json["sessions"]
+        self.assertEqual(session["queries"], 3)  # a plan, and a program in two parts
+        asked = self.journal.payloads("llm_exchange")
+        self.assertEqual(asked[:2], before)
+        self.assertEqual([x["request"] for x in asked[1:]], [asked[1]["request"]] * 2)
+        self.assertNotEqual(asked[1]["prompt"], asked[2]["prompt"])
+        self.assertEqual((self.folder / "runs/r/sums_best.py").read_text().count("torch.ta"), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

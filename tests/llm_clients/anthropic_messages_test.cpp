@@ -111,3 +111,20 @@ TEST(anthropic_messages, a_stream_comes_to_its_answer) {
   EXPECT_EQ(y.kind, failure_kind::retry);
   EXPECT_THAT(y.sentence, HasSubstr("HTTP 529): busy"));
 }
+
+TEST(anthropic_messages, a_conversation_is_told_in_turns_and_ends_with_the_users) {
+  body_of body{priced_model(provider_kind::anthropic), conversation()};
+  EXPECT_EQ(body.at("/messages/0/content"), "hello");
+  EXPECT_EQ(body.at("/messages/1/role"), "assistant");
+  EXPECT_EQ(body.at("/messages/1/content"), "one, \"two\"");
+  EXPECT_EQ(body.at("/messages/2/role"), "user");
+  EXPECT_EQ(body.at("/messages/2/content"), "go on");
+}
+
+TEST(anthropic_messages, no_count_of_tokens_is_too_large_to_add) {
+  auto x = answer_in(read(priced_model(provider_kind::anthropic),
+                          R"({"content":[],"usage":{"input_tokens":9223372036854775807,)"
+                          R"("cache_read_input_tokens":9223372036854775807,"output_tokens":-1}})"));
+  EXPECT_EQ(x.cost.input_tokens, 2'000'000'000'000'000);
+  EXPECT_EQ(x.cost.output_tokens, 0);
+}

@@ -151,6 +151,28 @@ TEST(cassette, an_answer_reads_back_as_it_was_written) {
   EXPECT_EQ(got.seconds, 3.25);
 }
 
+TEST(cassette, a_conversation_reads_back_as_it_was_written) {
+  auto asked = question();
+  asked.follow_ups = {{"half \"an\" " + std::string{key.reveal()}, "go on"}};
+  asked = kept_text{{key}}.of(asked);
+  auto x = parsed(cassette_header() + line(exchange(answer("swer"), asked)));
+  ASSERT_EQ(x.exchanges.size(), 1u);
+  ASSERT_EQ(x.exchanges[0].question.follow_ups.size(), 1u);
+  EXPECT_EQ(x.exchanges[0].question.follow_ups[0].answer, "half \"an\" [secret]");
+  EXPECT_EQ(x.exchanges[0].question.follow_ups[0].prompt, "go on");
+  EXPECT_NE(question_hash(asked), question_hash(question()));
+  asked.follow_ups[0].answer += "x";
+  EXPECT_NE(question_hash(asked), x.exchanges[0].hash);
+}
+
+TEST(cassette, a_conversation_that_was_edited_by_hand_is_an_error) {
+  auto asked = question();
+  asked.follow_ups = {{"half", "go on"}};
+  auto text = line(exchange(answer("swer"), asked));
+  text.replace(text.find("half"), 4, "hand");
+  EXPECT_THAT(problem_of(cassette_header() + text), HasSubstr("x.jsonl:2: the key does not fit"));
+}
+
 TEST(cassette, a_failure_reads_back_as_it_was_written) {
   failure written{failure_kind::fail, "no such model", std::chrono::milliseconds{1500}, true, true};
   auto read = parsed(cassette_header() + line(exchange(written)));

@@ -138,3 +138,16 @@ TEST(exchange, a_missing_text_is_an_error) {
   EXPECT_EQ(read_record(written.records[0], texts_of({}), run), errc::journal_failed);
   EXPECT_TRUE(run.answers.empty());
 }
+
+TEST(exchange, who_is_asked_to_go_on_is_asked_another_question) {
+  auto asked = question();
+  asked.follow_ups = {{"half an ans", "go on"}};
+  auto written = exchange_record(asked, paid());
+  EXPECT_EQ(written.contents[0].text,
+            prompt_text(question()) + "\n\nanswer:\n\nhalf an ans\n\nprompt:\n\ngo on");
+  earlier_run run;
+  EXPECT_FALSE(read_record(written.records[0], texts_of(written), run));
+  ASSERT_EQ(run.answers.size(), 1u);
+  EXPECT_EQ(run.answers[0].request, 7u);
+  EXPECT_EQ(run.answers[0].prompt_hash, content_hash(prompt_text(asked)));
+}

@@ -135,9 +135,12 @@ protected:
 
   result_slot ask(request_id request, std::string prompt = "hello", session_id session = "mlp",
                   std::string model = "strong") {
+    return ask(
+      {std::move(session), request, "coder", "coder", std::move(model), "", std::move(prompt)});
+  }
+
+  result_slot ask(llm_request x) {
     auto slot = std::make_shared<std::optional<caf::expected<llm_answer>>>();
-    llm_request x{std::move(session), request, "coder",          "coder",
-                  std::move(model),   "",      std::move(prompt)};
     x.patience = patience;
     sys.spawn([slot, x, to = subject](caf::event_based_actor* self) {
       self->request(to, caf::infinite, x)
@@ -478,6 +481,16 @@ TEST_F(gateway, money_of_calls_that_are_out_when_it_stops_counts_as_spent) {
   EXPECT_THAT(written[2].records.at(0).payload, HasSubstr("\"request\":2"));
 }
 
+TEST_F(gateway, a_call_that_has_not_gone_out_when_it_stops_costs_nothing) {
+  hold_journal = true;
+  start_with_journal();
+  auto x = ask(1);
+  caf::anon_send_exit(subject, caf::exit_reason::user_shutdown);
+  run();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
+  EXPECT_EQ(error(x), errc::cancelled);
+}
+
 TEST_F(gateway, money_of_calls_that_were_out_in_a_crash_counts_as_spent) {
   options.limits = budget_of(0, 0.25);
   options.earlier.open[{"mlp", 9, "abc"}] = {{"mlp", "coder", "strong"}, {0, 0, 0, 0, 0.1}};
@@ -646,7 +659,7 @@ TEST_F(gateway_with_mailbox, a_question_stays_with_the_stand_in_that_has_it) {
   auto again = ask(1);
   give(2, answer("from the mailbox"));
   EXPECT_EQ(text(again), "from the mailbox");
-  EXPECT_THAT(written.at(0).records.at(0).payload, HasSubstr("\"model\":\"spare\""));
+  EXPECT_THAT(written.back().records.at(0).payload, HasSubstr("\"model\":\"spare\""));
 }
 
 // -- stand-ins ------------------------------------------------------------------------------
@@ -914,4 +927,19 @@ TEST_F(gateway, a_reply_after_the_end_is_ignored) {
   subject = nullptr;
   give(0, answer("late"));
   EXPECT_EQ(error(x), errc::cancelled);
+}
+
+TEST_F(gateway, a_question_that_goes_on_is_another_one_under_the_same_request) {
+  llm_request more{"mlp", 1, "coder", "coder", "strong", "", "hello"};
+  more.follow_ups = {{"half", "go on"}};
+  options.earlier.answers = {{"mlp", 1, content_hash("\n\nhello"), answer("half")}};
+  start();
+  EXPECT_EQ(text(ask(1)), "half") << "as in the run before the crash";
+  EXPECT_TRUE(asked.empty());
+  auto slot = ask(more);
+  ASSERT_EQ(asked.size(), 1u);
+  give(0, answer(" an answer"));
+  EXPECT_EQ(text(slot), " an answer");
+  EXPECT_EQ(text(ask(more)), " an answer");
+  EXPECT_EQ(asked.size(), 1u) << "each part is paid for once";
 }

@@ -88,3 +88,12 @@ TEST(gemini_content, a_stream_comes_to_its_answer) {
   EXPECT_EQ(failure_in(read_stream(model(), {R"({"error":{"code":503,"message":"busy"}})"})).kind,
             failure_kind::retry);
 }
+
+TEST(gemini_content, a_conversation_is_told_in_turns) {
+  body_of body{priced_model(provider_kind::gemini), conversation()};
+  EXPECT_EQ(body.at("/contents/0/parts/0/text"), "hello");
+  EXPECT_EQ(body.at("/contents/1/role"), "model");
+  EXPECT_EQ(body.at("/contents/1/parts/0/text"), "one, \"two\"");
+  EXPECT_EQ(body.at("/contents/2/role"), "user");
+  EXPECT_EQ(body.at("/contents/2/parts/0/text"), "go on");
+}

@@ -134,17 +134,18 @@ TEST(http_provider, a_stream_that_breaks_off_is_tried_again_and_may_cost_somethi
 
 TEST(http_provider, who_wants_code_alone_hears_no_more_than_that) {
   http_server server;
-  auto stream = event_stream({R"({"choices":[{"delta":{"content":"```python\nclass Model"}}]})",
-                              R"({"choices":[{"delta":{"content":"New: pass\n``"}}]})",
-                              R"({"choices":[{"delta":{"content":"`\n"}}]})",
-                              R"({"choices":[{"delta":{"content":"and so on"}}]})"});
+  auto stream =
+    event_stream({R"({"choices":[{"delta":{"content":"```python\nimport a\nclass Model"}}]})",
+                  R"({"choices":[{"delta":{"content":"New: pass\n``"}}]})",
+                  R"({"choices":[{"delta":{"content":"`\n"}}]})",
+                  R"({"choices":[{"delta":{"content":"and so on"}}]})"});
   stream.pause = 1ms;
   stream.body += std::string(1'000'000, ':');
   server.reply(stream);
   auto wanted = question();
   wanted.stop_after_code = true;
   auto answer = std::get<llm_answer>(ask(model(server), wanted));
-  EXPECT_EQ(answer.text, "```python\nclass ModelNew: pass\n```\n");
+  EXPECT_EQ(answer.text, "```python\nimport a\nclass ModelNew: pass\n```\n");
   EXPECT_EQ(answer.finish, "stop");
   EXPECT_GT(answer.cost.output_tokens, 0) << "the bound, for want of usage";
   server.wait_until_left(1);

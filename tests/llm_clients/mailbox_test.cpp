@@ -25,8 +25,8 @@ model_config box(const std::string& api = "chat") {
   result.model = "m-1";
   result.api = api;
   result.max_output_tokens = 500;
-  result.input_price = 1;
-  result.output_price = 10;
+  result.price.input = 1;
+  result.price.output = 10;
   return result;
 }
 

@@ -168,3 +168,12 @@ TEST(openai_chat, a_stream_may_turn_into_an_error) {
   EXPECT_THAT(x.sentence, HasSubstr("overloaded"));
   EXPECT_THAT(failure_in(streamed({"{"})).sentence, HasSubstr("not JSON: {"));
 }
+
+TEST(openai_chat, a_conversation_is_told_in_turns) {
+  body_of body{priced_model(), conversation()};
+  EXPECT_EQ(body.at("/messages/1/content"), "hello");
+  EXPECT_EQ(body.at("/messages/2/role"), "assistant");
+  EXPECT_EQ(body.at("/messages/2/content"), "one, \"two\"");
+  EXPECT_EQ(body.at("/messages/3/role"), "user");
+  EXPECT_EQ(body.at("/messages/3/content"), "go on");
+}

@@ -104,3 +104,14 @@ TEST(openai_responses, a_stream_comes_to_its_answer) {
   EXPECT_EQ(too_long.kind, failure_kind::refuse);
   EXPECT_FALSE(too_long.may_be_charged);
 }
+
+TEST(openai_responses, a_conversation_is_told_in_turns) {
+  body_of body{model(), conversation()};
+  EXPECT_EQ(body.at("/instructions"), "be brief");
+  EXPECT_EQ(body.at("/input/0/role"), "user");
+  EXPECT_EQ(body.at("/input/0/content"), "hello");
+  EXPECT_EQ(body.at("/input/1/role"), "assistant");
+  EXPECT_EQ(body.at("/input/1/content"), "one, \"two\"");
+  EXPECT_EQ(body.at("/input/2/role"), "user");
+  EXPECT_EQ(body.at("/input/2/content"), "go on");
+}

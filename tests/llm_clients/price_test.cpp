@@ -66,3 +66,12 @@ TEST(price, the_worst_case_counts_a_token_a_byte_and_all_the_output) {
   EXPECT_GE(input_token_bound(request), 102);
   EXPECT_GE(worst_case(priced(), request).usd, price_of(priced(), tokens(102, 0, 1'000)));
 }
+
+TEST(price, a_conversation_counts_with_all_that_is_said_in_it) {
+  llm_request request;
+  request.prompt = std::string(1000, 'x');
+  auto alone = input_token_bound(request);
+  request.follow_ups = {{std::string(300, 'y'), std::string(50, 'z')}};
+  EXPECT_EQ(input_bytes(request), 1350);
+  EXPECT_GE(input_token_bound(request), alone + 350);
+}

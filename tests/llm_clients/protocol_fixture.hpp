@@ -33,6 +33,13 @@ inline llm_request question(std::string system = "be brief", std::string prompt 
   return result;
 }
 
+/// Asks to go on with an answer that was cut.
+inline llm_request conversation() {
+  auto result = question();
+  result.follow_ups = {{"one, \"two\"", "go on"}};
+  return result;
+}
+
 inline llm_answer answer_in(reply x) {
   if (auto failed = std::get_if<failure>(&x))
     ADD_FAILURE() << failed->sentence;

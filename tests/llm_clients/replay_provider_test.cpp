@@ -182,6 +182,30 @@ TEST(playback, by_order_sessions_roles_and_models_do_not_mix) {
   EXPECT_EQ(text_of(x.answer(question("a"))), "coder");
 }
 
+TEST(playback, by_order_who_is_asked_to_go_on_gets_what_goes_on) {
+  auto more = question("b");
+  more.follow_ups = {{"half", "go on"}};
+  auto x = tape{}
+             .add(question("a"), answer("half"))
+             .add(more, answer(" an answer"))
+             .add(question("c"), answer("another"))
+             .play(replay_by::order);
+  EXPECT_EQ(text_of(x.answer(question("changed"))), "half");
+  EXPECT_EQ(text_of(x.answer(question("changed, too"))), "another");
+  more.follow_ups[0].answer = "changed";
+  EXPECT_EQ(text_of(x.answer(more)), " an answer");
+}
+
+TEST(playback, a_miss_within_a_conversation_says_so) {
+  auto recorded = question("a");
+  recorded.follow_ups = {{"one\ntwo", "go on"}};
+  auto x = tape{}.add(recorded, answer("b")).play();
+  EXPECT_EQ(text_of(x.answer(recorded)), "b");
+  recorded.follow_ups[0].answer = "one\nthree";
+  EXPECT_THAT(miss(x, recorded), HasSubstr("the conversation since its prompt differs first in "
+                                           "line 2: asked \"three\", recorded \"two\""));
+}
+
 TEST(playback, by_order_the_recording_runs_out) {
   auto x = tape{}.add(question("a"), answer("A")).play(replay_by::order);
   x.answer(question("b"));

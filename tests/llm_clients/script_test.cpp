@@ -69,6 +69,18 @@ TEST(script, a_file_is_read_with_its_answer_verbatim) {
   EXPECT_EQ(x.text, "\n```python\n---\n```\n");
 }
 
+TEST(script, an_answer_can_be_cut_and_go_on) {
+  auto half = parsed("half.md", "match: norm\nfinish: length\n---\nhalf");
+  EXPECT_EQ(half.finish, "length");
+  auto rest = parsed("rest.md", "match: norm\nmatch: Go on\n---\nan answer");
+  EXPECT_EQ(rest.finish, "stop");
+  script x{"answers", {{"coder", {half, rest}}}};
+  auto asked = question("a norm");
+  EXPECT_EQ(chosen(x, asked), "half.md");
+  asked.follow_ups = {{"half", "Go on exactly"}};
+  EXPECT_EQ(chosen(x, asked), "rest.md");
+}
+
 TEST(script, mistakes_in_a_file_are_named_by_line) {
   EXPECT_THAT(problem_of("match: a\nmatsch: b\n---\n"), HasSubstr("coder/x.md:2: "));
   EXPECT_THAT(problem_of("delay: soon\n---\n"), HasSubstr("coder/x.md:1: "));

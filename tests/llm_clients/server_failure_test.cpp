@@ -50,11 +50,15 @@ TEST(server_failure, what_is_said_of_a_question_closes_no_model) {
   EXPECT_EQ(failure_to(403, R"({"error":{"message":"no"}})").kind, failure_kind::fail);
 }
 
-TEST(server_failure, a_model_that_is_not_there_is_known_by_the_parameter) {
-  auto x = failure_to(400, R"({"error":{"message":"Invalid model name","param":"model",
-    "type":"invalid_request_error","code":"400"}})");
-  EXPECT_EQ(x.kind, failure_kind::fail);
-  EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+TEST(server_failure, litellm_says_in_two_ways_that_a_model_is_not_there) {
+  for (auto said : {R"({"error":{"message":"Invalid model name","param":"model",
+                     "type":"invalid_request_error","code":"400"}})",
+                    R"({"error":{"message":"/chat/completions: Invalid model name passed in model=x.",
+                     "param":null,"type":"invalid_request_error","code":"400"}})"}) {
+    auto x = failure_to(400, said);
+    EXPECT_EQ(x.kind, failure_kind::fail) << said;
+    EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+  }
 }
 
 TEST(server_failure, an_account_without_credit_says_so_in_words_alone) {
@@ -110,4 +114,15 @@ TEST(server_failure, what_makes_no_sense_is_no_time) {
   for (auto text : {"", "soon", "-5", "nan", "Thu, 01 Jan 1970 00:00:10 GMT"})
     EXPECT_EQ(retry_after({{"retry-after", text}}, 20), 0ms) << text;
   EXPECT_LE(retry_after({{"retry-after", "1e300"}}, 0), 1'000'000s);
+}
+
+TEST(server_failure, a_delay_that_is_no_number_asks_for_nothing) {
+  for (auto delay : {"nans", "-nans", "s", "", "x", "-5s"})
+    EXPECT_EQ(
+      complaint_in(R"({"error":{"details":[{"retryDelay":")" + std::string{delay} + "\"}]}}")
+        .retry_after.count(),
+      0)
+      << delay;
+  EXPECT_EQ(complaint_in(R"({"error":{"details":[{"retryDelay":"infs"}]}})").retry_after.count(),
+            1'000'000'000);
 }

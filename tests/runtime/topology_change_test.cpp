@@ -21,10 +21,11 @@ TEST(topology_change, says_what_each_agent_will_do_otherwise) {
   auto after = test::small_topology();
   after.agents[1].instances = 20;
   after.agents[1].prompt = "other";
+  after.agents[1].continue_cut = true;
   after.budget.queries = 50;
   EXPECT_THAT(*describe_change(test::small_topology(), after),
-              ElementsAre("coder instances 1 -> 20", "coder gets another prompt",
-                          "budget queries 20 -> 50"));
+              ElementsAre("coder instances 1 -> 20", "coder continue_cut false -> true",
+                          "coder gets another prompt", "budget queries 20 -> 50"));
 }
 
 TEST(topology_change, says_who_leaves_and_joins_and_which_routes_go) {

@@ -71,25 +71,30 @@ finding ask(const model_config& model, provider& asked) {
   return result;
 }
 
+std::future<finding> known(finding x) {
+  std::promise<finding> result;
+  result.set_value(std::move(x));
+  return result.get_future();
+}
+
 std::vector<finding> ask_all(const topology& x) {
   auto providers = standard_providers();
   std::vector<std::unique_ptr<provider>> made;
   std::vector<std::future<finding>> asked;
-  std::vector<finding> result;
   for (const auto& name : runtime::asked_models(x)) {
     auto model = for_one_word(*x.model(name));
     if (model.provider == provider_kind::mailbox) { // who asks there waits, and somebody pays
-      result.push_back({model, failure{failure_kind::wait, "a mailbox: it is not asked"}, {}});
-      continue;
-    }
-    if (auto one = providers(model)) {
+      asked.push_back(
+        known({model, failure{failure_kind::wait, "a mailbox: it is not asked"}, {}}));
+    } else if (auto one = providers(model)) {
       made.push_back(std::move(*one));
       asked.push_back(std::async(std::launch::async, ask, model, std::ref(*made.back())));
     } else {
       model.api_key.clear();
-      result.push_back({model, failure{failure_kind::fail, describe(one.error())}, {}});
+      asked.push_back(known({model, failure{failure_kind::fail, describe(one.error())}, {}}));
     }
   }
+  std::vector<finding> result;
   for (auto& answer : asked)
     result.push_back(answer.get());
   return result;

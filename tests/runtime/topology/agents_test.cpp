@@ -179,3 +179,15 @@ TEST(agents, a_topology_without_agents_is_refused) {
   EXPECT_THAT(mistakes_in("version: 1\nroutes: []\n"),
               ElementsAre("t.yaml:1:1: there are no agents: add 'agents:' with at least one"));
 }
+
+TEST(agents, those_that_write_code_may_be_asked_to_go_on) {
+  auto x = read(spoilt("instances: 2", "continue_cut: true"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_TRUE(x.value.agent("coder")->continue_cut);
+  EXPECT_FALSE(x.value.agent("fixer")->continue_cut);
+  EXPECT_TRUE(read(spoilt("prompt_text: fix", "prompt_text: fix, continue_cut: true"))
+                .value.agent("fixer")
+                ->continue_cut);
+  EXPECT_THAT(mistakes_in(spoilt("prompt_text: plan", "prompt_text: plan, continue_cut: true")),
+              ElementsAre(HasSubstr("agents.planner.continue_cut is only for a coder or a fixer")));
+}
