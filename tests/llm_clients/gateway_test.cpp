@@ -330,6 +330,25 @@ TEST_F(gateway, what_can_be_retried_is_retried_after_a_wait) {
   EXPECT_EQ(text(x), "one");
 }
 
+TEST_F(gateway, somebody_else_may_say_when_it_is_tried_again) {
+  std::function<void()> again;
+  options.retries_when = [&](const llm_request& x, std::function<void()> f) {
+    EXPECT_EQ(x.request, 1u);
+    again = std::move(f);
+  };
+  start();
+  auto result = ask(1);
+  give(0, failed(failure_kind::retry, "busy"));
+  wait(300s);
+  EXPECT_EQ(asked.size(), 1u);
+  ASSERT_TRUE(again);
+  again();
+  run();
+  ASSERT_EQ(asked.size(), 2u);
+  give(1, answer("one"));
+  EXPECT_EQ(text(result), "one");
+}
+
 TEST_F(gateway, retries_end) {
   start();
   auto x = ask(1);
@@ -751,6 +770,16 @@ TEST_F(gateway_with_stand_in, who_refuses_a_question_is_stood_in_for) {
   give(0, failed(failure_kind::refuse, "too long"));
   give(1, failed(failure_kind::refuse, "too long for me as well"));
   EXPECT_EQ(text(x), "too long for me as well");
+}
+
+TEST_F(gateway_with_stand_in, a_refusal_may_be_final) {
+  start();
+  auto x = ask(1);
+  auto refusal = failed(failure_kind::refuse, "so it was recorded");
+  refusal.is_final = true;
+  give(0, refusal);
+  EXPECT_EQ(error(x), errc::provider_failed);
+  EXPECT_EQ(asked.size(), 1u);
 }
 
 TEST_F(gateway_with_stand_in, a_wrong_key_is_no_reason_to_ask_another) {
