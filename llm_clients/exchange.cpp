@@ -133,7 +133,8 @@ caf::error read_record(const journal_record& record,
   }
   run.open.erase(question);
   if (record.kind == reserved_kind)
-    run.open.emplace(std::move(question), open_call{std::move(who), cost});
+    run.open.emplace(std::move(question),
+                     open_call{std::move(who), cost, text_at(fields.object, "role")});
   else
     run.spent[std::move(who)] += cost;
   return {};

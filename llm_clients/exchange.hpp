@@ -61,6 +61,7 @@ using question_key = std::tuple<session_id, request_id, std::string>; // the has
 struct open_call {
   payer who;
   spend worst;
+  std::string role = {}; ///< of the agent
 };
 
 /// What an earlier run's journal says about its questions.

@@ -47,8 +47,7 @@ struct call {
 // A question in a mailbox, where nobody waits for it: whoever asks it again takes it up.
 struct posted_call {
   call_id id = 0;
-  payer who; // and whose mailbox it is in
-  spend worst;
+  open_call asked; // of the model whose mailbox it is in
   std::vector<std::string> stand_ins;
 };
 
@@ -223,8 +222,7 @@ struct gateway_state {
     auto at = endpoints.find(x.who.model);
     if (at != endpoints.end() && is_mailbox(x.who.model)
         && queue->hold(++last_call, x.who, x.worst))
-      in_mailbox.emplace(question,
-                         posted_call{last_call, x.who, x.worst, at->second.config.fallback});
+      in_mailbox.emplace(question, posted_call{last_call, x, at->second.config.fallback});
     else
       count_lost(question, x);
   }
@@ -232,18 +230,19 @@ struct gateway_state {
   // The journal has to say so before the same question is asked, and reserved, again.
   void count_lost(const question_key& question, const open_call& x) {
     queue->seed(x.who, x.worst);
-    write_lost(question, x.who, x.worst);
+    write_lost(question, x);
   }
 
-  void write_lost(const question_key& question, const payer& who, const spend& worst) {
+  void write_lost(const question_key& question, const open_call& x) {
     if (!journal)
       return;
     llm_request asked;
     asked.session = std::get<0>(question);
     asked.request = std::get<1>(question);
-    asked.agent = who.agent;
-    asked.model = who.model;
-    caf::anon_send(journal, lost_record(asked, std::get<2>(question), worst));
+    asked.agent = x.who.agent;
+    asked.role = x.role;
+    asked.model = x.who.model;
+    caf::anon_send(journal, lost_record(asked, std::get<2>(question), x.worst));
   }
 
   // Nobody will ask in the old words again, so nobody will hear the answer, which somebody may pay.
@@ -253,15 +252,15 @@ struct gateway_state {
       const auto& [key, x] = *i;
       if (std::get<0>(key) != session || std::get<1>(key) != request)
         return;
-      queue->withdraw(x.id, x.worst);
-      write_lost(key, x.who, x.worst);
+      queue->withdraw(x.id, x.asked.worst);
+      write_lost(key, x.asked);
       i = in_mailbox.erase(i);
     }
   }
 
   // What was posted is paid for when it is answered, so its money is reserved already.
   caf::result<llm_answer> look_again(call x, question_key key, posted_call posted) {
-    x.request.model = std::move(posted.who.model);
+    x.request.model = std::move(posted.asked.who.model);
     x.stand_ins = std::move(posted.stand_ins);
     x.posted = true;
     job_of(posted.id, x);
@@ -436,11 +435,10 @@ struct gateway_state {
     for (auto& asker : x.askers)
       asker.deliver(make_error(errc::awaits_mailbox, why.sentence));
     auto key = key_of(x);
-    in_mailbox.emplace(std::move(key), posted_call{id,
-                                                   {x.request.session, std::move(x.request.agent),
-                                                    std::move(x.request.model)},
-                                                   x.worst,
-                                                   std::move(x.stand_ins)});
+    open_call asked{{x.request.session, std::move(x.request.agent), std::move(x.request.model)},
+                    x.worst,
+                    std::move(x.request.role)};
+    in_mailbox.emplace(std::move(key), posted_call{id, std::move(asked), std::move(x.stand_ins)});
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.

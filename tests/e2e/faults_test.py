@@ -22,7 +22,7 @@ from programs import FASTER, TASK, unchanged_but
 
 DEVICE = os.environ.get("LATHE_TEST_DEVICE", "cpu")
 SEED = int(os.environ.get("LATHE_TEST_SEED", "1"))
-QUICK_MOMENTS = 3
+QUICK_MOMENTS = 2
 LONG_MOMENTS = int(os.environ.get("LATHE_TEST_MOMENTS", "50"))
 
 OPTIONS = ["--device", DEVICE, "--time-budget", "0.3", "--json"]

@@ -83,6 +83,7 @@ TEST(exchange, a_call_counts_at_its_most_until_its_end_is_known) {
     EXPECT_EQ(x.who, (payer{"mlp", "coder", "strong"}));
     EXPECT_EQ(x.worst.usd, 0.5);
     EXPECT_EQ(x.worst.output_tokens, 400);
+    EXPECT_EQ(x.role, "coder");
     EXPECT_FALSE(read_record(end.records[0], texts_of(end), run));
     EXPECT_TRUE(run.open.empty()) << end.records[0].kind;
   }
