@@ -218,6 +218,13 @@ class Cut(Scripted):
         self.assertNotEqual(asked[1]["prompt"], asked[2]["prompt"])
         self.assertEqual((self.folder / "runs/r/sums_best.py").read_text().count("torch.ta"), 1)
 
+    def test_both_parts_are_played_again(self) -> None:
+        self.assert_code(self.lathe(*self.prepare_cut(delay=0)), DONE)
+        self.assertEqual(self.journal.count("llm_exchange"), 3)
+        again = self.lathe("run", "--replay", "runs/r", "--name", "again", "--quiet")
+        self.assert_code(again, DONE)
+        self.assertIn("the same as runs/r", again.out)
+
 
 if __name__ == "__main__":
     unittest.main()
