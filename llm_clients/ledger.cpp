@@ -105,16 +105,12 @@ void ledger::change(spending_limits limits) {
   limits_ = std::move(limits);
 }
 
-void ledger::add(const payer& who, const spend& x) {
+void ledger::seed(const payer& who, const spend& spent) {
   for (const auto& each : shared_by(who)) {
     auto& account = accounts_[each];
-    account.spend += x;
-    account.spent += amount_of(x);
+    account.spend += spent;
+    account.spent += amount_of(spent);
   }
-}
-
-void ledger::seed(const payer& who, const spend& spent) {
-  add(who, spent);
 }
 
 ledger::grant ledger::reserve(const payer& who, const spend& worst) {
@@ -143,7 +139,7 @@ ledger::grant ledger::reserve(const payer& who, const spend& worst) {
 
 void ledger::settle(ticket id, const spend& actual) {
   if (payer who; close(id, who))
-    add(who, actual);
+    seed(who, actual);
 }
 
 void ledger::release(ticket id) {

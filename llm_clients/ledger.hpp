@@ -112,7 +112,6 @@ private:
   };
 
   static amount amount_of(const spend& x);
-  void add(const payer& who, const spend& x);
   std::string describe(const payer& who, const spend_limit& limit, const spend& worst) const;
 
   // Takes a reservation off its accounts. Returns whether there was one.

@@ -1,5 +1,6 @@
 #include "runtime/topology/key_file.hpp"
 
+#include "gpu/processes/unique_fd.hpp"
 #include "messages/error.hpp"
 
 #include <fmt/format.h>
@@ -18,60 +19,40 @@ namespace {
 
 constexpr std::size_t longest_key = 16 << 10; // [bytes]
 
-// Of the file that was opened: one that is looked at before may be another.
-class open_file {
-public:
-  // Not blocking: it may be a pipe that nobody writes to.
-  explicit open_file(const std::filesystem::path& file)
-    : descriptor_(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
-    // nop
-  }
+// Returns what is wrong with the file that was opened, or nothing: one that is looked at before may
+// be another. To be called while errno says why it was not.
+std::string complaint_of(const gpu::unique_fd& file, const std::string& name) {
+  struct stat found {};
+  if (!file && errno == ENOENT) // not named: it may be the key itself, by mistake
+    return "the file that api_key_file names is not there";
+  if (!file || ::fstat(file.get(), &found) != 0)
+    return fmt::format("the key file {} cannot be read: {}", name, std::strerror(errno));
+  if (!S_ISREG(found.st_mode))
+    return fmt::format("the key file {} is not a regular file", name);
+  if (found.st_uid != ::geteuid())
+    return fmt::format("the key file {} belongs to somebody else: make it yours, with mode 0600",
+                       name);
+  if ((found.st_mode & 077) != 0)
+    return fmt::format("others can get at the key file {}: chmod 600 {}", name, name);
+  return {};
+}
 
-  open_file(const open_file&) = delete;
-
-  open_file& operator=(const open_file&) = delete;
-
-  ~open_file() {
-    if (descriptor_ >= 0)
-      ::close(descriptor_);
-  }
-
-  // Returns what is wrong with it, or nothing.
-  std::string complaint(const std::string& name) const {
-    struct stat found {};
-    if (descriptor_ < 0 && errno == ENOENT) // not named: it may be the key itself, by mistake
-      return "the file that api_key_file names is not there";
-    if (descriptor_ < 0 || ::fstat(descriptor_, &found) != 0)
-      return fmt::format("the key file {} cannot be read: {}", name, std::strerror(errno));
-    if (!S_ISREG(found.st_mode))
-      return fmt::format("the key file {} is not a regular file", name);
-    if (found.st_uid != ::geteuid())
-      return fmt::format("the key file {} belongs to somebody else: make it yours, with mode 0600",
-                         name);
-    if ((found.st_mode & 077) != 0)
-      return fmt::format("others can get at the key file {}: chmod 600 {}", name, name);
-    return {};
-  }
-
-  std::string read() const {
-    std::string result(longest_key + 1, '\0');
-    auto size = ::read(descriptor_, result.data(), result.size());
-    result.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    return result;
-  }
-
-private:
-  int descriptor_;
-};
+std::string read(const gpu::unique_fd& file) {
+  std::string result(longest_key + 1, '\0');
+  auto size = ::read(file.get(), result.data(), result.size());
+  result.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  return result;
+}
 
 } // namespace
 
 caf::expected<std::string> read_key_file(const std::filesystem::path& file) {
   auto name = file.string();
-  open_file opened{file};
-  if (auto complaint = opened.complaint(name); !complaint.empty())
+  // Not blocking: it may be a pipe that nobody writes to.
+  gpu::unique_fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (auto complaint = complaint_of(opened, name); !complaint.empty())
     return make_error(errc::user_error, std::move(complaint));
-  auto key = opened.read();
+  auto key = read(opened);
   while (!key.empty() && (key.back() == ' ' || (key.back() >= '\t' && key.back() <= '\r')))
     key.pop_back();
   if (key.empty())

@@ -97,6 +97,17 @@ class LatheCase(unittest.TestCase):
     def lathe(self, *arguments: str, timeout: float = 240, **options: Any) -> Ended:
         return self.finish(self.start(*arguments, **options), timeout)
 
+    def serve_llm(self, *options: str) -> str:
+        """Starts llm-server until the test's end, and returns its address."""
+        process = subprocess.Popen([os.environ["LLM_SERVER"], "--port", "0", *options],
+                                   cwd=self.folder, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.terminate)
+        assert process.stdout is not None
+        found = re.search(r"https?://\S+", process.stdout.readline())
+        assert found is not None
+        return found[0]
+
     # -- what is expected -----------------------------------------------------------------
 
     def assert_code(self, ended: Ended, code: int) -> None:

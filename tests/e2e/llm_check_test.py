@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 import unittest
 
 from lathe_case import DONE, ENVIRONMENT_LACKS, USER_MISTAKE, LatheCase
 
-PROGRAM = os.environ["LLM_SERVER"]
 KEY = "sk-0123456789"
 
 TOPOLOGY = """version: 1
@@ -36,23 +33,13 @@ budget: {{queries: 2}}
 
 
 class LlmCheck(LatheCase):
-    def serve(self, *options: str) -> str:
-        process = subprocess.Popen([PROGRAM, "--port", "0", *options], stdout=subprocess.PIPE,
-                                   text=True)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.terminate)
-        assert process.stdout is not None
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found is not None
-        return found[0]
-
     def check(self, server: str, *options: str, third_key: str = "KEY"):
         self.write("t.yaml", TOPOLOGY.format(server=server, third_key=third_key))
         return self.lathe("llm", "check", "t.yaml", *options,
                           env=os.environ | {"KEY": KEY, "WRONG_KEY": "sk-9999999999"})
 
     def test_each_model_that_is_asked_says_what_it_costs(self) -> None:
-        server = self.serve("--key", KEY, "--text", "ready", "--events", "5", "--prompt-tokens",
+        server = self.serve_llm("--key", KEY, "--text", "ready", "--events", "5", "--prompt-tokens",
                             "20", "--rate-limit", "60")
         ended = self.check(server)
         self.assert_code(ended, DONE)
@@ -71,7 +58,7 @@ class LlmCheck(LatheCase):
         self.assertEqual(chat["limits_a_minute"], {"requests": 60})
 
     def test_what_is_wrong_is_said_and_the_rest_as_well(self) -> None:
-        ended = self.check(self.serve("--key", KEY), third_key="WRONG_KEY")
+        ended = self.check(self.serve_llm("--key", KEY), third_key="WRONG_KEY")
         self.assert_code(ended, ENVIRONMENT_LACKS)
         self.assertRegex(ended.out, r"(?m)^third +model 'third' \(x\): the server does not accept "
                          r"the key \(HTTP 401\)")

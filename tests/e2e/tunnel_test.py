@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -16,7 +15,6 @@ from typing import Any
 
 from lathe_case import DONE, ENVIRONMENT_LACKS, USER_MISTAKE, Ended, LatheCase
 
-PROGRAM = os.environ["LLM_SERVER"]
 KEY = "sk-0123456789"
 
 TOPOLOGY = """version: 1
@@ -88,18 +86,7 @@ class Tunnel(LatheCase):
                         "corp-ca.pem"], cwd=self.folder, check=True, capture_output=True)
         self.write("key", KEY)
         (self.folder / "key").chmod(0o600)
-        self.server = self.serve()
-
-    def serve(self) -> str:
-        process = subprocess.Popen(
-            [PROGRAM, "--port", "0", "--key", KEY, "--tls", "corp-ca.pem", "server.key"],
-            cwd=self.folder, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.terminate)
-        assert process.stdout is not None
-        found = re.search(r"https://\S+", process.stdout.readline())
-        assert found is not None
-        return found[0]
+        self.server = self.serve_llm("--key", KEY, "--tls", "corp-ca.pem", "server.key")
 
     def check(self, more: str = ", ca_file: corp-ca.pem", user: str = "me:p%2Fss@",
               **env: str) -> Ended:

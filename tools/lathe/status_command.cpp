@@ -54,9 +54,8 @@ int show(const std::string& run, bool json) {
     return done;
   }
   auto lines = runtime::format_table(view, false);
-  lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(view.sessions.size())
-              + 1); // which agents
-                    // are busy
+  // Which agents are busy only the run itself knows.
+  lines.erase(lines.begin() + 1 + static_cast<std::ptrdiff_t>(view.sessions.size()));
   fmt::print("{}\n\n", fmt::join(lines, "\n"));
   for (auto& x : results)
     fmt::print("{}", runtime::format_result(x, paths.best(x.status.name).string()));
