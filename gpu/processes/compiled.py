@@ -57,27 +57,35 @@ class Compiled:
             start += size
 
     def pack(self, most: int) -> bytes:
-        """Returns a record of the files that are new; nothing when there are none, or more than so
-        many bytes of them."""
+        """Returns a record of the files that are new; nothing when there are none. Of more than so
+        many bytes the folders come along that were written last, each as a whole: a compiler names
+        its results when all of them are there."""
         header, contents, left = [], [], most
-        for name in FOLDERS:
-            root = os.environ[name]
-            for place, state in files(root):
-                if self.known.get(place) == state:
-                    continue
-                left -= state[1]
-                if left < 0:
-                    return b""
+        for folder in sorted(self.news(), key=lambda x: -max(x.values())[0]):
+            size = sum(size for _, size in folder.values())
+            if size > left:
+                continue
+            left -= size
+            for (name, place), state in folder.items():
                 with open(place, "rb") as file:
                     content = file.read()
                 mode = stat.S_IMODE(os.stat(place).st_mode)
-                path = os.path.relpath(place, root)
+                path = os.path.relpath(place, os.environ[name])
                 header.append([name, path, mode, state[0], len(content)])
                 contents.append(content)
         if not header:
             return b""
         head = json.dumps(header).encode()
         return zlib.compress(b"".join([length_of(head), head, *contents]), QUICKLY)
+
+    def news(self) -> list[dict[tuple[str, str], State]]:
+        """Returns the files that are new, by folder."""
+        result: dict[str, dict[tuple[str, str], State]] = {}
+        for name in FOLDERS:
+            for place, state in files(os.environ[name]):
+                if self.known.get(place) != state and not on_the_way(name, place):
+                    result.setdefault(os.path.dirname(place), {})[name, place] = state
+        return list(result.values())
 
 
 def records(archive: bytes) -> Iterator[bytes]:
@@ -92,6 +100,11 @@ def records(archive: bytes) -> Iterator[bytes]:
 
 def length_of(content: bytes) -> bytes:
     return len(content).to_bytes(LENGTH, "little")
+
+
+def on_the_way(name: str, place: str) -> bool:
+    """Says whether a file is what a compiler wrote for people before the last of its results."""
+    return name == "TRITON_CACHE_DIR" and place.endswith((".source", ".ttir", ".ttgir", ".llir"))
 
 
 def inside(path: str) -> str:

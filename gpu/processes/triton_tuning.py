@@ -3,7 +3,8 @@
 Triton compiles a configuration when it is about to time it: most of tuning is one core at work while
 the device waits. And it keeps what it has compiled, but tries again, for each set of shapes, what it
 could not compile. What is compiled here is what would have been compiled, and which configuration
-wins is measured as ever.
+wins is measured as ever; where it is known from an earlier process (TRITON_CACHE_AUTOTUNING), nothing
+is compiled ahead.
 """
 
 from __future__ import annotations
@@ -30,18 +31,23 @@ def compile_side_by_side(tuners: Any, modes: Any) -> None:
     threads = min(len(os.sched_getaffinity(0)) // 2, MOST_THREADS)
     if threads < 2:
         return
-    choose = tuners.Autotuner.prune_configs
+    choose, measure = tuners.Autotuner.prune_configs, tuners.Autotuner._bench
 
     def prune_configs(self: Any, kwargs: dict[str, Any]) -> list[Any]:
-        """What is about to be timed, which happens once for each set of shapes."""
+        """What there is to time, once for each set of shapes, unless that was done before."""
         chosen = choose(self, kwargs)
         # A hook may change the arguments, and with them what there is to compile.
-        ahead = [x for x in chosen if x.pre_hook is None]
-        if len(ahead) > 1 and modes.active_mode.get() is None:
-            compile_all(self, ahead, kwargs, modes, threads)
+        self.ahead = [x for x in chosen if x.pre_hook is None]
         return chosen
 
-    tuners.Autotuner.prune_configs = prune_configs
+    def bench(self: Any, *args: Any, config: Any, **meta: Any) -> Any:
+        """Times one of them; the first waits for all."""
+        ahead, self.ahead = getattr(self, "ahead", []), []
+        if len(ahead) > 1 and modes.active_mode.get() is None:
+            compile_all(self, ahead, meta, modes, threads)
+        return measure(self, *args, config=config, **meta)
+
+    tuners.Autotuner.prune_configs, tuners.Autotuner._bench = prune_configs, bench
 
 
 def compile_all(tuner: Any, configs: list[Any], kwargs: dict[str, Any], modes: Any,

@@ -43,6 +43,8 @@ std::vector<std::string> clean_environment(const std::filesystem::path& python,
           "TORCHINDUCTOR_COMPILE_THREADS=1",
           "TORCH_EXTENSIONS_DIR=/tmp/extensions",
           "TRITON_CACHE_DIR=/tmp/triton",
+          // What Triton's tuning found is kept with what it compiled.
+          "TRITON_CACHE_AUTOTUNING=1",
           "CUDA_CACHE_PATH=/tmp/cuda",
           // What torch compiles extensions with.
           "PYTORCH_NVCC=" + toolchain + "/nvcc",

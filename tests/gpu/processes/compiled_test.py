@@ -71,6 +71,30 @@ class compiled_test(unittest.TestCase):
             self.write("a", "TRITON_CACHE_DIR/large", b"x" * 2000)
             self.assertEqual(b"", compiled.Compiled().pack(1000))
 
+    def test_of_too_much_the_folders_come_along_that_were_written_last(self):
+        for i, name in enumerate(("old", "large", "new", "newer")):
+            for half in ("a", "b"):
+                size = 400 if name == "large" else 100
+                file = self.write("a", f"TRITON_CACHE_DIR/{name}/{half}", b"x" * size)
+                os.utime(file, (i, i))
+        with self.at("a"):
+            archive = compiled.Compiled().pack(500)
+        with self.at("b"):
+            compiled.Compiled().unpack(framed(archive))
+        there = sorted(str(x.relative_to(self.folder / "b/TRITON_CACHE_DIR"))
+                       for x in (self.folder / "b").rglob("?"))
+        self.assertEqual(["new/a", "new/b", "newer/a", "newer/b"], there)
+
+    def test_what_triton_wrote_on_the_way_stays_behind(self):
+        for suffix in ("source", "ttir", "ttgir", "llir", "ptx", "cubin", "json"):
+            self.write("a", f"TRITON_CACHE_DIR/k/kernel.{suffix}", b"text")
+        with self.at("a"):
+            archive = compiled.Compiled().pack(1000)
+        with self.at("b"):
+            compiled.Compiled().unpack(framed(archive))
+        there = {x.suffix for x in (self.folder / "b").rglob("kernel.*")}
+        self.assertEqual({".ptx", ".cubin", ".json"}, there)
+
     def test_what_is_broken_is_left_out(self):
         self.write("a", "TRITON_CACHE_DIR/one", b"1")
         with self.at("a"):

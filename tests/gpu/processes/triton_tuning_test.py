@@ -57,8 +57,14 @@ def make_triton() -> tuple[Any, Any]:
             self.configs = configs
             self.nargs = {"x": 1, "y": 2}
 
+            self.compiled_before_timed: list[set[int]] = []
+
         def prune_configs(self, kwargs: dict[str, Any]) -> list[Config]:
             return list(self.configs)
+
+        def _bench(self, *args: Any, config: Config, **meta: Any) -> float:
+            self.compiled_before_timed.append(set(self.fn.compiled))
+            return float(config.size)
 
     class AsyncCompileMode:
         def __init__(self, executor: Any, *, ignore_errors: bool) -> None:
@@ -107,15 +113,27 @@ class SideBySide(unittest.TestCase):
             self.addCleanup(patch.stop)
         self.kernel = Kernel(self.modes)
 
-    def choose(self, *configs: Config) -> list[Config]:
+    def tuner(self, *configs: Config) -> Any:
         triton_tuning.speed_up()
-        tuner = self.tuners.Autotuner(self.kernel, *configs)
-        return tuner.prune_configs({"grid": "the grid", "warmup": False})
+        return self.tuners.Autotuner(self.kernel, *configs)
+
+    def choose(self, *configs: Config) -> list[Config]:
+        tuner = self.tuner(*configs)
+        how = {"grid": "the grid", "warmup": False}
+        chosen: list[Config] = tuner.prune_configs(how)
+        for config in chosen:
+            self.assertEqual(tuner._bench(1, 2, config=config, **how), config.size)
+        self.before = tuner.compiled_before_timed
+        return chosen
 
     def test_all_are_there_before_the_first_is_timed(self) -> None:
         configs = [Config(32), Config(64)]
         self.assertEqual(self.choose(*configs), configs)
-        self.assertEqual(self.kernel.compiled, {32, 64})
+        self.assertEqual(self.before, [{32, 64}] * 2)
+
+    def test_nothing_is_compiled_where_it_is_known_who_wins(self) -> None:
+        self.tuner(Config(32), Config(64)).prune_configs({"grid": "the grid"})
+        self.assertEqual(self.kernel.calls, [])
 
     def test_they_are_compiled_for_the_arguments_of_the_call_and_not_launched(self) -> None:
         self.choose(Config(32), Config(64))
