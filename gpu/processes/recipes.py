@@ -304,11 +304,19 @@ def on_device(inputs, device):
 
 def copy_or_build(model, sources, mode, device):
     """Returns another model like this one. What a task keeps beside its weights may be such that it
-    cannot be copied."""
+    cannot be copied, or would still be about the first one."""
     try:
-        return copy.deepcopy(model)
+        if not keeps_closures(model):
+            return copy.deepcopy(model)
     except Exception:
-        return build_model(sources, load("task", sources.task), mode).to(device)
+        pass
+    return build_model(sources, load("task", sources.task), mode).to(device)
+
+
+def keeps_closures(model):
+    """Says whether modules have functions of their own as attributes, which a copy would share."""
+    values = [x for module in model.modules() for x in vars(module).values()]
+    return any(isinstance(x, types.FunctionType) and x.__closure__ for x in tree_leaves(values))
 
 
 def is_broken_gpu():

@@ -181,6 +181,9 @@ class recipes_test(drafts_case):
             x = recipes.torch.randn(rows, 16)
             self.assertTrue(recipes.torch.allclose(model(x), x.softmax(-1)))
 
+    def test_a_model_that_calls_itself_through_a_closure_is_rewritten_as_a_whole(self):
+        self.assertEqual("", reason(models.written_out("causal"), "bfloat16"))
+
     def test_autocast_takes_what_bfloat16_weights_cannot(self):
         self.assertRegex(reason(models.FLOAT_MASK, "bfloat16"), "^does not run in bfloat16: ")
         self.assertEqual("", reason(models.FLOAT_MASK, "autocast"))
