@@ -1,6 +1,6 @@
 #pragma once
 
-#include "gpu/processes/unique_fd.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <cstddef>
 #include <functional>

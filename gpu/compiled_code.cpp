@@ -1,8 +1,8 @@
 #include "gpu/compiled_code.hpp"
 
 #include "gpu/processes/text_file.hpp"
-#include "gpu/processes/unique_fd.hpp"
 #include "messages/content_hash.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,7 +1,7 @@
 #include "runtime/control.hpp"
 
-#include "gpu/processes/unique_fd.hpp"
 #include "messages/error.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <fmt/format.h>
 
@@ -25,10 +25,8 @@ namespace {
 constexpr std::size_t max_line = 4 << 20;
 constexpr int patience_ms = 30'000;
 
-using descriptor = gpu::unique_fd;
-
 // A socket's name holds 107 bytes at most, so it is given relative to the open folder.
-sockaddr_un address_in(const descriptor& folder) {
+sockaddr_un address_in(const unique_fd& folder) {
   sockaddr_un result{};
   result.sun_family = AF_UNIX;
   auto end = fmt::format_to_n(result.sun_path, sizeof(result.sun_path) - 1,
@@ -37,8 +35,8 @@ sockaddr_un address_in(const descriptor& folder) {
   return result;
 }
 
-descriptor open_folder(const std::filesystem::path& folder) {
-  return descriptor{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+unique_fd open_folder(const std::filesystem::path& folder) {
+  return unique_fd{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
 }
 
 bool readable(int fd, int stop_fd) {
@@ -82,12 +80,9 @@ bool same_user(int fd) {
 
 class socket_server : public control_server {
 public:
-  socket_server(descriptor folder, descriptor listener, handler answer)
-    : folder_(std::move(folder)),
-      listener_(std::move(listener)),
-      stop_(eventfd(0, EFD_CLOEXEC)),
-      answer_(std::move(answer)),
-      thread_([this] { serve(); }) {
+  socket_server(unique_fd folder, unique_fd listener, handler answer)
+    : folder_(std::move(folder)), listener_(std::move(listener)), stop_(eventfd(0, EFD_CLOEXEC)),
+      answer_(std::move(answer)), thread_([this] { serve(); }) {
     // nop
   }
 
@@ -107,15 +102,15 @@ private:
         return;
       if (waits[0].revents == 0)
         continue;
-      descriptor peer{accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+      unique_fd peer{accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
       if (peer.get() >= 0 && same_user(peer.get()))
         write_line(peer.get(), answer_(read_line(peer.get(), stop_.get())));
     }
   }
 
-  descriptor folder_;
-  descriptor listener_;
-  descriptor stop_;
+  unique_fd folder_;
+  unique_fd listener_;
+  unique_fd stop_;
   handler answer_;
   std::thread thread_; // last: it uses all the others
 };
@@ -129,7 +124,7 @@ control_server::open(const std::filesystem::path& folder, handler answer) {
                                                            folder.string(), std::strerror(errno)));
   };
   auto home = open_folder(folder);
-  descriptor listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  unique_fd listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (home.get() < 0 || listener.get() < 0)
     return failed();
   unlinkat(home.get(), "control.sock", 0); // a killed run left it; the run's lock is ours
@@ -148,7 +143,7 @@ caf::expected<std::string> control_request(const std::filesystem::path& folder,
   auto home = open_folder(folder);
   if (home.get() < 0)
     return make_error(errc::user_error, fmt::format("there is no run in {}", folder.string()));
-  descriptor peer{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  unique_fd peer{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   auto address = address_in(home);
   if (connect(peer.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
     return make_error(errc::user_error,

@@ -5,7 +5,7 @@
 #include "gpu/processes/reply.hpp"
 #include "gpu/processes/reply_seal.hpp"
 #include "gpu/processes/stopwatch.hpp"
-#include "gpu/processes/unique_fd.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <boost/json/object.hpp>
 

@@ -1,7 +1,7 @@
 // A candidate's answer as the verifier meets it: a file of values, read and compared with what the
 // reference answered. Whatever is in it, there is a verdict.
-#include "gpu/processes/unique_fd.hpp"
 #include "gpu/verifier/requests.hpp"
+#include "messages/unique_fd.hpp"
 #include "tests/fuzz/seeded_mutator.hpp"
 #include "tests/gpu/verifier/values_writer.hpp"
 
@@ -35,7 +35,7 @@ std::vector<value> references() {
 
 struct reference {
   std::string bytes;
-  lathe::gpu::unique_fd file;
+  lathe::unique_fd file;
 };
 
 const std::vector<reference>& reference_files() {

@@ -101,14 +101,14 @@ std::string with_header(std::string_view header, std::string_view tail) {
   return result.append(header).append(tail);
 }
 
-gpu::unique_fd file_of(std::string_view bytes) {
-  gpu::unique_fd result{::memfd_create("values", MFD_CLOEXEC)};
+unique_fd file_of(std::string_view bytes) {
+  unique_fd result{::memfd_create("values", MFD_CLOEXEC)};
   if (::write(result.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     throw std::runtime_error{"cannot write a memory file"};
   return result;
 }
 
-gpu::unique_fd file_of(const value& x) {
+unique_fd file_of(const value& x) {
   return file_of(to_bytes(x));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "gpu/processes/unique_fd.hpp"
 #include "gpu/verifier/values.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <string>
 #include <string_view>
@@ -27,9 +27,9 @@ std::string to_bytes(const value& x);
 std::string with_header(std::string_view header, std::string_view tail = {});
 
 /// Makes a memory file that holds `bytes`.
-gpu::unique_fd file_of(std::string_view bytes);
+unique_fd file_of(std::string_view bytes);
 
 /// The same for a value.
-gpu::unique_fd file_of(const value& x);
+unique_fd file_of(const value& x);
 
 } // namespace lathe::verifier::test

@@ -45,13 +45,13 @@ protected:
     caf::core::init_global_meta_objects();
   }
 
-  auto compare(const gpu::unique_fd& got) {
+  auto compare(const unique_fd& got) {
     return verifier.compare({"fp32", 8, expected.get(), correction.get(), got.get()}, soon());
   }
 
   at::Tensor answer = at::linspace(0, 1, 1000).view({10, 100});
-  gpu::unique_fd expected = file_of(value{answer});
-  gpu::unique_fd correction = file_of(value{at::zeros_like(answer)});
+  unique_fd expected = file_of(value{answer});
+  unique_fd correction = file_of(value{at::zeros_like(answer)});
   verifier_pool verifier{LATHE_VERIFIER};
 };
 

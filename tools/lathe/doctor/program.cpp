@@ -1,6 +1,6 @@
 #include "tools/lathe/doctor/program.hpp"
 
-#include "gpu/processes/unique_fd.hpp"
+#include "messages/unique_fd.hpp"
 #include "tools/lathe/doctor/text.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +26,6 @@ namespace lathe::doctor {
 namespace {
 
 using clock = std::chrono::steady_clock;
-using gpu::unique_fd;
 
 constexpr std::size_t output_limit = 64 << 10;
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace lathe::gpu {
+namespace lathe {
 
 /// Owns a file descriptor.
 class unique_fd {
@@ -41,4 +41,4 @@ private:
   int fd_ = -1;
 };
 
-} // namespace lathe::gpu
+} // namespace lathe
