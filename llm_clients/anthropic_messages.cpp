@@ -25,10 +25,10 @@ http_request make_request(const model_config& model, const llm_request& question
   result.path = "/messages";
   result.key_header = "x-api-key";
   result.headers = {{"anthropic-version", "2023-06-01"}};
-  auto optional = system_of(model, question);
-  if (model.thinking_tokens > 0) // takes no temperature beside it
+  auto optional = system_of(model, question) + extra_of(model);
+  if (model.thinking_tokens.value_or(0) > 0) // takes no temperature beside it
     optional +=
-      fmt::format(R"("thinking":{{"type":"enabled","budget_tokens":{}}},)", model.thinking_tokens);
+      fmt::format(R"("thinking":{{"type":"enabled","budget_tokens":{}}},)", *model.thinking_tokens);
   else
     optional += temperature_of(model);
   if (model.stream)
@@ -53,7 +53,7 @@ void read_usage(const auto& parent, partial_answer& found) {
   }
   if (has("output_tokens"))
     x.output = count_at(usage, "output_tokens");
-  found.usage = x;
+  found.count(x);
 }
 
 void read_stop(const auto& parent, partial_answer& found) {
@@ -71,8 +71,8 @@ std::optional<failure> parse_response(const model_config& model, dom::element ro
   if (dom::array content; root["content"].get(content) != simdjson::SUCCESS)
     return nonsense(model, fmt::format("without content: {}", quote(body)));
   each_at(root, "content", [&](dom::element block) {
-    if (text_at(block, "type") == "text")
-      found.text += text_at(block, "text");
+    found.add_thought(text_at(block, "thinking"));
+    found.add_text(text_at(block, "text"));
   });
   found.model = text_at(root, "model");
   read_usage(root, found);
@@ -88,7 +88,8 @@ std::optional<failure> parse_event(const model_config& model, dom::element root,
     found.model = text_at(root["message"], "model");
     read_usage(root["message"], found);
   } else if (type == "content_block_delta") {
-    found.text += text_at(root["delta"], "text"); // thinking is called otherwise
+    found.add_thought(text_at(root["delta"], "thinking"));
+    found.add_text(text_at(root["delta"], "text"));
   } else if (type == "message_delta") {
     read_usage(root, found);
     read_stop(root["delta"], found);

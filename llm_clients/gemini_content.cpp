@@ -38,21 +38,52 @@ std::string contents_of(const llm_request& question) {
   return result;
 }
 
+// Members of `extra`, each with a comma behind it, for where they belong.
+struct extra_members {
+  std::string body;
+  std::string settings; // those of its generationConfig
+};
+
+extra_members extra_for(const model_config& model) {
+  extra_members result;
+  dom::parser parser;
+  dom::object extra;
+  if (parser.parse(model.extra).get(extra) != simdjson::SUCCESS)
+    return result; // there is none
+  for (auto [key, value] : extra) {
+    dom::object settings;
+    if (key != "generationConfig" || value.get(settings) != simdjson::SUCCESS)
+      result.body += fmt::format("{}:{},", json_string(key), simdjson::minify(value));
+    else
+      for (auto [name, setting] : settings)
+        result.settings += fmt::format("{}:{},", json_string(name), simdjson::minify(setting));
+  }
+  return result;
+}
+
+// A level is what newer models take, a budget what older ones do. None takes both.
+std::string thinking_of(const model_config& model) {
+  if (model.thinking_tokens)
+    return fmt::format(R"("thinkingConfig":{{"thinkingBudget":{}}},)", *model.thinking_tokens);
+  if (!model.reasoning_effort.empty())
+    return fmt::format(R"("thinkingConfig":{{"thinkingLevel":{}}},)",
+                       json_string(model.reasoning_effort));
+  return {};
+}
+
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = fmt::format("/models/{}:{}", percent_encoded(model.model),
                             model.stream ? "streamGenerateContent?alt=sse" : "generateContent");
   result.key_header = "x-goog-api-key";
-  std::string system;
+  auto [optional, settings] = extra_for(model);
   if (!question.system.empty())
-    system = fmt::format(R"("systemInstruction":{{"parts":[{{"text":{}}}]}},)",
-                         json_string(question.system));
-  auto optional = temperature_of(model);
-  if (model.thinking_tokens > 0)
-    optional += fmt::format(R"("thinkingConfig":{{"thinkingBudget":{}}},)", model.thinking_tokens);
+    optional += fmt::format(R"("systemInstruction":{{"parts":[{{"text":{}}}]}},)",
+                            json_string(question.system));
+  settings += temperature_of(model) + thinking_of(model);
   result.body =
-    fmt::format(R"({{{}"generationConfig":{{{}"maxOutputTokens":{}}},"contents":[{}]}})", system,
-                optional, model.max_output_tokens, contents_of(question));
+    fmt::format(R"({{{}"generationConfig":{{{}"maxOutputTokens":{}}},"contents":[{}]}})", optional,
+                settings, model.max_output_tokens, contents_of(question));
   return result;
 }
 
@@ -65,7 +96,7 @@ void read_usage(dom::element root, partial_answer& found) {
   x.cached = count_at(usage, "cachedContentTokenCount");
   x.reasoning = count_at(usage, "thoughtsTokenCount");
   x.output = count_at(usage, "candidatesTokenCount") + x.reasoning;
-  found.usage = x;
+  found.count(x);
 }
 
 std::string finish_of(std::string reason) {
@@ -81,18 +112,21 @@ std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
   if (dom::element error; root["error"].get(error) == simdjson::SUCCESS)
     return failure_within(model, root);
-  read_usage(root, found);
   if (auto name = text_at(root, "modelVersion"); !name.empty())
     found.model = std::move(name);
   // A prompt that it does not like has no candidates.
   auto finish = text_at(root["promptFeedback"], "blockReason");
   if (dom::element candidate; root["candidates"].at(0).get(candidate) == simdjson::SUCCESS) {
     each_at(candidate["content"], "parts", [&](dom::element part) {
-      if (bool thought = false; part["thought"].get(thought) != simdjson::SUCCESS || !thought)
-        found.text += text_at(part, "text");
+      bool thought = false;
+      if (part["thought"].get(thought) == simdjson::SUCCESS && thought)
+        found.add_thought(text_at(part, "text"));
+      else
+        found.add_text(text_at(part, "text"));
     });
     finish = text_at(candidate, "finishReason");
   }
+  read_usage(root, found);
   if (!finish.empty()) {
     found.finish = finish_of(std::move(finish));
     found.complete = true;

@@ -22,7 +22,7 @@ std::string input_of(const llm_request& question) {
 http_request make_request(const model_config& model, const llm_request& question) {
   http_request result;
   result.path = "/responses";
-  std::string optional;
+  auto optional = extra_of(model);
   if (!question.system.empty())
     optional += fmt::format(R"("instructions":{},)", json_string(question.system));
   optional += temperature_of(model);
@@ -44,18 +44,20 @@ void read_usage(dom::element response, partial_answer& found) {
   token_usage x;
   x.input = count_at(usage, "input_tokens");
   x.cached = count_at(usage["input_tokens_details"], "cached_tokens");
+  x.cache_write = count_at(usage["input_tokens_details"], "cache_write_tokens");
   x.output = count_at(usage, "output_tokens");
   x.reasoning = count_at(usage["output_tokens_details"], "reasoning_tokens");
-  found.usage = x;
+  found.count(x);
 }
 
-std::string text_of(dom::element response) {
-  std::string result;
+void read_words(dom::element response, partial_answer& found) {
   each_at(response, "output", [&](dom::element item) {
-    each_at(item, "content",
-            [&](dom::element part) { result += text_at(part, "text") + text_at(part, "refusal"); });
+    auto is_thought = text_at(item, "type") == "reasoning"; // vLLM shows it
+    each_at(item, "content", [&](dom::element part) {
+      auto words = text_at(part, "text") + text_at(part, "refusal");
+      is_thought ? found.add_thought(words) : found.add_text(words);
+    });
   });
-  return result;
 }
 
 // A response object, whole or as the last event of a stream has it.
@@ -67,12 +69,12 @@ std::optional<failure> read_object(const model_config& model, dom::element respo
     return failure_within(model, response);
   if (status != "completed" && status != "incomplete")
     return nonsense(model, fmt::format("with a response of status '{}'", quote(status)));
-  read_usage(response, found);
   found.model = text_at(response, "model");
   auto reason = text_at(response["incomplete_details"], "reason");
   found.finish = reason == "max_output_tokens" ? "length" : reason.empty() ? "stop" : reason;
   if (found.text.empty())
-    found.text = text_of(response);
+    read_words(response, found);
+  read_usage(response, found);
   found.complete = true;
   return std::nullopt;
 }
@@ -86,7 +88,10 @@ std::optional<failure> parse_event(const model_config& model, dom::element root,
                                    partial_answer& found) {
   auto type = text_at(root, "type");
   if (type == "response.output_text.delta" || type == "response.refusal.delta")
-    found.text += text_at(root, "delta");
+    found.add_text(text_at(root, "delta"));
+  else if (type == "response.reasoning_text.delta"
+           || type == "response.reasoning_summary_text.delta")
+    found.add_thought(text_at(root, "delta"));
   else if (type == "error")
     return failure_within(model, root);
   else if (dom::element response; (type == "response.completed" || type == "response.incomplete"

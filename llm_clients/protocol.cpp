@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace lathe::llm_clients {
@@ -27,21 +28,50 @@ token_usage plausible(token_usage x) {
   return x;
 }
 
-// Servers that do not report usage are charged at the bound: too much rather than too little.
+// Whether a server's own parameters ask for thoughts, or may.
+bool asks_for_thoughts(std::string_view extra) {
+  auto says = [&](std::string_view words) { return extra.find(words) != std::string_view::npos; };
+  constexpr std::array<std::string_view, 5> none{R"("enable_thinking":false)",
+                                                 R"("thinking":false)", R"("type":"disabled")",
+                                                 R"("enabled":false)", R"("effort":"none")"};
+  return (says("think") || says("reason")) && std::ranges::none_of(none, says);
+}
+
+// Whether there may be output that is in no text.
+bool may_think(const model_config& model) {
+  return model.can.reasons || !model.reasoning_effort.empty()
+         || model.thinking_tokens.value_or(0) != 0 || asks_for_thoughts(model.extra);
+}
+
+// What is charged where the server does not say it: too much rather than too little.
+//
+// A byte of text is one token at most, with every tokenizer in use (see `input_token_bound`). The
+// number of deltas cannot lower that. Each is a token at least; but servers that guess tokens ahead
+// (vLLM, SGLang and llama.cpp with a draft model), that are told to send less often (SGLang's and
+// vLLM's --stream-interval), that wait for whole characters or for what may be a stop sequence, or
+// that send lines and sentences (Gemini, Anthropic, gateways before them) put many into one, and
+// none says that it does. A stream that Lathe closed is charged by the same bound: it leaves out
+// what was under way by then, and covers it, since code has three or four bytes a token.
+//
+// What was thought is in no text, and what is shown of it may be a summary. Only a count that came
+// with the last part tells how much it was; else it may be all that was left to the model.
 token_usage bound_of(const model_config& model, const llm_request& question,
-                     std::string_view text) {
+                     const partial_answer& found) {
+  auto output = static_cast<std::int64_t>(found.text.size());
+  auto knows_thoughts = found.usage && found.usage->reasoning > 0 && found.counted == found.deltas;
+  if (knows_thoughts)
+    output += found.usage->reasoning;
+  else if (found.thought || may_think(model))
+    output = model.max_output_tokens;
   token_usage result;
   result.input = input_token_bound(question);
-  // What a model thought before is not in the text.
-  result.output = model.max_output_tokens;
-  if (!model.can.reasons && model.reasoning_effort.empty() && model.thinking_tokens == 0)
-    result.output = std::min(static_cast<std::int64_t>(text.size()), result.output);
+  result.output = std::min(output, model.max_output_tokens);
   return result;
 }
 
 llm_answer to_answer(const model_config& model, const llm_request& question,
                      partial_answer&& found) {
-  auto usage = found.usage ? plausible(*found.usage) : bound_of(model, question, found.text);
+  auto usage = found.usage ? plausible(*found.usage) : bound_of(model, question, found);
   llm_answer result;
   result.text = std::move(found.text);
   result.model = found.model.empty() ? model.model : std::move(found.model);
@@ -61,6 +91,11 @@ std::string temperature_of(const model_config& model) {
   if (!model.temperature || !model.can.temperature)
     return {};
   return fmt::format(R"("temperature":{},)", *model.temperature);
+}
+
+std::string extra_of(const model_config& model) {
+  auto members = std::string_view{model.extra};
+  return members.size() > 2 ? fmt::format("{},", members.substr(1, members.size() - 2)) : "";
 }
 
 std::string message_of(std::string_view role, std::string_view content) {
@@ -135,8 +170,7 @@ llm_answer read_stopped_stream(const model_config& model, const llm_request& que
   found.finish = "stop";
   // What it says of the output is from before the end, of which nothing is heard.
   if (found.usage)
-    found.usage->output =
-      std::max(found.usage->output, bound_of(model, question, found.text).output);
+    found.usage->output = std::max(found.usage->output, bound_of(model, question, found).output);
   return to_answer(model, question, std::move(found));
 }
 

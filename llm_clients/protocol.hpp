@@ -33,6 +33,30 @@ struct partial_answer {
   std::string finish; ///< "stop", "length", or another reason in the server's words
   std::optional<token_usage> usage;
   bool complete = false; ///< the server has said that this is all
+
+  /// Parts of text and of thoughts so far. Each is at least one token at all known servers, and may
+  /// be many: so many tokens have come at least, which shows that a stream goes on, but is no
+  /// bound for what it costs.
+  std::int64_t deltas = 0;
+
+  std::int64_t counted = 0; ///< of these parts, those that `usage` knows of
+  bool thought = false;     ///< some were thoughts, which are not in `text`
+
+  void add_text(std::string_view part) {
+    text += part;
+    deltas += part.empty() ? 0 : 1;
+  }
+
+  void add_thought(std::string_view part) {
+    deltas += part.empty() ? 0 : 1;
+    thought |= !part.empty();
+  }
+
+  /// Notes what the server has counted, up to the last part.
+  void count(const token_usage& x) {
+    usage = x;
+    counted = deltas;
+  }
 };
 
 /// How an API is spoken.
@@ -55,6 +79,10 @@ struct protocol {
 /// Returns the member "temperature" of a body, with a comma behind it; nothing where it is not set,
 /// or not taken.
 std::string temperature_of(const model_config& model);
+
+/// Returns the members of `extra`, each with a comma behind it. They are none of those that
+/// requests have anyway: `runtime/topology/models.cpp` refuses these.
+std::string extra_of(const model_config& model);
 
 /// Returns a message as all but Gemini take it: {"role": ..., "content": ...}.
 std::string message_of(std::string_view role, std::string_view content);
@@ -83,7 +111,7 @@ reply read_stream_end(const model_config& model, const llm_request& question,
                       partial_answer&& found);
 
 /// Returns the answer that a stream had come to when Lathe stopped it: there is nothing more in it
-/// that anybody wants. The bound is charged: nobody says what was.
+/// that anybody wants. Nobody says what was charged, so the bound is.
 llm_answer read_stopped_stream(const model_config& model, const llm_request& question,
                                partial_answer&& found);
 

@@ -35,11 +35,28 @@ struct limit_headers {
   const char* reset;
 };
 
+// Those that are documented and mean a minute. Together's `x-ratelimit-limit` is of a second, and
+// OpenRouter's of whatever has run out: their 429 says when there is more.
 constexpr limit_headers known_headers[] = {
+  // OpenAI, Groq (its requests are a day's, and come back as its reset says), LiteLLM.
   {rate_kind::requests, "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
    "x-ratelimit-reset-requests"},
   {rate_kind::tokens, "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
    "x-ratelimit-reset-tokens"},
+  // Cerebras.
+  {rate_kind::tokens, "x-ratelimit-limit-tokens-minute", "x-ratelimit-remaining-tokens-minute",
+   "x-ratelimit-reset-tokens-minute"},
+  // Fireworks. It says nothing of a reset, nor does the next.
+  {rate_kind::input_tokens, "x-ratelimit-limit-tokens-prompt",
+   "x-ratelimit-remaining-tokens-prompt", ""},
+  {rate_kind::output_tokens, "x-ratelimit-limit-tokens-generated",
+   "x-ratelimit-remaining-tokens-generated", ""},
+  // Baidu's Qianfan.
+  {rate_kind::input_tokens, "x-ratelimit-limit-input-tokens", "x-ratelimit-remaining-input-tokens",
+   ""},
+  {rate_kind::output_tokens, "x-ratelimit-limit-output-tokens",
+   "x-ratelimit-remaining-output-tokens", ""},
+  // Anthropic.
   {rate_kind::requests, "anthropic-ratelimit-requests-limit",
    "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"},
   {rate_kind::input_tokens, "anthropic-ratelimit-input-tokens-limit",

@@ -105,7 +105,7 @@ public:
 
   // -- what the server says ---------------------------------------------------------------
 
-  /// Takes the headers of any response, names in lower case: OpenAI's `x-ratelimit-*` and
+  /// Takes the headers of any response, names in lower case: `x-ratelimit-*` of many servers and
   /// Anthropic's `anthropic-ratelimit-*`. What makes no sense is passed over. Anthropic's dates are
   /// read against the response's own `date`, so no clock of ours has to be right. What is left at
   /// the server is taken to come back evenly until its reset, and a twentieth is left to others.

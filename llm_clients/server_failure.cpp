@@ -25,29 +25,63 @@ constexpr std::string_view moderated = "moderated";
 constexpr std::string_view a_page = "html";
 
 // What providers call their errors, where the word says more than the status, or stands alone.
-constexpr std::array<std::pair<std::string_view, unsigned>, 22> meanings{{
-  {"invalid_api_key", 401},         // OpenAI
-  {"authentication_error", 401},    // Anthropic
-  {"API_KEY_INVALID", 401},         // Google, with status 400
-  {"UNAUTHENTICATED", 401},         // Google
-  {"insufficient_quota", 402},      // OpenAI, with status 429
-  {"billing_error", 402},           // Anthropic
-  {"permission_error", 403},        // Anthropic
-  {"PERMISSION_DENIED", 403},       // Google
-  {"model_not_found", 404},         // OpenAI, with status 400 or 404
-  {"not_found_error", 404},         // Anthropic
-  {"NOT_FOUND", 404},               // Google
-  {"rate_limit_error", 429},        // Anthropic
-  {"rate_limit_exceeded", 429},     // OpenAI
-  {"RESOURCE_EXHAUSTED", 429},      // Google
-  {"overloaded_error", 529},        // Anthropic
-  {"invalid_request_error", 400},   // Anthropic, OpenAI
-  {"context_length_exceeded", 400}, // OpenAI
-  {"invalid_prompt", 400},          // OpenAI
-  {"request_too_large", 400},       // Anthropic
-  {"INVALID_ARGUMENT", 400},        // Google
+constexpr std::array<std::pair<std::string_view, unsigned>, 28> meanings{{
+  {"invalid_api_key", 401},                // OpenAI
+  {"authentication_error", 401},           // Anthropic
+  {"API_KEY_INVALID", 401},                // Google, with status 400
+  {"UNAUTHENTICATED", 401},                // Google
+  {"insufficient_quota", 402},             // OpenAI, with status 429
+  {"billing_error", 402},                  // Anthropic
+  {"budget_exceeded", 402},                // LiteLLM, with status 400
+  {"permission_error", 403},               // Anthropic
+  {"PERMISSION_DENIED", 403},              // Google
+  {"FAILED_PRECONDITION", 403},            // Google, with status 400: not from this country
+  {"model_not_found", 404},                // OpenAI, with status 400 or 404
+  {"not_found_error", 404},                // Anthropic
+  {"NOT_FOUND", 404},                      // Google, Fireworks
+  {"model_not_available", 404},            // Together, with status 400
+  {"dedicated_endpoint_not_running", 404}, // Together, with status 400
+  {"invalid_model", 404},                  // Mistral, with status 400
+  {"context_length_exceeded", 413},        // OpenAI, with status 400
+  {"exceed_context_size_error", 413},      // llama.cpp, with status 400
+  {"request_too_large", 413},              // Anthropic
+  {"rate_limit_error", 429},               // Anthropic
+  {"rate_limit_exceeded", 429},            // OpenAI
+  {"RESOURCE_EXHAUSTED", 429},             // Google
+  {"overloaded_error", 529},               // Anthropic
+  {"invalid_request_error", 400},          // Anthropic, OpenAI
+  {"invalid_prompt", 400},                 // OpenAI
+  {"INVALID_ARGUMENT", 400},               // Google
   {moderated, 400},
   {a_page, 400},
+}};
+
+// What is said in words alone, with a status and a code that could mean anything, and the code
+// that it comes to. Gateways quote the server behind them, so the words may stand anywhere.
+struct wording {
+  std::string_view words;
+  std::string_view code;
+  bool alone = false; // nothing else is said
+};
+
+constexpr std::array<wording, 17> wordings{{
+  {"Model Not Exist", "model_not_found"},                   // DeepSeek, 400
+  {"is not a valid model ID", "model_not_found"},           // OpenRouter, 400
+  {"Invalid model name passed in", "model_not_found"},      // LiteLLM, 400
+  {"LLM Provider NOT provided", "model_not_found"},         // LiteLLM, 400
+  {"model not found", "model_not_found", true},             // llama.cpp's router, 400
+  {"Incorrect API key provided", "invalid_api_key"},        // xAI, 400
+  {"credit balance is too low", "billing_error"},           // Anthropic, 400
+  {"You have reached your specified", "billing_error"},     // Anthropic, 400: a limit
+  {"prepayment credits are depleted", "billing_error"},     // Google, 429
+  {"reaching the monthly spending limit", "billing_error"}, // Fireworks, 412
+  {"maximum context length is", "context_length_exceeded"}, // vLLM, DeepSeek, OpenRouter
+  {"longer than the model's context length", "context_length_exceeded"}, // SGLang, Together
+  {"exceeds the available context size", "context_length_exceeded"},     // llama.cpp
+  {"exceeds the context length", "context_length_exceeded"},             // Ollama
+  {"ContextWindowExceededError", "context_length_exceeded"},             // LiteLLM
+  {"prompt is too long", "context_length_exceeded"},                     // Anthropic
+  {"exceeds the maximum number of tokens", "context_length_exceeded"},   // Google
 }};
 
 std::optional<unsigned> status_of(std::string_view code) {
@@ -55,10 +89,24 @@ std::optional<unsigned> status_of(std::string_view code) {
   return found != meanings.end() ? std::optional{found->second} : std::nullopt;
 }
 
+std::optional<std::string_view> code_in_words(std::string_view message) {
+  auto found = std::ranges::find_if(wordings, [&](const wording& x) {
+    return x.alone ? message == x.words : message.find(x.words) != std::string_view::npos;
+  });
+  return found != wordings.end() ? std::optional{found->code} : std::nullopt;
+}
+
 // For good, whatever the status says.
 bool is_for_good(std::string_view code) {
   auto status = status_of(code);
   return status && *status > 400 && *status < 408;
+}
+
+// What a status means together with a code.
+unsigned meaning_with(std::string_view code, unsigned status) {
+  auto known = status_of(code);
+  auto is_too_long = known == 413u && status >= 400 && status < 429;
+  return known && (is_for_good(code) || is_too_long) ? *known : status;
 }
 
 failure_kind kind_of(unsigned status, std::string_view code) {
@@ -97,7 +145,7 @@ std::string_view meaning_of(unsigned status) {
     case 404:
       return "the server does not know this model or path";
     case 413:
-      return "the prompt is too long for the server";
+      return "the prompt, or the prompt with max_output_tokens, is too long for the server";
     case 429:
       return "the server's rate limit is reached";
     default:
@@ -108,12 +156,6 @@ std::string_view meaning_of(unsigned status) {
   return status < 400 ? "the server redirects, which is not followed" : "the server refuses";
 }
 
-// As LiteLLM says it, with status and code 400: some versions in a field, others in words alone.
-bool names_unknown_model(dom::element error) {
-  return text_at(error, "param") == "model"
-         || text_at(error, "message").find("Invalid model name passed in") != std::string::npos;
-}
-
 // Of the words that an error goes by the one that is known, else the first. Google has the one that
 // says most in a list of details.
 std::string code_of(dom::element error) {
@@ -121,13 +163,22 @@ std::string code_of(dom::element error) {
   each_at(error, "details", [&](dom::element x) { words.push_back(text_at(x, "reason")); });
   for (auto key : {"code", "type", "status"})
     words.push_back(text_at(error, key));
-  if (names_unknown_model(error))
+  if (text_at(error, "param") == "model") // LiteLLM, OpenAI: whatever else it is called
     words.insert(words.begin(), "model_not_found");
   if (dom::element reasons; error["metadata"]["reasons"].get(reasons) == simdjson::SUCCESS)
     words.emplace_back(moderated);
   std::erase(words, "");
   auto known = std::ranges::find_if(words, [](const auto& x) { return status_of(x).has_value(); });
   return known != words.end() ? *known : words.empty() ? std::string{} : words.front();
+}
+
+// The status that an error names: OpenRouter, Google, vLLM and llama.cpp as a number, LiteLLM as a
+// text.
+std::int64_t status_in(const auto& error) {
+  auto text = text_at(error, "code");
+  std::int64_t result = count_at(error, "code");
+  std::from_chars(text.data(), text.data() + text.size(), result);
+  return result;
 }
 
 // Google's way to ask for time: "34s", or "1.5s".
@@ -147,17 +198,17 @@ std::chrono::milliseconds delay_in(dom::element error) {
 
 complaint complaint_in(dom::element root) {
   dom::element error;
-  if (root["error"].get(error) != simdjson::SUCCESS) {
-    auto message = text_at(root, "message");
-    return {text_at(root, "code"), message.empty() ? text_at(root, "detail") : message};
-  }
-  std::string_view plain;
-  if (error.get(plain) == simdjson::SUCCESS)
-    return {{}, std::string{plain}};
-  complaint result{code_of(error), text_at(error, "message"), delay_in(error)};
-  // Anthropic says so with status 400, and a type that says nothing.
-  if (result.message.find("credit balance is too low") != std::string::npos)
-    result.code = "billing_error";
+  if (root["error"].get(error) != simdjson::SUCCESS)
+    error = root; // vLLM's older versions, SGLang, FastAPI
+  complaint result;
+  if (std::string_view plain; error.get(plain) == simdjson::SUCCESS)
+    result.message = plain;
+  else
+    result = {code_of(error), text_at(error, "message"), delay_in(error)};
+  if (result.message.empty())
+    result.message = text_at(error, "detail");
+  if (auto code = code_in_words(result.message))
+    result.code = *code;
   return result;
 }
 
@@ -189,7 +240,7 @@ failure failure_of(const model_config& model, unsigned status, const complaint& 
   result.status = status;
   result.may_be_charged = is_impatience(status);
   result.retry_after = std::max(retry_after(headers, std::time(nullptr)), said.retry_after);
-  auto means = is_for_good(said.code) ? status_of(said.code).value_or(status) : status;
+  auto means = meaning_with(said.code, status);
   result.sentence = fmt::format("model '{}' ({}): {} (HTTP {})", model.name, model.model,
                                 meaning_of(means), status);
   if (!said.message.empty())
@@ -199,8 +250,7 @@ failure failure_of(const model_config& model, unsigned status, const complaint& 
 
 failure failure_within(const model_config& model, dom::element root) {
   auto said = complaint_in(root);
-  // OpenRouter and Google give the status as a number.
-  auto status = count_at(root["error"], "code");
+  auto status = status_in(root["error"]);
   if (status < 400 || status > 599)
     status = status_of(said.code).value_or(500);
   return failure_of(model, static_cast<unsigned>(status), said);

@@ -63,14 +63,21 @@ struct model_config {
   double wait = 0;                         ///< mailbox: [seconds] before a session is suspended
   std::optional<double> temperature;       ///< left out of the request when not set
   std::int64_t max_output_tokens = 16'000; ///< what it thinks is part of them
-  std::string reasoning_effort;            ///< openai: low, medium, high, ...; empty: its default
-  std::int64_t thinking_tokens = 0;        ///< anthropic, gemini: at most; 0: their default
+  std::string reasoning_effort;            ///< openai, gemini: low, high, ...; empty: its default
+  /// anthropic, gemini: at most; gemini: 0 for none, -1 for as many as it likes; nothing: its
+  /// default
+  std::optional<std::int64_t> thinking_tokens;
+  std::string extra; ///< a JSON object whose members every request has, too; empty: none
   bool stream = true;                      ///< whether the answer is asked for in parts
   model_capabilities can;
   std::int32_t in_flight = 16;             ///< calls at once
   std::int32_t requests_per_minute = 0;    ///< 0: no limit
   std::int64_t tokens_per_minute = 0;      ///< 0: no limit
+  std::int64_t input_tokens_per_minute = 0;  ///< 0: no limit
+  std::int64_t output_tokens_per_minute = 0; ///< 0: no limit
   double timeout = 600;                    ///< [seconds] for one call
+  double connect_timeout = 10;             ///< [seconds] for the name, TCP and TLS, each
+  double first_byte_timeout = 300;         ///< [seconds] until a streamed answer begins
   double idle_timeout = 180;               ///< [seconds] between two parts of an answer
   token_prices price;
   std::int64_t long_prompt = 0; ///< [tokens] beyond which a call costs `long_price`; 0: none
@@ -200,7 +207,12 @@ bool inspect(Inspector& f, model_config& x) {
     f.field("fallback", x.fallback), f.field("budget", x.budget).fallback(spend_limit{}),
     f.field("run_budget", x.run_budget).fallback(spend_limit{}),
     f.field("ca_file", x.ca_file).fallback(std::string{}),
-    f.field("folder", x.folder).fallback(std::string{}), f.field("wait", x.wait).fallback(0.0));
+    f.field("folder", x.folder).fallback(std::string{}), f.field("wait", x.wait).fallback(0.0),
+    f.field("extra", x.extra).fallback(std::string{}),
+    f.field("input_tokens_per_minute", x.input_tokens_per_minute).fallback(std::int64_t{0}),
+    f.field("output_tokens_per_minute", x.output_tokens_per_minute).fallback(std::int64_t{0}),
+    f.field("connect_timeout", x.connect_timeout).fallback(10.0),
+    f.field("first_byte_timeout", x.first_byte_timeout).fallback(300.0));
 }
 
 template <class Inspector>

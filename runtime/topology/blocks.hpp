@@ -59,6 +59,10 @@ struct raw_topology {
 
 void read_models(map_reader models, raw_topology& x, const block_context& context);
 
+/// Reads how a model is to answer: temperature, limits, thoughts, and parameters of its server's
+/// own. Its provider and api are known.
+void read_sampling(map_reader sampling, model_config& x);
+
 /// Reads what a model's server is known to take from Lathe's own table, then what the topology says
 /// of it.
 /// @param address of the server, as far as it is known

@@ -1,7 +1,7 @@
 #include "runtime/topology/key_file.hpp"
 
-#include "gpu/processes/unique_fd.hpp"
 #include "messages/error.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <fmt/format.h>
 
@@ -21,9 +21,10 @@ constexpr std::size_t longest_key = 16 << 10; // [bytes]
 
 // Returns what is wrong with the file that was opened, or nothing: one that is looked at before may
 // be another. To be called while errno says why it was not.
-std::string complaint_of(const gpu::unique_fd& file, const std::string& name) {
+std::string complaint_of(const unique_fd& file, const std::string& name) {
   struct stat found {};
-  if (!file && errno == ENOENT) // not named: it may be the key itself, by mistake
+  // Not named: it may be the key itself, by mistake.
+  if (!file && (errno == ENOENT || errno == ENAMETOOLONG || errno == ENOTDIR))
     return "the file that api_key_file names is not there";
   if (!file || ::fstat(file.get(), &found) != 0)
     return fmt::format("the key file {} cannot be read: {}", name, std::strerror(errno));
@@ -37,7 +38,7 @@ std::string complaint_of(const gpu::unique_fd& file, const std::string& name) {
   return {};
 }
 
-std::string read(const gpu::unique_fd& file) {
+std::string read(const unique_fd& file) {
   std::string result(longest_key + 1, '\0');
   auto size = ::read(file.get(), result.data(), result.size());
   result.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
@@ -49,7 +50,7 @@ std::string read(const gpu::unique_fd& file) {
 caf::expected<std::string> read_key_file(const std::filesystem::path& file) {
   auto name = file.string();
   // Not blocking: it may be a pipe that nobody writes to.
-  gpu::unique_fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  unique_fd opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (auto complaint = complaint_of(opened, name); !complaint.empty())
     return make_error(errc::user_error, std::move(complaint));
   auto key = read(opened);

@@ -143,8 +143,9 @@ void read_answers(map_reader& reader, model_config& x, const block_context& cont
 }
 
 // What goes over a network in its own time. A mailbox has none of it.
-constexpr std::array served_keys{"api_key", "api_key_file", "ca_file",      "base_url", "answers",
-                                 "stream",  "limits",       "timeout",      "idle_timeout"};
+constexpr std::array served_keys{
+  "api_key", "api_key_file", "ca_file",      "base_url",        "answers",           "stream",
+  "limits",  "timeout",      "idle_timeout", "connect_timeout", "first_byte_timeout"};
 
 void read_mailbox(map_reader& reader, model_config& x, const block_context& context) {
   std::string name;
@@ -172,23 +173,16 @@ void read_mailbox(map_reader& reader, model_config& x, const block_context& cont
 }
 
 void read_numbers(map_reader& reader, model_config& x) {
-  auto sampling = reader.inner("sampling");
-  double temperature = 0;
-  if (sampling.read("temperature", temperature, {0, 2}))
-    x.temperature = temperature;
-  sampling.read("max_output_tokens", x.max_output_tokens, {1, 1e7});
-  sampling.read("reasoning_effort", x.reasoning_effort);
-  if (sampling.read("thinking_tokens", x.thinking_tokens, {1, 1e7})
-      && x.thinking_tokens >= x.max_output_tokens)
-    sampling.refuse("thinking_tokens", "must be less than max_output_tokens, of which they are a "
-                                       "part");
-  sampling.finish();
   auto limits = reader.inner("limits");
   limits.read("in_flight", x.in_flight, {1, 1e5});
   limits.read("requests_per_minute", x.requests_per_minute, {1, 1e6});
   limits.read("tokens_per_minute", x.tokens_per_minute, {1, 1e12});
+  limits.read("input_tokens_per_minute", x.input_tokens_per_minute, {1, 1e12});
+  limits.read("output_tokens_per_minute", x.output_tokens_per_minute, {1, 1e12});
   limits.finish();
   reader.read_duration("timeout", x.timeout, {1, 86'400});
+  reader.read_duration("connect_timeout", x.connect_timeout, {1, 86'400});
+  reader.read_duration("first_byte_timeout", x.first_byte_timeout, {1, 86'400});
   reader.read_duration("idle_timeout", x.idle_timeout, {1, 86'400});
   reader.read("stream", x.stream);
   reader.read("fallback", x.fallback);
@@ -232,6 +226,7 @@ void read_model(const std::string& name, map_reader reader, raw_topology& x,
   read_ca(reader, model, context);
   read_url(reader, model);
   read_answers(reader, model, context);
+  read_sampling(reader.inner("sampling"), model);
   read_numbers(reader, model);
   read_mailbox(reader, model, context);
   std::string address{home_of(model.provider).url};

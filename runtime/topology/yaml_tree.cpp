@@ -71,10 +71,11 @@ public:
     close();
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     open(yaml_node::kind::scalar, mark, anchor);
     levels_.back().node.text = value;
+    levels_.back().node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     close();
   }
 
@@ -163,7 +164,7 @@ void render(const yaml_node& x, YAML::Emitter& out) {
       out << YAML::Null;
       break;
     case yaml_node::kind::scalar:
-      if (x.text.find('\n') != std::string::npos)
+      if (x.quoted || x.text.find('\n') != std::string::npos)
         out << YAML::DoubleQuoted; // exact, which yaml-cpp's literal style is not
       out << x.text;
       break;

@@ -20,6 +20,7 @@ struct yaml_node {
   kind type = kind::null;
   place at;
   std::string text;                ///< of a scalar
+  bool quoted = false;             ///< of a scalar: it is a text, whatever it looks like
   std::vector<yaml_node> items;    ///< of a list
   std::vector<yaml_entry> entries; ///< of a map, in the file's order, each key once
 

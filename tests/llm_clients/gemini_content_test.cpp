@@ -34,6 +34,23 @@ TEST(gemini_content, the_request_has_what_is_set) {
   EXPECT_THAT(body_of(model(), question("", "a")).text(), Not(HasSubstr("system")));
 }
 
+TEST(gemini_content, how_much_it_thinks_is_a_budget_or_a_level) {
+  auto x = model();
+  EXPECT_THAT(body_of(x, question()).text(), Not(HasSubstr("thinkingConfig")));
+  for (auto budget : {0, -1}) { // none, and as many as it likes
+    x.thinking_tokens = budget;
+    body_of body{x, question()};
+    auto said = body["generationConfig"]["thinkingConfig"];
+    EXPECT_EQ(said["thinkingBudget"].get_int64().value(), budget);
+    EXPECT_THAT(body.text(), Not(HasSubstr("thinkingLevel")));
+  }
+  x.thinking_tokens.reset();
+  x.reasoning_effort = "low";
+  body_of body{x, question()};
+  EXPECT_EQ(body.at("/generationConfig/thinkingConfig/thinkingLevel"), "low");
+  EXPECT_THAT(body.text(), Not(HasSubstr("thinkingBudget")));
+}
+
 TEST(gemini_content, an_answer_is_read_with_its_cost) {
   auto x = answer_in(read(model(), R"({"candidates":[{"content":{"parts":[
     {"text":"hm","thought":true},{"text":"hi "},{"text":"ä"}]},"finishReason":"STOP"}],

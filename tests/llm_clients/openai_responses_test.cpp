@@ -58,6 +58,22 @@ TEST(openai_responses, an_answer_is_read_with_its_cost) {
   EXPECT_DOUBLE_EQ(x.cost.usd, (600 * 1.0 + 400 * 0.1 + 200 * 10.0) / 1e6);
 }
 
+TEST(openai_responses, thoughts_that_are_shown_are_no_answer) {
+  auto shown = whole; // as vLLM has them
+  const std::string none = R"("type":"reasoning","summary":[])";
+  shown.replace(shown.find(none), none.size(),
+                none + R"(,"content":[{"type":"reasoning_text","text":"hm"}])");
+  EXPECT_EQ(answer_in(read(model(), shown)).text, "hi ä");
+}
+
+TEST(openai_responses, what_was_put_into_a_cache_has_its_price) {
+  auto written = whole;
+  const std::string cached = R"("cached_tokens":400)";
+  written.replace(written.find(cached), cached.size(), cached + R"(,"cache_write_tokens":100)");
+  EXPECT_DOUBLE_EQ(answer_in(read(model(), written)).cost.usd,
+                   (500 * 1.0 + 400 * 0.1 + 100 * 1.25 + 200 * 10.0) / 1e6);
+}
+
 TEST(openai_responses, an_answer_that_was_cut_says_why) {
   auto cut = with_status("incomplete");
   const std::string none = R"("incomplete_details":null)";

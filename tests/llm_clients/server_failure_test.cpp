@@ -50,22 +50,252 @@ TEST(server_failure, what_is_said_of_a_question_closes_no_model) {
   EXPECT_EQ(failure_to(403, R"({"error":{"message":"no"}})").kind, failure_kind::fail);
 }
 
-TEST(server_failure, litellm_says_in_two_ways_that_a_model_is_not_there) {
-  for (auto said : {R"({"error":{"message":"Invalid model name","param":"model",
-                     "type":"invalid_request_error","code":"400"}})",
-                    R"({"error":{"message":"/chat/completions: Invalid model name passed in model=x.",
-                     "param":null,"type":"invalid_request_error","code":"400"}})"}) {
-    auto x = failure_to(400, said);
-    EXPECT_EQ(x.kind, failure_kind::fail) << said;
-    EXPECT_THAT(x.sentence, HasSubstr("does not know this model"));
+// -- what each server says ----------------------------------------------------------------
+//
+// Bodies as they came, or as documents and sources have them: reports in the repositories of the
+// servers and of those who use them, sources (vLLM, SGLang, llama.cpp, Ollama, LiteLLM), and pages
+// on errors (DeepSeek, OpenRouter, Fireworks, Anthropic, Google). Names are made up.
+
+namespace {
+
+struct said {
+  const char* server;
+  unsigned status;
+  const char* body;
+};
+
+const char* const quota_of_google =
+  R"({"error":{"code":429,"message":"You exceeded your current quota.","status":)"
+  R"("RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo",)"
+  R"("retryDelay":"20s"}]}})";
+
+} // namespace
+
+TEST(server_failure, a_model_that_a_server_does_not_have_stops_everything) {
+  const said all[] = {
+    {"OpenAI", 404,
+     R"({"error":{"message":"The model `gpt-9` does not exist or you do not have access to it.",)"
+     R"("type":"invalid_request_error","param":null,"code":"model_not_found"}})"},
+    {"OpenAI, responses", 400,
+     R"({"error":{"message":"The requested model 'gpt-9' does not exist.",)"
+     R"("type":"invalid_request_error","param":"model","code":"model_not_found"}})"},
+    {"Anthropic", 404,
+     R"({"type":"error","error":{"type":"not_found_error","message":"model: claude-9"}})"},
+    {"Gemini", 404,
+     R"({"error":{"code":404,"message":"models/gemini-9 is not found for API version v1beta, or )"
+     R"(is not supported for generateContent.","status":"NOT_FOUND"}})"},
+    {"vLLM", 404,
+     R"({"error":{"message":"The model `x` does not exist.","type":"NotFoundError",)"
+     R"("param":"model","code":404}})"},
+    {"vLLM, older", 404,
+     R"({"object":"error","message":"The model `x` does not exist.","type":"NotFoundError",)"
+     R"("param":null,"code":404})"},
+    {"llama.cpp, router", 400,
+     R"({"error":{"code":400,"message":"model not found","type":"invalid_request_error"}})"},
+    {"Ollama", 404,
+     R"({"error":{"message":"model \"x\" not found, try pulling it first","type":)"
+     R"("not_found_error","param":null,"code":null}})"},
+    {"LiteLLM", 400,
+     R"({"error":{"message":"/chat/completions: Invalid model name passed in model=x. Call )"
+     R"(`/v1/models` to view available models for your key.","type":"invalid_request_error",)"
+     R"("param":"model","code":"400"}})"},
+    {"LiteLLM, older", 400,
+     R"({"error":{"message":"/chat/completions: Invalid model name passed in model=x.",)"
+     R"("type":"invalid_request_error","param":null,"code":"400"}})"},
+    {"LiteLLM, of DeepSeek", 400,
+     R"({"error":{"message":"litellm.BadRequestError: DeepseekException - {\"error\":)"
+     R"({\"message\":\"Model Not Exist\",\"type\":\"invalid_request_error\"}}","type":null,)"
+     R"("param":null,"code":"400"}})"},
+    {"OpenRouter", 400,
+     R"({"error":{"message":"x/y is not a valid model ID","code":400},"user_id":"user_2x"})"},
+    {"OpenRouter, without a provider", 404,
+     R"({"error":{"message":"No endpoints found for x/y.","code":404},"user_id":"user_2x"})"},
+    {"DeepSeek", 400,
+     R"({"error":{"message":"Model Not Exist","type":"invalid_request_error","param":null,)"
+     R"("code":"invalid_request_error"}})"},
+    {"Together", 404,
+     R"({"error":{"message":"Unable to access model x. Please visit https://api.together.xyz to )"
+     R"(see the list of supported models.","type":"invalid_request_error","param":null,)"
+     R"("code":"model_not_found"}})"},
+    {"Together, dedicated", 400,
+     R"({"id":"o","error":{"message":"Unable to access non-serverless model x. Please visit )"
+     R"(https://api.together.ai to create and start a new dedicated endpoint for the model.",)"
+     R"("type":"invalid_request_error","param":null,"code":"model_not_available"}})"},
+    {"Fireworks", 404,
+     R"({"error":{"message":"Model not found, inaccessible, and/or not deployed",)"
+     R"("param":"model","code":"NOT_FOUND","type":"error"}})"},
+    {"Mistral", 400,
+     R"({"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,)"
+     R"("code":"1500"})"},
+  };
+  for (const auto& [server, status, body] : all) {
+    auto x = failure_to(status, body);
+    EXPECT_EQ(x.kind, failure_kind::fail) << server;
+    EXPECT_THAT(x.sentence, HasSubstr("does not know this model")) << server;
   }
 }
 
-TEST(server_failure, an_account_without_credit_says_so_in_words_alone) {
-  auto x = failure_to(400, R"({"error":{"type":"invalid_request_error",
-    "message":"Your credit balance is too low to access the API."}})");
-  EXPECT_EQ(x.kind, failure_kind::fail);
-  EXPECT_THAT(x.sentence, HasSubstr("no credit left"));
+TEST(server_failure, a_wrong_key_stops_everything) {
+  const said all[] = {
+    {"OpenAI", 401,
+     R"({"error":{"message":"Incorrect API key provided: sk-1.","type":"invalid_request_error",)"
+     R"("param":null,"code":"invalid_api_key"}})"},
+    {"Anthropic", 401,
+     R"({"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}})"},
+    {"Gemini", 400,
+     R"({"error":{"code":400,"message":"API key not valid. Please pass a valid API key.",)"
+     R"("status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}})"},
+    {"vLLM, SGLang", 401, R"({"error":"Unauthorized"})"},
+    {"llama.cpp", 401,
+     R"({"error":{"code":401,"message":"Invalid API Key","type":"authentication_error"}})"},
+    {"Ollama's cloud", 401, R"({"error":"unauthorized"})"},
+    {"LiteLLM", 401,
+     R"({"error":{"message":"Authentication Error, Invalid proxy server token passed.",)"
+     R"("type":"token_not_found_in_db","param":"key","code":"401"}})"},
+    {"OpenRouter", 401, R"({"error":{"message":"User not found.","code":401}})"},
+    {"DeepSeek", 401,
+     R"({"error":{"message":"Authentication Fails, Your api key: ****1 is invalid",)"
+     R"("type":"authentication_error","param":null,"code":"invalid_request_error"}})"},
+    {"Together", 401,
+     R"({"error":{"message":"Invalid API key provided.","type":"invalid_request_error",)"
+     R"("param":null,"code":"invalid_api_key"}})"},
+    {"xAI", 400,
+     R"({"code":"Client specified an invalid argument","error":"Incorrect API key provided: k."})"},
+  };
+  for (const auto& [server, status, body] : all) {
+    auto x = failure_to(status, body);
+    EXPECT_EQ(x.kind, failure_kind::fail) << server;
+    EXPECT_THAT(x.sentence, HasSubstr("does not accept the key")) << server;
+  }
+}
+
+TEST(server_failure, an_account_without_credit_stops_everything) {
+  const said all[] = {
+    {"OpenAI", 429,
+     R"({"error":{"message":"You exceeded your current quota, please check your plan and billing )"
+     R"(details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}})"},
+    {"Anthropic", 400,
+     R"({"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is )"
+     R"(too low to access the Anthropic API."}})"},
+    {"Anthropic, a limit", 400,
+     R"({"type":"error","error":{"type":"invalid_request_error","message":"You have reached your )"
+     R"(specified API usage limits. You will regain access on 2026-09-01 at 00:00 UTC."}})"},
+    {"Gemini", 429,
+     R"({"error":{"code":429,"message":"Your prepayment credits are depleted. Please go to AI )"
+     R"(Studio to manage your project and billing.","status":"RESOURCE_EXHAUSTED"}})"},
+    {"LiteLLM", 400,
+     R"({"error":{"message":"Budget has been exceeded! Current cost: 76.2, Max budget: 10.0",)"
+     R"("type":"budget_exceeded","param":null,"code":"400"}})"},
+    {"OpenRouter", 402, R"({"error":{"message":"Insufficient credits.","code":402}})"},
+    {"DeepSeek", 402,
+     R"({"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,)"
+     R"("code":"invalid_request_error"}})"},
+    {"Fireworks", 412,
+     R"({"error":{"message":"Account x is suspended, possibly due to reaching the monthly )"
+     R"(spending limit or failure to pay past invoices.","param":null,"code":)"
+     R"("PRECONDITION_FAILED","type":"error"},"request_id":"1"})"},
+  };
+  for (const auto& [server, status, body] : all) {
+    auto x = failure_to(status, body);
+    EXPECT_EQ(x.kind, failure_kind::fail) << server;
+    EXPECT_THAT(x.sentence, HasSubstr("no credit left")) << server;
+  }
+}
+
+TEST(server_failure, a_prompt_that_is_too_long_is_refused_alone) {
+  const said all[] = {
+    {"OpenAI", 400,
+     R"({"error":{"message":"Your input exceeds the context window of this model.",)"
+     R"("type":"invalid_request_error","param":"input","code":"context_length_exceeded"}})"},
+    {"Anthropic", 400,
+     R"({"type":"error","error":{"type":"invalid_request_error","message":)"
+     R"("prompt is too long: 208310 tokens > 200000 maximum"}})"},
+    {"Anthropic, in bytes", 413,
+     R"({"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}})"},
+    {"Gemini", 400,
+     R"({"error":{"code":400,"message":"The input token count (1100000) exceeds the maximum )"
+     R"(number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}})"},
+    {"vLLM", 400,
+     R"({"error":{"message":"This model's maximum context length is 16384 tokens. However, you )"
+     R"(requested 122946 tokens.","type":"BadRequestError","param":null,"code":400}})"},
+    {"SGLang", 400,
+     R"({"object":"error","message":"The input (9000 tokens) is longer than the model's context )"
+     R"(length (8192 tokens).","type":"BadRequestError","param":null,"code":400})"},
+    {"llama.cpp", 400,
+     R"({"error":{"code":400,"message":"request (4476 tokens) exceeds the available context size )"
+     R"x((4096 tokens)","type":"exceed_context_size_error","n_prompt_tokens":4476,"n_ctx":4096}})x"},
+    {"Ollama", 400,
+     R"({"error":{"message":"the input length exceeds the context length","type":)"
+     R"("invalid_request_error","param":null,"code":null}})"},
+    {"LiteLLM", 400,
+     R"({"error":{"message":"litellm.ContextWindowExceededError: too much","type":null,)"
+     R"("param":null,"code":"400"}})"},
+    {"OpenRouter", 400,
+     R"({"error":{"message":"This endpoint's maximum context length is 131072 tokens. However, )"
+     R"(you requested about 200000 tokens.","code":400}})"},
+    {"DeepSeek", 400,
+     R"({"error":{"message":"This model's maximum context length is 65536 tokens.",)"
+     R"("type":"invalid_request_error","param":null,"code":"invalid_request_error"}})"},
+  };
+  for (const auto& [server, status, body] : all) {
+    auto x = failure_to(status, body);
+    EXPECT_EQ(x.kind, failure_kind::refuse) << server;
+    EXPECT_THAT(x.sentence, HasSubstr("too long")) << server;
+    EXPECT_THAT(x.sentence, Not(HasSubstr("the server refuses"))) << server;
+  }
+}
+
+TEST(server_failure, who_has_too_much_to_do_is_asked_again) {
+  const said all[] = {
+    {"OpenAI", 429,
+     R"({"error":{"message":"Rate limit reached for gpt-5 on tokens per min.","type":"tokens",)"
+     R"("param":null,"code":"rate_limit_exceeded"}})"},
+    {"Anthropic", 529,
+     R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"},
+    {"Gemini", 503,
+     R"({"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}})"},
+    {"Gemini, too fast", 429, quota_of_google},
+    {"llama.cpp", 503,
+     R"({"error":{"code":503,"message":"Loading model","type":"unavailable_error"}})"},
+    {"Ollama", 503,
+     R"({"error":{"message":"server busy, please try again.  maximum pending requests exceeded",)"
+     R"("type":"api_error","param":null,"code":null}})"},
+    {"LiteLLM", 429,
+     R"({"error":{"message":"No deployments available for selected model, Try again in 5 )"
+     R"(seconds.","type":"None","param":"None","code":"429"}})"},
+    {"OpenRouter", 429,
+     R"({"error":{"message":"Provider returned error","code":429,"metadata":{"raw":"x is )"
+     R"(temporarily rate-limited upstream.","provider_name":"Chutes"}}})"},
+    {"DeepSeek", 503,
+     R"({"error":{"message":"Service is too busy.","type":"service_unavailable_error",)"
+     R"("param":null,"code":"service_unavailable_error"}})"},
+    {"Fireworks", 503, R"({"error":{"message":"Service overloaded","code":"UNAVAILABLE"}})"},
+  };
+  for (const auto& [server, status, body] : all)
+    EXPECT_EQ(failure_to(status, body).kind, failure_kind::retry) << server;
+}
+
+TEST(server_failure, words_that_a_prompt_may_hold_close_no_model) {
+  for (auto message : {"messages.0: model not found in this text", "Invalid model",
+                       "the key is too short", "NotFoundError"})
+    EXPECT_EQ(failure_to(400, R"({"error":{"message":")" + std::string{message} + "\"}}").kind,
+              failure_kind::refuse)
+      << message;
+}
+
+TEST(server_failure, a_status_in_the_body_counts_where_http_says_that_all_is_well) {
+  simdjson::dom::parser parser;
+  auto within = [&](const std::string& body) {
+    return failure_within({}, parser.parse(body).value());
+  };
+  for (auto code : {"429", R"("429")"}) { // LiteLLM has it in quotes
+    auto x =
+      within(R"({"error":{"message":"slowly","type":"None","code":)" + std::string{code} + "}}");
+    EXPECT_EQ(x.status, 429u) << code;
+    EXPECT_EQ(x.kind, failure_kind::retry) << code;
+  }
+  EXPECT_EQ(within(R"({"error":{"message":"x","code":"server_error"}})").status, 500u);
+  EXPECT_EQ(within(R"({"error":{"message":"x","code":"99"}})").status, 500u);
 }
 
 TEST(server_failure, google_asks_for_time_in_the_body) {

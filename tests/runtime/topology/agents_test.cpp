@@ -24,6 +24,16 @@ TEST(agents, every_key_arrives) {
   EXPECT_THAT(x.value.agent("recipes")->passes, ElementsAre("fold"));
 }
 
+TEST(agents, how_a_model_is_asked_arrives) {
+  auto x = read(spoilt("prompt_text: fix}", "prompt_text: fix, priority: 7, stop_after_code: true, "
+                                            "continue_cut: true}"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  auto fixer = x.value.agent("fixer");
+  EXPECT_EQ(fixer->priority, 7);
+  EXPECT_TRUE(fixer->stop_after_code);
+  EXPECT_TRUE(fixer->continue_cut);
+}
+
 TEST(agents, recipes_of_many_tasks_are_asked_at_once) {
   auto x = read(spoilt("[fold]", "[fold]"));
   ASSERT_TRUE(x.ok()) << to_string(x.mistakes);

@@ -68,6 +68,15 @@ TEST_F(key_file, it_is_a_regular_file) {
   EXPECT_EQ(outcome(folder.path() / "none"), "the file that api_key_file names is not there");
 }
 
+TEST_F(key_file, a_key_in_the_place_of_a_file_is_not_repeated) {
+  auto key = "sk-" + std::string(400, 'x');
+  for (const auto& name : {key, "sk-1/" + key, std::string{"sk-1"}})
+    EXPECT_EQ(outcome(folder.path() / name), "the file that api_key_file names is not there");
+  auto file = folder.write("file", "sk-1");
+  EXPECT_EQ(outcome(std::filesystem::path{file} / "sk-2"),
+            "the file that api_key_file names is not there");
+}
+
 TEST_F(key_file, it_holds_one_word) {
   EXPECT_EQ(found("", 0600), "the key file FILE is empty");
   EXPECT_EQ(found("\n \n", 0600), "the key file FILE is empty");

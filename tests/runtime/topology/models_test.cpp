@@ -32,8 +32,8 @@ TEST(models, every_key_arrives) {
     with_lines("    base_url: http://localhost:8000/v1/\n"
                "    api: responses\n"
                "    stream: false\n"
-               "    sampling: {temperature: 0.8, max_output_tokens: 99, thinking_tokens: 98,\n"
-               "               reasoning_effort: high}\n"
+               "    sampling: {temperature: 0.8, max_output_tokens: 99, reasoning_effort: high,\n"
+               "               extra: {top_p: 0.9}}\n"
                "    capabilities: {temperature: false, system_role: user, streamed_usage: false,\n"
                "                   cache_marks: true, output_limit: max_completion_tokens,\n"
                "                   reasons: true}\n"
@@ -63,8 +63,9 @@ TEST(models, every_key_arrives) {
   EXPECT_EQ(model->idle_timeout, 3);
   EXPECT_EQ(model->api, "responses");
   EXPECT_FALSE(model->stream);
-  EXPECT_EQ(model->thinking_tokens, 98);
+  EXPECT_FALSE(model->thinking_tokens);
   EXPECT_EQ(model->reasoning_effort, "high");
+  EXPECT_EQ(model->extra, R"({"top_p":0.9})");
   EXPECT_EQ(model->can,
             (model_capabilities{false, false, true, true, "max_completion_tokens", "user"}));
   EXPECT_THAT(model->fallback, ElementsAre("spare"));
@@ -257,11 +258,171 @@ TEST(models, each_provider_is_at_home_somewhere) {
                           "and 'mailbox' have"));
 }
 
+// -- sampling -------------------------------------------------------------------------------
+
+namespace {
+
+std::string with_sampling(const std::string& provider, const std::string& sampling) {
+  return spoilt("provider: openai", "provider: " + provider + "\n    sampling: {" + sampling + "}");
+}
+
+// The model's own parameters as JSON, or what is wrong with them.
+std::string extra_of(const std::string& provider, const std::string& extra) {
+  auto x = read(with_sampling(provider, "extra: {" + extra + "}"));
+  return x.ok() ? x.value.model("strong")->extra : to_string(x.mistakes);
+}
+
+constexpr auto no_extra = " is no extra: Lathe sets it itself, or could not read what comes of it";
+
+} // namespace
+
 TEST(models, thinking_is_a_part_of_the_output) {
-  EXPECT_THAT(mistakes_in(with_lines("    sampling: {max_output_tokens: 99, thinking_tokens: 99}\n"
-                                     "    price: {input: 1, output: 2}\n")),
-              ElementsAre("t.yaml:8:56: models.strong.sampling.thinking_tokens must be less than "
-                          "max_output_tokens, of which they are a part"));
+  EXPECT_THAT(
+    mistakes_in(with_sampling("anthropic", "max_output_tokens: 2000, thinking_tokens: 2000")),
+    ElementsAre("t.yaml:6:58: models.strong.sampling.thinking_tokens must be less than "
+                "max_output_tokens, of which they are a part"));
+}
+
+TEST(models, each_provider_has_its_way_to_say_how_much_is_thought) {
+  auto thinking = [](const std::string& provider, const std::string& sampling) {
+    auto x = read(with_sampling(provider, sampling));
+    EXPECT_TRUE(x.ok()) << to_string(x.mistakes);
+    return x.value.model("strong")->thinking_tokens;
+  };
+  EXPECT_EQ(thinking("anthropic", "thinking_tokens: 1024"), 1024);
+  EXPECT_EQ(thinking("gemini", "thinking_tokens: 0"), 0);
+  EXPECT_EQ(thinking("gemini", "thinking_tokens: -1"), -1);
+  EXPECT_EQ(thinking("gemini", "reasoning_effort: low"), std::nullopt);
+}
+
+TEST(models, a_way_to_think_that_a_provider_would_pass_over_is_refused) {
+  EXPECT_THAT(mistakes_in(with_sampling("openai", "thinking_tokens: 2000")),
+              ElementsAre("t.yaml:6:33: models.strong.sampling.thinking_tokens is a key that only "
+                          "'provider: anthropic' and 'gemini' have: here it is reasoning_effort"));
+  EXPECT_THAT(mistakes_in(with_sampling("anthropic", "reasoning_effort: high")),
+              ElementsAre("t.yaml:6:34: models.strong.sampling.reasoning_effort is a key that only "
+                          "'provider: openai', 'gemini' and 'mailbox' have: here it is "
+                          "thinking_tokens"));
+  EXPECT_THAT(mistakes_in(with_sampling("gemini", "reasoning_effort: low, thinking_tokens: 0")),
+              ElementsAre("t.yaml:6:34: models.strong.sampling.reasoning_effort stands beside "
+                          "thinking_tokens: newer models take the one, older ones the other, none "
+                          "both"));
+  for (auto few : {"1023", "0", "-1"})
+    EXPECT_THAT(mistakes_in(with_sampling("anthropic", std::string{"thinking_tokens: "} + few)),
+                ElementsAre("t.yaml:6:33: models.strong.sampling.thinking_tokens must be at least "
+                            "1024, the least that Anthropic's server takes"));
+}
+
+TEST(models, what_stands_in_for_a_model_keeps_its_sampling) {
+  temporary_folder folder;
+  folder.write("demo/coder/1.md", "---\nanswer");
+  auto options = variables_set({});
+  options.llm_override = "scripted";
+  options.configs = folder.path();
+  auto x = read(
+    with_sampling("gemini", "thinking_tokens: -1, extra: {generationConfig: {topP: 1}}"), options);
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  auto again = read(x.text, variables_set({}));
+  ASSERT_TRUE(again.ok()) << to_string(again.mistakes);
+  EXPECT_EQ(again.value.model("strong")->provider, provider_kind::scripted);
+}
+
+TEST(models, parameters_of_a_server_are_json) {
+  EXPECT_EQ(extra_of("openai", "top_p: 0.95, top_k: 20, min_p: -1.5e-3, stop: null, echo: false"),
+            R"({"top_p":0.95,"top_k":20,"min_p":-1.5e-3,"stop":null,"echo":false})");
+  EXPECT_EQ(extra_of("openai", "provider: {order: [deepinfra, 7, [true]], sort: {}}, empty: ~"),
+            R"({"provider":{"order":["deepinfra",7,[true]],"sort":{}},"empty":null})");
+  EXPECT_EQ(extra_of("openai", R"(quote: 'say "so"', path: 'a\b', break: "a\nb", ö: ü)"),
+            R"({"quote":"say \"so\"","path":"a\\b","break":"a\nb","ö":"ü"})");
+}
+
+TEST(models, what_is_quoted_is_a_text) {
+  EXPECT_EQ(extra_of("openai", R"(a: '1', b: "true", c: 'null', d: "", e: [1, '1'])"),
+            R"({"a":"1","b":"true","c":"null","d":"","e":[1,"1"]})");
+}
+
+TEST(models, what_json_calls_no_number_is_a_text) {
+  for (auto text : {"0x10", "1_000", "+1", ".5", "5.", "01", "1e", "1e999", ".inf", "nan", "True",
+                    "yes", "1.2.3", "1234567890123456789", "-"})
+    EXPECT_EQ(extra_of("openai", std::string{"x: "} + text),
+              R"({"x":")" + std::string{text} + R"("})");
+  for (auto text : {"0", "-0", "10", "0.5", "1e3", "1E+3", "-2.5e-3", "123456789012345678"})
+    EXPECT_EQ(extra_of("openai", std::string{"x: "} + text), R"({"x":)" + std::string{text} + "}");
+}
+
+TEST(models, what_lathe_sets_itself_is_no_extra) {
+  const std::vector<std::pair<std::string, std::string>> all = {{"openai", "model"},
+                                                                {"openai", "messages"},
+                                                                {"openai", "stream"},
+                                                                {"openai", "stream_options"},
+                                                                {"openai", "max_tokens"},
+                                                                {"openai", "max_completion_tokens"},
+                                                                {"openai", "temperature"},
+                                                                {"openai", "reasoning_effort"},
+                                                                {"openai", "n"},
+                                                                {"openai", "tools"},
+                                                                {"anthropic", "model"},
+                                                                {"anthropic", "messages"},
+                                                                {"anthropic", "system"},
+                                                                {"anthropic", "stream"},
+                                                                {"anthropic", "max_tokens"},
+                                                                {"anthropic", "temperature"},
+                                                                {"anthropic", "tools"},
+                                                                {"gemini", "contents"},
+                                                                {"gemini", "tools"},
+                                                                {"gemini", "systemInstruction"},
+                                                                {"gemini", "generation_config"}};
+  for (const auto& [provider, member] : all)
+    EXPECT_THAT(extra_of(provider, member + ": 1"),
+                HasSubstr("models.strong.sampling.extra." + member + no_extra))
+      << provider;
+  for (auto member : {"model", "input", "instructions", "stream", "store", "max_output_tokens",
+                      "temperature", "tools"})
+    EXPECT_THAT(extra_of("openai\n    api: responses", std::string{member} + ": 1"),
+                HasSubstr(no_extra))
+      << member;
+}
+
+TEST(models, of_geminis_settings_only_those_that_lathe_sets_are_refused) {
+  EXPECT_EQ(extra_of("gemini", "generationConfig: {topP: 0.9, topK: 40}"),
+            R"({"generationConfig":{"topP":0.9,"topK":40}})");
+  for (auto member : {"maxOutputTokens", "temperature", "thinkingConfig", "candidateCount"})
+    EXPECT_THAT(extra_of("gemini", "generationConfig: {" + std::string{member} + ": 1}"),
+                HasSubstr("sampling.extra.generationConfig." + std::string{member} + no_extra));
+  EXPECT_THAT(extra_of("gemini", "generationConfig: 7"), HasSubstr("must be a map"));
+}
+
+TEST(models, what_lathe_sets_only_when_it_is_told_to_may_be_set_otherwise) {
+  EXPECT_EQ(extra_of("anthropic", "thinking: {type: adaptive}, output_config: {effort: low}"),
+            R"({"thinking":{"type":"adaptive"},"output_config":{"effort":"low"}})");
+  EXPECT_THAT(
+    mistakes_in(with_sampling("anthropic", "thinking_tokens: 1024, extra: {thinking: 1}")),
+    ElementsAre(HasSubstr(no_extra)));
+  EXPECT_EQ(extra_of("openai\n    api: responses", "reasoning: {summary: auto}"),
+            R"({"reasoning":{"summary":"auto"}})");
+  EXPECT_THAT(mistakes_in(with_sampling("openai\n    api: responses",
+                                        "reasoning_effort: low, extra: {reasoning: 1}")),
+              ElementsAre(HasSubstr(no_extra)));
+}
+
+TEST(models, extra_is_a_map_without_variables) {
+  EXPECT_THAT(mistakes_in(with_sampling("openai", "extra: [top_p]")),
+              ElementsAre(HasSubstr("models.strong.sampling.extra must be a map, not a list")));
+  EXPECT_THAT(extra_of("openai", "a: [{b: '${KEY}'}]"),
+              HasSubstr("models.strong.sampling.extra cannot hold '${...}'"));
+  EXPECT_EQ(extra_of("openai", ""), "");
+}
+
+TEST(models, a_standalone_topology_has_the_same_extra) {
+  auto x = read(with_sampling(
+    "openai",
+    R"(extra: {stop: ["\n\n", "a: b", '#', '', '7'], a: ~, b: {c: [1, 2.50, x]}, d: []})"));
+  ASSERT_TRUE(x.ok()) << to_string(x.mistakes);
+  EXPECT_EQ(x.value.model("strong")->extra,
+            R"({"stop":["\n\n","a: b","#","","7"],"a":null,"b":{"c":[1,2.50,"x"]},"d":[]})");
+  auto again = read(x.text);
+  ASSERT_TRUE(again.ok()) << to_string(again.mistakes);
+  EXPECT_EQ(again.value.model("strong")->extra, x.value.model("strong")->extra);
 }
 
 // -- capabilities ---------------------------------------------------------------------------

@@ -144,3 +144,17 @@ TEST(shipped_topologies, a_garbled_file_gives_mistakes_and_never_an_exception) {
   }
   EXPECT_GT(refused, 500u);
 }
+
+// Or nothing of it is cached from one question to the next.
+TEST(shipped_prompts, what_changes_comes_after_what_does_not) {
+  for (const auto* name : {"planner.md", "coder.md", "fixer.md", "profiler.md"}) {
+    auto lines = lines_of(configs / "prompts" / name);
+    auto mark = std::find(lines.begin(), lines.end(), "{{!question}}");
+    ASSERT_NE(mark, lines.end()) << name;
+    for (auto line = lines.begin(); line != mark; ++line)
+      for (const auto* variable : {"idea", "parents", "history", "rejected", "evidence", "outcome",
+                                   "attempt", "profile}", "candidate_source", "speedup"})
+        EXPECT_EQ(line->find("{{{" + std::string{variable}), std::string::npos)
+          << name << ": " << *line;
+  }
+}

@@ -67,6 +67,16 @@ TEST(yaml_tree, a_key_must_be_a_word) {
   EXPECT_EQ(why_not("[a, b]: 1\n"), "t.yaml:1:1: a key must be a word, not a list");
 }
 
+TEST(yaml_tree, what_is_quoted_is_a_text_and_stays_one) {
+  auto root = parse("[1, '1', \"true\", !!str 2, !!int '3']\n");
+  auto again = parse(render_yaml(root));
+  for (const auto& list : {root.items, again.items}) {
+    ASSERT_EQ(list.size(), 5u);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      EXPECT_EQ(list[i].quoted, i > 0 && i < 4) << list[i].text;
+  }
+}
+
 TEST(yaml_tree, an_alias_stands_for_what_it_names) {
   auto root = parse("a: &x {b: 1}\nc: *x\n");
   EXPECT_EQ(root.find("c")->value.find("b")->value.text, "1");
