@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/prompt.hpp"
 #include "llm_clients/cut_answer.hpp"
 #include "messages/error.hpp"
 #include "messages/interfaces.hpp"
@@ -16,7 +17,7 @@
 namespace lathe::actors {
 
 /// Returns what a planner, coder, fixer or profiler asks.
-inline llm_request question_of(const agent_config& config, std::string prompt,
+inline llm_request question_of(const agent_config& config, rendered_prompt prompt,
                                const session_id& session, request_id id) {
   llm_request result;
   result.session = session;
@@ -24,7 +25,8 @@ inline llm_request question_of(const agent_config& config, std::string prompt,
   result.agent = config.name;
   result.role = to_string(config.role);
   result.model = config.model;
-  result.prompt = std::move(prompt);
+  result.system = std::move(prompt.system);
+  result.prompt = std::move(prompt.text);
   result.stop_after_code = config.stop_after_code;
   result.priority = config.priority;
   result.patience = config.timeout;
@@ -38,13 +40,17 @@ inline caf::error without_answer(caf::error reason) {
   return reason;
 }
 
+/// The gateway itself ends a question when its time is up, and says how; whoever does not hear even
+/// that goes on so much later.
+inline constexpr auto gateway_grace = std::chrono::seconds{10};
+
 /// Sends a rendered prompt to the gateway and answers the request under way with
 /// `convert(answer)`, or with the error that came instead. Where the request may take a second
 /// query, an answer that was cut goes on, within the same time limit. When that comes to nothing,
 /// the first part is the answer.
 template <class Answer, class Self, class Convert>
 caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const agent_config& config,
-                              caf::expected<std::string> prompt, const session_id& session,
+                              caf::expected<rendered_prompt> prompt, const session_id& session,
                               request_id id, std::int32_t queries, Convert convert) {
   if (!prompt)
     return std::move(prompt.error());
@@ -58,7 +64,7 @@ caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const ag
   auto go_on = [=](llm_answer& first, llm_request rest) mutable {
     auto left = std::chrono::duration<double>(deadline - self->clock().now());
     rest.patience = std::max(left.count(), 1e-3);
-    self->request(gateway, deadline - self->clock().now(), std::move(rest))
+    self->request(gateway, deadline + gateway_grace - self->clock().now(), std::move(rest))
       .then(
         [=](const llm_answer& second) mutable {
           auto whole = llm_clients::joined(first, second);
@@ -73,7 +79,7 @@ caf::result<Answer> ask_model(Self* self, const gateway_actor& gateway, const ag
   };
   // Prompts are long, and agents many: only who may go on keeps the question.
   auto kept = queries > 1 ? std::optional{question} : std::nullopt;
-  self->request(gateway, limit, std::move(question))
+  self->request(gateway, limit + gateway_grace, std::move(question))
     .then(
       [=](llm_answer& answer) mutable {
         auto rest = kept ? llm_clients::question_to_go_on(*kept, answer) : std::nullopt;

@@ -49,23 +49,41 @@ data list_of(const std::vector<attempt_note>& notes) {
   return result;
 }
 
-caf::expected<std::string> render(const agent_config& agent, const data& values) {
-  kainjow::mustache::mustache prompt{agent.prompt};
+caf::expected<std::string> render_part(const agent_config& agent, std::string part,
+                                       const data& values) {
+  kainjow::mustache::mustache prompt{std::move(part)};
   if (!prompt.is_valid())
     return make_error(errc::user_error, fmt::format("the prompt template of agent '{}': {}",
                                                     agent.name, prompt.error_message()));
   return prompt.render(values);
 }
 
+caf::expected<rendered_prompt> render(const agent_config& agent, const data& values) {
+  constexpr std::string_view mark = "\n{{!question}}\n";
+  auto at = agent.prompt.find(mark);
+  if (at == std::string::npos) {
+    auto text = render_part(agent, agent.prompt, values);
+    return text ? caf::expected{rendered_prompt{{}, std::move(*text)}} : std::move(text.error());
+  }
+  auto system = render_part(agent, agent.prompt.substr(0, at), values);
+  if (!system)
+    return std::move(system.error());
+  auto text = render_part(agent, agent.prompt.substr(at + mark.size()), values);
+  if (!text)
+    return std::move(text.error());
+  return rendered_prompt{std::move(*system), std::move(*text)};
+}
+
 } // namespace
 
-caf::expected<std::string> render_prompt(const agent_config& agent, const plan_request& request) {
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent,
+                                             const plan_request& request) {
   auto values = common(request.subject, request.profile);
   values.set("ideas", std::to_string(agent.ideas));
   return render(agent, values);
 }
 
-caf::expected<std::string> render_prompt(const agent_config& agent, const assignment& request) {
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent, const assignment& request) {
   auto values = common(request.subject, request.profile);
   if (!request.idea.empty())
     values.set("idea", request.idea);
@@ -85,7 +103,8 @@ caf::expected<std::string> render_prompt(const agent_config& agent, const assign
   return render(agent, values);
 }
 
-caf::expected<std::string> render_prompt(const agent_config& agent, const fix_request& request) {
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent,
+                                             const fix_request& request) {
   auto values = common(request.subject, request.profile);
   auto attempt = static_cast<std::int32_t>(request.history.size());
   values.set("rejected_source", request.rejected.source);
@@ -97,8 +116,8 @@ caf::expected<std::string> render_prompt(const agent_config& agent, const fix_re
   return render(agent, values);
 }
 
-caf::expected<std::string> render_prompt(const agent_config& agent,
-                                         const profile_request& request) {
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent,
+                                             const profile_request& request) {
   auto values = common(request.subject, request.profile);
   values.set("candidate_source", request.correct.source);
   values.set("profile", request.verdict.profile);

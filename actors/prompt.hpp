@@ -16,19 +16,31 @@
 //   profiler      candidate_source profile ms speedup
 //
 // Use triple braces: {{{task_source}}} is not escaped.
+//
+// A line `{{!question}}` parts a template: what stands before it is the system message. What is the
+// same in all questions about a task belongs there, since providers charge less for what they have
+// read before.
 
 namespace lathe::actors {
 
+/// What a model is told.
+struct rendered_prompt {
+  std::string system; ///< may be empty
+  std::string text;
+};
+
 /// Fills a planner's template. Fails with `user_error` when the template does not parse.
-caf::expected<std::string> render_prompt(const agent_config& agent, const plan_request& request);
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent,
+                                             const plan_request& request);
 
 /// Fills a coder's template.
-caf::expected<std::string> render_prompt(const agent_config& agent, const assignment& request);
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent, const assignment& request);
 
 /// Fills a fixer's template.
-caf::expected<std::string> render_prompt(const agent_config& agent, const fix_request& request);
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent, const fix_request& request);
 
 /// Fills a profiler's template.
-caf::expected<std::string> render_prompt(const agent_config& agent, const profile_request& request);
+caf::expected<rendered_prompt> render_prompt(const agent_config& agent,
+                                             const profile_request& request);
 
 } // namespace lathe::actors

@@ -93,6 +93,20 @@ TEST_F(llm_agents, what_was_cut_off_is_asked_for_once_and_joined) {
   EXPECT_EQ(asked[1].follow_ups[0].answer, answer_text.substr(0, 50));
 }
 
+TEST_F(llm_agents, a_question_has_all_that_its_agent_says) {
+  config.prompt = "You are a coder.\n\n{{!question}}\nFaster!";
+  config.priority = 7;
+  config.stop_after_code = true;
+  config.timeout = 12;
+  code_with({part(answer_text, "stop")}, 1);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].system, "You are a coder.\n");
+  EXPECT_EQ(asked[0].prompt, "Faster!");
+  EXPECT_EQ(asked[0].priority, 7);
+  EXPECT_TRUE(asked[0].stop_after_code);
+  EXPECT_EQ(asked[0].patience, 12);
+}
+
 TEST_F(llm_agents, with_one_query_nothing_goes_on) {
   auto x = code_with({part("Fused.\n", "length")}, 1);
   ASSERT_TRUE(x) << describe(x.error());
