@@ -291,23 +291,20 @@ caf::expected<cassette> load_cassette(const fs::path& file) {
 
 caf::expected<std::shared_ptr<cassette_writer>> cassette_writer::open(const fs::path& file,
                                                                       std::vector<secret> keys) {
-  auto descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  std::shared_ptr<cassette_writer> result{new cassette_writer{file, descriptor, std::move(keys)}};
-  if (descriptor < 0)
-    return result->failure(std::strerror(errno));
+  unique_fd opened{::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  auto code = opened ? 0 : errno;
+  std::shared_ptr<cassette_writer> result{
+    new cassette_writer{file, std::move(opened), std::move(keys)}};
+  if (code != 0)
+    return result->failure(std::strerror(code));
   if (auto problem = result->take_over())
     return problem;
   return result;
 }
 
-cassette_writer::cassette_writer(fs::path file, int descriptor, std::vector<secret> keys)
-  : file_(std::move(file)), descriptor_(descriptor), kept_(std::move(keys)) {
+cassette_writer::cassette_writer(fs::path file, unique_fd opened, std::vector<secret> keys)
+  : file_(std::move(file)), descriptor_(std::move(opened)), kept_(std::move(keys)) {
   // nop
-}
-
-cassette_writer::~cassette_writer() {
-  if (descriptor_ >= 0)
-    ::close(descriptor_);
 }
 
 recorded_exchange cassette_writer::begin(const llm_request& question) {
@@ -329,11 +326,11 @@ caf::error cassette_writer::append(const recorded_exchange& x) {
 // Continues what the file holds.
 caf::error cassette_writer::take_over() {
   struct stat found {};
-  if (::fstat(descriptor_, &found) != 0)
+  if (::fstat(descriptor_.get(), &found) != 0)
     return failure(std::strerror(errno));
   if (!S_ISREG(found.st_mode))
     return failure("it is not a regular file");
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0)
+  if (::flock(descriptor_.get(), LOCK_EX | LOCK_NB) != 0)
     return failure(errno == EWOULDBLOCK ? "another run records to it" : std::strerror(errno));
   auto text = read_text(file_);
   if (!text)
@@ -341,10 +338,14 @@ caf::error cassette_writer::take_over() {
   auto earlier = parse_cassette(*text, file_.string());
   if (!earlier)
     return std::move(earlier.error());
+  constexpr mode_t owners_alone = S_IRUSR | S_IWUSR;
+  if ((found.st_mode & ALLPERMS) != owners_alone && ::fchmod(descriptor_.get(), owners_alone) != 0)
+    return failure(
+      fmt::format("others can read it, and that cannot be changed: {}", std::strerror(errno)));
   if (earlier->whole < text->size()) {
     log()->warn("{}: half a last line of {} bytes is cut off", file_.string(),
                 text->size() - earlier->whole);
-    if (::ftruncate(descriptor_, static_cast<off_t>(earlier->whole)) != 0)
+    if (::ftruncate(descriptor_.get(), static_cast<off_t>(earlier->whole)) != 0)
       return failure(std::strerror(errno));
   }
   for (const auto& x : earlier->exchanges) {
@@ -356,13 +357,13 @@ caf::error cassette_writer::take_over() {
 
 caf::error cassette_writer::write_line(std::string_view line) {
   struct stat before {};
-  if (!usable_ || ::fstat(descriptor_, &before) != 0)
+  if (!usable_ || ::fstat(descriptor_.get(), &before) != 0)
     return failure("it ends with half a line that cannot be cut off");
-  auto written = ::write(descriptor_, line.data(), line.size());
+  auto written = ::write(descriptor_.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size()))
     return {};
   auto why = written < 0 ? std::strerror(errno) : "the disk or a limit is full";
-  usable_ = ::ftruncate(descriptor_, before.st_size) == 0;
+  usable_ = ::ftruncate(descriptor_.get(), before.st_size) == 0;
   return failure(why);
 }
 

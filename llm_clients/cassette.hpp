@@ -2,6 +2,7 @@
 
 #include "llm_clients/provider.hpp"
 #include "llm_clients/secret.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <caf/expected.hpp>
 
@@ -77,16 +78,14 @@ caf::expected<cassette> load_cassette(const std::filesystem::path& file);
 /// Adds to a recording. Any number of threads may use one writer, and a file has one at a time.
 class cassette_writer {
 public:
-  /// Opens the file, or makes it, for its owner alone. What it holds is checked and continued; half
-  /// a last line is cut off. `keys` never get into it.
+  /// Opens the file, or makes it, for its owner alone, also where others could read it until now.
+  /// What it holds is checked and continued; half a last line is cut off. `keys` never get into it.
   static caf::expected<std::shared_ptr<cassette_writer>> open(const std::filesystem::path& file,
                                                               std::vector<secret> keys);
 
   cassette_writer(const cassette_writer&) = delete;
 
   cassette_writer& operator=(const cassette_writer&) = delete;
-
-  ~cassette_writer();
 
   /// Numbers a question that is about to be asked. The outcome is for the caller to fill in.
   recorded_exchange begin(const llm_request& question);
@@ -96,14 +95,14 @@ public:
   caf::error append(const recorded_exchange& x);
 
 private:
-  cassette_writer(std::filesystem::path file, int descriptor, std::vector<secret> keys);
+  cassette_writer(std::filesystem::path file, unique_fd opened, std::vector<secret> keys);
 
   caf::error take_over();
   caf::error write_line(std::string_view line);
   caf::error failure(std::string_view what) const;
 
   std::filesystem::path file_;
-  int descriptor_;
+  unique_fd descriptor_;
   kept_text kept_;
   std::mutex mutex_;                              // guards what follows, and the file's end
   bool usable_ = true;                            // false: half a line could not be cut off

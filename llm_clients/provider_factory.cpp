@@ -100,10 +100,11 @@ provider_factory recording_providers(provider_factory asked,
   };
 }
 
-provider_factory replaying_providers(std::shared_ptr<playback> recording) {
-  return [recording =
-            std::move(recording)](const model_config&) -> caf::expected<std::unique_ptr<provider>> {
-    return std::unique_ptr<provider>{std::make_unique<replay_provider>(recording, 0, nullptr)};
+provider_factory replaying_providers(std::shared_ptr<playback> recording, double pace) {
+  auto io = pace > 0 ? std::make_shared<io_thread>() : nullptr;
+  return [recording = std::move(recording), pace,
+          io = std::move(io)](const model_config&) -> caf::expected<std::unique_ptr<provider>> {
+    return std::unique_ptr<provider>{std::make_unique<replay_provider>(recording, pace, io)};
   };
 }
 

@@ -27,9 +27,9 @@ provider_factory standard_providers(variable_lookup environment = process_variab
 provider_factory recording_providers(provider_factory asked,
                                      std::shared_ptr<cassette_writer> recording);
 
-/// Returns a factory whose providers answer from a recording, whatever the model's own provider is,
-/// and at once.
-provider_factory replaying_providers(std::shared_ptr<playback> recording);
+/// Returns a factory whose providers answer from a recording, whatever the model's own provider is.
+/// @param pace how long that takes, in recorded times; 0: no time at all
+provider_factory replaying_providers(std::shared_ptr<playback> recording, double pace = 0);
 
 /// Checks without a call what can be checked about a model: its URL, key, CA and proxy, or its
 /// folder of scripted answers, or its mailbox. For a start that fails early.

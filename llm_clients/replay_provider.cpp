@@ -2,6 +2,7 @@
 
 #include "llm_clients/io_thread.hpp"
 #include "llm_clients/json_text.hpp"
+#include "llm_clients/retry_policy.hpp"
 #include "llm_clients/text_difference.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -23,7 +24,7 @@ namespace {
 constexpr std::size_t longest_prefix = 4096; // [bytes] of two prompts that are compared
 constexpr std::size_t largest_sample = 256;  // [lines] of a question
 constexpr text_versions versions{"asked", "recorded"};
-constexpr double longest_delay = 86'400;     // [seconds]
+constexpr double longest_delay = 86'400; // [seconds]
 
 // -- which is nearest -------------------------------------------------------------------
 
@@ -100,11 +101,27 @@ std::string described(const llm_request& x) {
 
 // -- when it comes ----------------------------------------------------------------------
 
-std::chrono::nanoseconds delay_of(const reply& x, double pace) {
+using seconds = std::chrono::duration<double>;
+
+seconds at_pace(seconds recorded, double pace) {
+  auto result = recorded.count() * pace;
+  return seconds{result > 0 ? std::min(result, longest_delay) : 0}; // not a number: none
+}
+
+seconds delay_of(const reply& x, double pace) {
   auto answer = std::get_if<llm_answer>(&x);
-  auto seconds = answer == nullptr ? 0 : std::clamp(answer->seconds * pace, 0.0, longest_delay);
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-    std::chrono::duration<double>{seconds});
+  return answer == nullptr ? seconds{0} : at_pace(seconds{answer->seconds}, pace);
+}
+
+// A 429 that does not say how long is waited for as well. None is left without any wait: it would
+// be one that does not say how long.
+std::chrono::milliseconds wait_of(const failure& x, double pace) {
+  auto is_unsaid = x.status == 429 && x.retry_after.count() == 0;
+  auto asked = is_unsaid ? retry_policy{}.unsaid : x.retry_after;
+  if (asked.count() <= 0)
+    return std::chrono::milliseconds{0};
+  auto result = std::chrono::duration_cast<std::chrono::milliseconds>(at_pace(asked, pace));
+  return std::max(result, std::chrono::milliseconds{1});
 }
 
 } // namespace
@@ -198,11 +215,13 @@ replay_provider::replay_provider(std::shared_ptr<playback> recording, double pac
 
 void replay_provider::ask(const llm_request& question, completion done) {
   auto outcome = recording_->answer(question);
+  if (auto* failed = std::get_if<failure>(&outcome))
+    failed->retry_after = wait_of(*failed, pace_);
   auto delay = delay_of(outcome, pace_);
   if (delay.count() <= 0)
     return done(std::move(outcome));
   auto timer = std::make_shared<asio::steady_timer>(io_->context());
-  timer->expires_after(delay);
+  timer->expires_after(std::chrono::duration_cast<std::chrono::nanoseconds>(delay));
   timer->async_wait([timer, outcome = std::move(outcome), done](const boost::system::error_code&) {
     done(outcome);
   });

@@ -54,7 +54,9 @@ private:
 /// Answers from a recording. Costs are those of the recording, so a budget holds as it did then.
 class replay_provider : public provider {
 public:
-  /// An answer takes as long as it was recorded to take, times `pace`; 0: no time at all.
+  /// An answer takes as long as it was recorded to take, times `pace`; 0: no time at all. So does
+  /// what a server asked to wait before the next attempt.
+  /// @param io not needed at pace 0
   replay_provider(std::shared_ptr<playback> recording, double pace, std::shared_ptr<io_thread> io);
 
   void ask(const llm_request& question, completion done) override;

@@ -2,6 +2,7 @@
 
 #include "messages/error.hpp"
 
+#include <caf/sec.hpp>
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -44,6 +45,7 @@ struct json_reader::cursor {
 
   dom::parser parser; // owns the document
   std::vector<frame> frames;
+  std::string_view text; // the last one read
 };
 
 namespace {
@@ -77,8 +79,12 @@ json_reader::json_reader(std::string_view text) : cursor_(std::make_unique<curso
 json_reader::~json_reader() = default;
 
 caf::error json_reader::failure() const {
-  return make_error(errc::journal_failed,
-                    fmt::format("{} (at field '{}')", describe(get_error()), field_));
+  // Of an enum CAF reads a text, and says no more than that it cannot be kept.
+  auto what =
+    get_error() == caf::sec::save_callback_failed
+      ? fmt::format("holds the word '{}', which this version does not know", cursor_->text)
+      : describe(get_error());
+  return make_error(errc::journal_failed, fmt::format("{} (at field '{}')", what, field_));
 }
 
 bool json_reader::begin_object(caf::type_id_t, caf::string_view) {
@@ -172,6 +178,7 @@ bool json_reader::value(std::string& x) {
     return fail("is missing");
   std::string_view text;
   if (element.get(text) == simdjson::SUCCESS) {
+    cursor_->text = text;
     x = text;
     return true;
   }

@@ -4,6 +4,7 @@
 #include "llm_clients/exchange.hpp"
 #include "llm_clients/json_fields.hpp"
 #include "messages/error.hpp"
+#include "runtime/replay.hpp"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -88,14 +89,20 @@ bool says_the_same(const recorded_event& recorded, const journal_record& now) {
 
 caf::expected<recording> recording::read(std::vector<journal_record> records) {
   recording result;
+  past_check check;
   for (auto& record : records) {
     auto event = read_recorded(std::move(record));
     if (!event)
       return std::move(event.error());
+    if (event->event)
+      if (auto error = check(event->record, *event->event))
+        return error;
     result.events_.push_back(std::move(*event));
   }
-  result.index();
-  if (std::ranges::none_of(result.events_, holds<session_started>))
+  auto begins = [&] { return std::ranges::any_of(result.events_, holds<session_started>); };
+  if (begins())
+    result.index();
+  if (!begins()) // nor in what is played
     return make_error(errc::user_error, "no session began in it");
   return result;
 }
@@ -109,9 +116,11 @@ void recording::index() {
       return;
     }
     const auto& x = events_[i];
-    if (x.source == record_source::gateway)
+    if (x.source == record_source::gateway) {
+      if (is_asked_anew(x))
+        anew_.insert(i);
       questions_[x.key()].push_back(i);
-    else if (holds<request_issued>(x))
+    } else if (holds<request_issued>(x))
       issued_.emplace(x.key(), i);
     else if (holds<actors::task_prepared>(x)) {
       if (auto key = preparation_of(x.record.session))
@@ -138,9 +147,37 @@ std::string recording::why_not_played(std::size_t place) const {
   auto asked = questions_.find(x.key());
   if (asked == questions_.end())
     return {};
+  // Today's Lathe writes first that a call is lost that was out.
   const auto& last = events_[asked->second.back()];
-  auto still_out = last.record.kind == llm_clients::reserved_kind && last.model == x.model;
+  auto still_out =
+    last.record.kind == llm_clients::reserved_kind && (last.model == x.model || is_asked_anew(x));
   return still_out ? "where it was taken up again after a crash" : std::string{};
+}
+
+// Returns the place of a model among those that may be asked for an agent, its own first.
+std::ptrdiff_t recording::rank_of(const recorded_event& question) const {
+  auto* agent = plan().agent(target_of(question.key()));
+  auto* own = agent == nullptr ? nullptr : plan().model(agent->model);
+  if (own == nullptr || own->name == question.model)
+    return 0;
+  return 1 + (std::ranges::find(own->fallback, question.model) - own->fallback.begin());
+}
+
+// As long as it is out, a question goes from a model to those behind it, and never back.
+bool recording::is_asked_anew(const recorded_event& question) const {
+  auto asked = questions_.find(question.key());
+  if (question.record.kind != llm_clients::reserved_kind || asked == questions_.end())
+    return false;
+  for (auto i = asked->second.rbegin(); i != asked->second.rend(); ++i) {
+    const auto& earlier = events_[*i];
+    if (earlier.prompt != question.prompt) // one of them goes on with an answer
+      continue;
+    if (earlier.record.kind == llm_clients::reserved_kind)
+      return rank_of(question) < rank_of(earlier);
+    if (earlier.record.kind == llm_clients::released_kind)
+      return true;
+  }
+  return false;
 }
 
 bool recording::is_whole() const {
@@ -228,7 +265,8 @@ std::vector<std::vector<double>> recording::clock_of(const session_id& session) 
     if (!x.is_decision()) {
       result.emplace_back();
       guesses.push_back(elapsed + std::max(0.0, x.record.time - at));
-    } else if (auto* issued = std::get_if<request_issued>(&*x.event)) {
+    } else if (auto* issued = std::get_if<request_issued>(&*x.event);
+               issued != nullptr && !result.empty()) {
       elapsed = issued->elapsed;
       at = x.record.time;
       result.back().push_back(elapsed);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,8 +55,8 @@ bool says_the_same(const recorded_event& recorded, const journal_record& now);
 class recording {
 public:
   /// Takes the records of a whole journal, or of one that somebody still writes. What cannot be
-  /// played again is left out with all behind it. Fails with `user_error` where no session began,
-  /// `journal_failed` for a record that does not parse.
+  /// played again is left out with all behind it. Fails with `user_error` where no session began
+  /// or `past_check` refuses something, `journal_failed` for a record that does not parse.
   static caf::expected<recording> read(std::vector<journal_record> records);
 
   const std::vector<recorded_event>& events() const {
@@ -89,6 +90,12 @@ public:
   /// Where the gateway wrote about a question next, at `from` or behind it.
   std::optional<std::size_t> next_of(const request_key& key, std::size_t from) const;
 
+  /// Whether a question is put to its first model again there: the run was taken up after a crash,
+  /// or an agent asked anew what had been given up.
+  bool begins_anew(std::size_t place) const {
+    return anew_.contains(place);
+  }
+
   /// The request that had a session's task prepared.
   std::optional<request_key> preparation_of(const session_id& session) const;
 
@@ -104,6 +111,8 @@ public:
 
 private:
   std::string why_not_played(std::size_t place) const;
+  std::ptrdiff_t rank_of(const recorded_event& question) const;
+  bool is_asked_anew(const recorded_event& question) const;
   void index();
 
   std::vector<recorded_event> events_;
@@ -111,6 +120,7 @@ private:
   std::map<request_key, std::size_t> issued_;
   std::map<request_key, std::size_t> outcomes_;
   std::map<request_key, std::vector<std::size_t>> questions_;
+  std::set<std::size_t> anew_;
 };
 
 } // namespace lathe::runtime

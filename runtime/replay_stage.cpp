@@ -9,6 +9,7 @@
 
 #include <caf/action.hpp>
 #include <caf/actor_cast.hpp>
+#include <caf/actor_clock.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -62,7 +63,8 @@ struct replay_state {
   void init(replay_options x) {
     options = std::move(x);
     order.emplace(options.past->events());
-    watch(never);
+    moved = self->clock().now();
+    watch();
     go_on();
   }
 
@@ -150,6 +152,8 @@ struct replay_state {
       // nop
     }
     going = false;
+    if (std::exchange(stands_at, order->due()) != order->due())
+      moved = self->clock().now();
     if (order->is_over())
       finish({});
   }
@@ -251,12 +255,15 @@ struct replay_state {
     auto key = next.key();
     auto* failed = failure_of(key);
     if (!asks && failed != nullptr && failed->code != errc::budget_exhausted)
-      return refused(key, make_error(failed->code, failed->reason), promise);
+      return fail(key, make_error(failed->code, failed->reason), promise);
+    auto turned = question;
     if (asks)
-      turn_to_stand_in(question, next.model);
-    self->request(gateway, caf::infinite, std::move(question))
+      turn_to_stand_in(turned, next.model);
+    self->request(gateway, caf::infinite, std::move(turned))
       .then([this, key, promise](llm_answer& x) { answered(key, std::move(x), promise); },
-            [this, key, promise](caf::error& why) { refused(key, std::move(why), promise); });
+            [this, place, question = std::move(question), promise](caf::error& why) mutable {
+              refused(place, std::move(question), std::move(why), promise);
+            });
   }
 
   // Which model was left alone, or closed, depends on when it was asked.
@@ -271,15 +278,26 @@ struct replay_state {
       return promise.deliver(std::move(x));
     auto* failed = failure_of(key);
     if (failed != nullptr && failed->code != errc::budget_exhausted) // its agent broke, say
-      return refused(key, make_error(failed->code, failed->reason), promise);
+      return fail(key, make_error(failed->code, failed->reason), promise);
     at_outcome(key, [promise, x = std::move(x)]() mutable { promise.deliver(std::move(x)); });
+  }
+
+  // Whoever took the run up after a crash asked again what had been under way.
+  void refused(std::size_t place, llm_request question, caf::error why, gateway_promise promise) {
+    request_key key{question.session, question.request};
+    auto missing = options.past->next_of(key, order->due());
+    if (!missing)
+      return fail(key, std::move(why), promise);
+    if (*missing <= place || !options.past->begins_anew(*missing))
+      return part(*missing, "it is not written now: " + describe(why));
+    at(missing, [this, missing, question = std::move(question), promise]() mutable {
+      enter(*missing, std::move(question), promise);
+    });
   }
 
   // That there is no budget the gateway has to find out by itself; how much was spent until then
   // depends on the moment.
-  void refused(const request_key& key, caf::error why, gateway_promise promise) {
-    if (auto missing = options.past->next_of(key, order->due()))
-      return part(*missing, "it is not written now: " + describe(why));
+  void fail(const request_key& key, caf::error why, gateway_promise promise) {
     auto* failed = failure_of(key);
     auto is_recorded =
       failed != nullptr
@@ -313,10 +331,11 @@ struct replay_state {
     result.may_be_charged = x.record.kind == llm_clients::lost_kind;
     auto next = options.past->next_of(x.key(), place + 1);
     auto* failed = failure_of(x.key());
-    auto tries_again = next ? event_at(*next).model == x.model
-                            : failed != nullptr && failed->code == errc::budget_exhausted;
+    auto ends = !next || options.past->begins_anew(*next);
+    auto tries_again = ends ? !next && failed != nullptr && failed->code == errc::budget_exhausted
+                            : event_at(*next).model == x.model;
     result.kind = tries_again ? failure_kind::retry : failure_kind::refuse;
-    result.is_final = !next;
+    result.is_final = ends;
     result.sentence = failed == nullptr ? "it failed when it was recorded" : failed->reason;
     return result;
   }
@@ -357,13 +376,14 @@ struct replay_state {
             [this, outcome](const caf::error&) { options.finished(outcome); });
   }
 
-  void watch(std::size_t seen) {
+  void watch() {
     if (over)
       return;
-    if (seen == order->due())
-      return part(seen,
+    auto left = moved + options.patience - self->clock().now();
+    if (left.count() <= 0)
+      return part(order->due(),
                   fmt::format("nothing came of it within {} s", options.patience.count() / 1000));
-    self->run_delayed(options.patience, [this, seen = order->due()] { watch(seen); });
+    self->run_delayed(left, [this] { watch(); });
   }
 
   // -- helpers ----------------------------------------------------------------------------------
@@ -408,6 +428,8 @@ struct replay_state {
   std::multimap<std::size_t, std::function<void()>> turns; // by place
   std::set<request_key> heard;                             // requests with an outcome
   std::vector<pending_append> held;
+  std::size_t stands_at = 0;          // in the recording
+  caf::actor_clock::time_point moved; // when it got there
   bool going = false;
   bool over = false;
 };

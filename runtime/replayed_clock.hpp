@@ -13,7 +13,8 @@ namespace lathe::runtime {
 class replayed_clock {
 public:
   /// @param turns what to say, see `recording::clock_of`; each ends with what is said from then on
-  explicit replayed_clock(std::vector<std::vector<double>> turns) : turns_(std::move(turns)) {
+  explicit replayed_clock(std::vector<std::vector<double>> turns)
+    : turns_(filled(std::move(turns))) {
     // nop
   }
 
@@ -32,6 +33,13 @@ public:
   }
 
 private:
+  static std::vector<std::vector<double>> filled(std::vector<std::vector<double>> turns) {
+    turns.resize(std::max<std::size_t>(turns.size(), 1));
+    for (auto& turn : turns)
+      turn.resize(std::max<std::size_t>(turn.size(), 1));
+    return turns;
+  }
+
   std::mutex mutex_; // guards the next two
   std::size_t turn_ = 0;
   std::size_t said_ = 0;

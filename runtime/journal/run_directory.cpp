@@ -57,6 +57,12 @@ caf::expected<bool> make_folder(const fs::path& folder) {
 
 } // namespace
 
+bool is_session_name(std::string_view name) {
+  using namespace std::string_view_literals;
+  return !name.empty() && name != "." && name != ".."
+         && name.find_first_of("/\0"sv) == std::string_view::npos;
+}
+
 caf::expected<run_directory> run_directory::create(const fs::path& runs, const std::string& name) {
   if (!is_run_name(name))
     return make_error(errc::user_error,

@@ -12,6 +12,10 @@
 
 namespace lathe::runtime {
 
+/// Whether a session's name can begin that of a file in the folder of a run: one component of a
+/// path, which leads nowhere else.
+bool is_session_name(std::string_view name);
+
 /// What lies where in the folder of a run.
 struct run_paths {
   std::filesystem::path root;
@@ -42,6 +46,7 @@ struct run_paths {
   }
 
   /// The best candidate of a session, ready to use.
+  /// @param session `is_session_name`, which who reads a journal makes sure of
   std::filesystem::path best(const session_id& session) const {
     return root / (session + "_best.py");
   }

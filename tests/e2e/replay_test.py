@@ -13,7 +13,15 @@ import unittest
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from lathe_case import DONE, NOT_BETTER, USER_MISTAKE, Ended, Journal, LatheCase
+from lathe_case import (
+    DONE,
+    ENVIRONMENT_LACKS,
+    NOT_BETTER,
+    USER_MISTAKE,
+    Ended,
+    Journal,
+    LatheCase,
+)
 from programs import FASTER, TASK
 from provider_test import Server, reply
 from topologies import AGENTS, EVALUATOR, answers, scripted
@@ -124,13 +132,17 @@ class Replay(LatheCase):
                                     f"elsewhere/{run}")
         self.assertEqual(recorded, self.contents(f"runs/{name}"))
 
-    def change(self, run: str, old: str, new: str) -> None:
-        """Has the copy of a journal begin its sessions differently."""
+    def edit(self, run: str, sql: str, *values: str) -> None:
+        """Has SQLite edit the copy of a journal."""
         connection = sqlite3.connect(self.folder / "elsewhere" / run / "journal.sqlite")
-        sql = "update event set payload = replace(payload, ?, ?) where kind = 'session_started'"
         with connection:
-            connection.execute(sql, (old, new))
+            connection.execute(sql, values)
         connection.close()
+
+    def change(self, run: str, old: str, new: str, kind: str = "session_started") -> None:
+        """Has events of a kind, in the copy of a journal, say something else."""
+        self.edit(run, "update event set payload = replace(payload, ?, ?) where kind = ?",
+                  old, new, kind)
 
 
 class Scripted(Replay):
@@ -163,11 +175,32 @@ class Scripted(Replay):
         self.assertIn("the prompt of agent 'coder' differs first in line", ended.json["parting"])
         self.assertIn("now \"Follow that idea", ended.json["parting"])
 
+    def test_a_journal_may_come_from_anybody(self) -> None:
+        self.record(samples=4)
+        self.assert_same("r", "again")
+        shutil.copy(self.folder / "runs/r/topology.yaml", self.folder / "elsewhere/r")
+        self.change("r", '"provider_failed"', '"somebody_newer"', kind="request_failed")
+        self.assert_refused(ENVIRONMENT_LACKS, "somebody_newer", "this version does not know")
+        self.change("r", '"somebody_newer"', '"provider_failed"', kind="request_failed")
+        self.change("r", '"name":"sums"', '"name":"../../evil"')
+        self.assert_refused(USER_MISTAKE, 'begins the session "sums" with the task "../../evil"')
+        self.edit("r", "update event set session = '../../evil' where session = 'sums'")
+        self.assert_refused(USER_MISTAKE, 'its session "../../evil"', "the name of a file")
+        self.assertEqual(list(self.folder.rglob("evil*")), [])
+        self.edit("r", "delete from event where kind = 'session_started'")
+        self.assert_refused(USER_MISTAKE, "a session that has not begun")
+
+    def assert_refused(self, code: int, *parts: str) -> None:
+        self.assert_sentence(self.lathe("status", "elsewhere/r"), code, *parts)
+        self.assert_sentence(self.lathe("run", "--resume", "elsewhere/r"), code, *parts)
+        self.assert_sentence(self.replay("r", "other"), code, *parts)
+
     def test_what_is_no_run_is_a_mistake(self) -> None:
         self.assert_sentence(self.lathe("run", "--replay", "."), USER_MISTAKE, "journal.sqlite")
         self.assert_sentence(self.lathe("run", "--replay", "nowhere"), USER_MISTAKE, "nowhere")
-        ended = self.lathe("run", "sums.py", "--replay", ".")
-        self.assert_sentence(ended, USER_MISTAKE, "name no others")
+        for other in (["sums.py"], ["--replay-pace", "1"]):
+            ended = self.lathe("run", "--replay", ".", *other)
+            self.assert_sentence(ended, USER_MISTAKE, "name no others")
 
 
 class Served(Replay):
@@ -196,6 +229,38 @@ class Served(Replay):
         ended = self.replay("r", "poorer")
         self.assert_code(ended, NOT_BETTER)
         self.assertRegex(ended.out, "^runs/poorer parts from elsewhere/r at event")
+
+    def test_a_run_that_was_killed_while_a_stand_in_was_asked_comes_again_as_a_whole(self) -> None:
+        works = threading.Event()
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            if not handler.path.startswith("/cheap"):
+                reply(handler, 400, "application/json", '{"error": {"message": "flagged"}}')
+            elif works.is_set():
+                reply(handler, 200, "application/json", json.dumps(Erratic().completion(1)))
+            else:
+                with contextlib.suppress(OSError):  # lathe was killed
+                    reply(handler, 500, "application/json", '{"error": {"message": "down"}}')
+
+        server = Server(answer)
+        self.addCleanup(server.close)
+        first, stand_in = SERVED.split("  cheap:\n")
+        served = first + "  cheap:\n" + stand_in.replace("PORT/v1", "PORT/cheap/v1")
+        served = served.replace("PORT", str(server.port)).replace("queries: 30", "queries: 2")
+        process = self.start("run", self.write("t.yaml", served), "--task",
+                             self.write("sums.py", TASK), "--name", "r", "-q",
+                             env={**os.environ, "LATHE_E2E_KEY": KEY})
+        journal = Journal(self.folder / "runs/r")
+        self.wait_until("a stand-in", lambda: journal.count("llm_reserved") == 2)
+        process.kill()
+        process.wait()
+        works.set()
+        resumed = self.lathe("run", "--resume", "runs/r", "-q",
+                             env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.assertIn(resumed.code, (DONE, NOT_BETTER), str(resumed))
+        asked = [x["model"] for x in journal.payloads("llm_reserved")]
+        self.assertEqual(asked[:4], ["strong", "cheap", "strong", "cheap"])
+        self.assert_same("r", "again")
 
     def test_a_run_that_was_killed_comes_again_up_to_there_and_when_it_was_finished(self) -> None:
         process = self.start_run()

@@ -323,6 +323,24 @@ TEST_F(cassette_file, it_can_be_read_by_its_owner_alone) {
   EXPECT_EQ(content(), cassette_header());
 }
 
+TEST_F(cassette_file, what_others_could_read_becomes_its_owners_alone) {
+  const auto before = fs::perms::owner_all | fs::perms::group_read | fs::perms::others_read;
+  for (auto text : {std::string{}, cassette_header()}) {
+    std::ofstream{file} << text;
+    fs::permissions(file, before);
+    open();
+    EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  }
+}
+
+TEST_F(cassette_file, the_mode_of_a_file_that_is_no_recording_stays) {
+  const auto before = fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read;
+  std::ofstream{file} << "my notes\n";
+  fs::permissions(file, before);
+  EXPECT_FALSE(cassette_writer::open(file, {}));
+  EXPECT_EQ(fs::status(file).permissions(), before);
+}
+
 TEST_F(cassette_file, equal_questions_are_numbered_on_over_runs) {
   record(question(), answer("one"));
   record(question(), answer("two"));

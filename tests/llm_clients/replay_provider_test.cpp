@@ -1,9 +1,11 @@
 #include "llm_clients/replay_provider.hpp"
 
 #include "llm_clients/io_thread.hpp"
+#include "llm_clients/provider_factory.hpp"
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <future>
 #include <mutex>
 #include <set>
@@ -333,12 +335,47 @@ TEST(replay_provider, an_answer_takes_its_recorded_time_at_the_given_pace) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds{50});
 }
 
+TEST(replay_provider, whoever_makes_them_for_all_models_says_the_pace) {
+  auto recorded = tape{}.add(question("a"), answer("A", 50)).add(question("b"), answer("B", 3600));
+  auto make = [&](double pace) {
+    auto shared = std::make_shared<playback>(recorded.content(), replay_by::question);
+    return std::move(*replaying_providers(shared, pace)({}));
+  };
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(text_of(ask(*make(0.001), question("a")).get()), "A"); // the factory is gone
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds{50});
+  EXPECT_EQ(text_of(ask(*make(0), question("b")).get()), "B");
+  EXPECT_EQ(text_of(ask(*make(std::nan("")), question("b")).get()), "B");
+}
+
 TEST(replay_provider, a_miss_and_a_failure_come_at_once) {
   auto recorded = tape{}.add(question("a"), failure{failure_kind::fail, "no such model"});
   replay_provider x{std::make_shared<playback>(recorded.content(), replay_by::question), 1,
                     std::make_shared<io_thread>()};
   EXPECT_EQ(std::get<failure>(ask(x, question("a")).get()).kind, failure_kind::fail);
   EXPECT_EQ(std::get<failure>(ask(x, question("b")).get()).kind, failure_kind::refuse);
+}
+
+TEST(replay_provider, what_a_server_asked_to_wait_passes_at_the_given_pace) {
+  using namespace std::chrono_literals;
+  auto wait = [](double pace, std::chrono::milliseconds recorded, unsigned status = 429) {
+    failure busy{failure_kind::retry, "slow down", recorded};
+    busy.status = status;
+    auto recording = tape{}.add(question("a"), busy);
+    replay_provider x{std::make_shared<playback>(recording.content(), replay_by::question), pace,
+                      nullptr};
+    return std::get<failure>(ask(x, question("a")).get()).retry_after;
+  };
+  EXPECT_EQ(wait(1, 20s), 20s);
+  EXPECT_EQ(wait(0.5, 20s), 10s);
+  EXPECT_EQ(wait(0, 20s), 1ms) << "0 would be a server that does not say how long";
+  EXPECT_EQ(wait(0, 20s, 503), 1ms);
+  EXPECT_EQ(wait(0, 0s), 1ms) << "so did it when it was recorded";
+  EXPECT_EQ(wait(0.5, 0s), 5s);
+  EXPECT_EQ(wait(1, 0s, 503), 0s) << "nobody asked to wait";
+  EXPECT_EQ(wait(1, std::chrono::milliseconds::max()), 24h);
+  EXPECT_EQ(wait(0, std::chrono::milliseconds::max()), 1ms);
+  EXPECT_EQ(wait(1, std::chrono::milliseconds::min(), 503), 0s);
 }
 
 TEST(replay_provider, providers_of_two_models_share_a_recording) {

@@ -20,6 +20,10 @@ inline journal_record at(double time, journal_record record) {
 inline journal_record started(const session_id& name) {
   actors::session_started x;
   x.subject.name = name;
+  x.plan.models.resize(2);
+  x.plan.models[0].name = "strong";
+  x.plan.models[0].fallback = {"cheap"};
+  x.plan.models[1].name = "cheap";
   x.plan.agents.push_back({});
   x.plan.agents.back().name = "coder";
   x.plan.agents.back().model = "strong";
@@ -69,6 +73,14 @@ inline llm_request question(const session_id& name, request_id id, std::string p
 
 inline journal_record reserved(const llm_request& x) {
   return llm_clients::reserved_record(x, content_hash(llm_clients::prompt_text(x)), {}).records[0];
+}
+
+inline journal_record lost(const llm_request& x) {
+  return llm_clients::lost_record(x, content_hash(llm_clients::prompt_text(x)), {}).records[0];
+}
+
+inline journal_record released(const llm_request& x) {
+  return llm_clients::released_record(x, content_hash(llm_clients::prompt_text(x))).records[0];
 }
 
 /// With the texts of question and answer.

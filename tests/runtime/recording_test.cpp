@@ -21,6 +21,7 @@ recording read(std::vector<std::vector<journal_record>> appends) {
 }
 
 const auto q = question("a", 2);
+const auto cheap_q = question("a", 2, "go", "cheap");
 
 } // namespace
 
@@ -66,13 +67,69 @@ TEST(recording, a_model_asked_in_place_of_another_is_no_crash) {
   auto past = read({{started("a"), issued("a", 1, "evaluator")},
                     {prepared("a"), issued("a", 2, "coder")},
                     {reserved(q)},
-                    {reserved(question("a", 2, "go", "cheap"))}});
+                    {reserved(cheap_q)}});
   EXPECT_EQ(past.left_out(), "");
+}
+
+TEST(recording, a_question_that_goes_back_to_a_model_is_asked_anew) {
+  auto more = q;
+  more.follow_ups = {{"half", "go on"}};
+  auto past = read({{started("a"), issued("a", 1, "evaluator")},
+                    {prepared("a"), issued("a", 2, "coder")},
+                    {reserved(cheap_q)}, // 5
+                    {lost(cheap_q)},
+                    {reserved(q)}, // 7
+                    {lost(q)},
+                    {reserved(q)},
+                    {reserved(cheap_q)}, // 10
+                    {exchanged(cheap_q, "half").records[0]},
+                    {reserved(more)},
+                    {released(more)},
+                    {reserved(more)}}); // 14
+  EXPECT_EQ(past.left_out(), "");
+  std::vector<std::size_t> anew;
+  for (std::size_t i = 0; i < past.events().size(); ++i)
+    if (past.begins_anew(i))
+      anew.push_back(i + 1);
+  EXPECT_THAT(anew, ElementsAre(7, 14));
+}
+
+TEST(recording, a_crash_amid_another_model_is_left_out_where_no_loss_was_written) {
+  auto past = read({{started("a"), issued("a", 1, "evaluator")},
+                    {prepared("a"), issued("a", 2, "coder")},
+                    {reserved(q)},
+                    {reserved(cheap_q)},
+                    {reserved(q)}});
+  EXPECT_THAT(past.left_out(), HasSubstr("event 7, where it was taken up again after a crash"));
 }
 
 TEST(recording, of_no_session_is_none) {
   auto past = recording::read(journal_of({{leased("a")}}));
   EXPECT_TRUE(failed_with(past, errc::user_error)) << sentence(past);
+}
+
+TEST(recording, of_a_session_that_has_not_begun_is_none) {
+  auto request = at(100, issued("a", 1, "evaluator"));
+  for (const auto& first : {at(100, leased("a")), at(100, started("b"))}) {
+    auto past = recording::read(journal_of({{first, request, at(100, started("a"))}}));
+    EXPECT_TRUE(failed_with(past, errc::user_error)) << sentence(past);
+    EXPECT_EQ(sentence(past), "event 2 (request_issued) is of a session that has not begun");
+  }
+}
+
+TEST(recording, of_a_session_that_is_a_path_is_none) {
+  auto past = recording::read(journal_of({{started("../../evil")}}));
+  EXPECT_TRUE(failed_with(past, errc::user_error)) << sentence(past);
+  EXPECT_THAT(sentence(past), HasSubstr("event 1 (session_started) names its session "
+                                        "\"../../evil\", which cannot be the name of a file"));
+}
+
+TEST(recording, of_a_session_with_the_name_of_another_task_is_none) {
+  auto record = started("a");
+  record.session = "b";
+  auto past = recording::read(journal_of({{record}}));
+  EXPECT_TRUE(failed_with(past, errc::user_error)) << sentence(past);
+  EXPECT_THAT(sentence(past), HasSubstr("begins the session \"b\" with the task \"a\""));
 }
 
 TEST(recording, counts_how_many_requests_were_under_way_at_once) {
@@ -102,6 +159,16 @@ TEST(recording, the_clock_says_what_it_said) {
   for (int i = 0; i < 5; ++i)
     clock.next_turn();
   EXPECT_EQ(clock(), 5.75) << "there is no more";
+}
+
+TEST(recording, the_clock_of_a_session_that_is_not_there_stands_still) {
+  auto past = read({{started("a"), issued("a", 1, "evaluator", 0.25)}});
+  runtime::replayed_clock clock{past.clock_of("b")};
+  EXPECT_EQ(clock(), 0);
+  clock.next_turn();
+  EXPECT_EQ(clock(), 0);
+  runtime::replayed_clock silent{std::vector<std::vector<double>>(1)};
+  EXPECT_EQ(silent(), 0);
 }
 
 TEST(recording, a_guess_of_the_time_is_not_behind_the_next_request) {

@@ -25,10 +25,16 @@ namespace {
 
 constexpr auto soon = std::chrono::seconds{20};
 
-model_config strong() {
-  model_config result;
-  result.name = "strong";
+std::vector<model_config> models() {
+  std::vector<model_config> result(2);
+  result[0].name = "strong";
+  result[0].fallback = {"cheap"};
+  result[1].name = "cheap";
   return result;
+}
+
+spend worst_of(const llm_request& x) {
+  return llm_clients::worst_case(models()[0], x);
 }
 
 // A stage, and whoever talks to it.
@@ -53,9 +59,10 @@ protected:
     options.finished = [this](replay_outcome x) { outcome.set_value(std::move(x)); };
     stage = spawn_replay_stage(system.get(), std::move(options));
     llm_clients::gateway_options asking;
-    asking.models = {strong()};
+    asking.models = models();
     asking.journal = stage->handle;
     asking.providers = stage->providers;
+    asking.retries_when = stage->retries_when;
     gateway = llm_clients::spawn_gateway(system.get(), std::move(asking));
     stage->connect(gateway, {});
   }
@@ -81,9 +88,33 @@ protected:
   }
 
   journal_record reservation(const llm_request& x) const {
-    auto worst = llm_clients::worst_case(strong(), x);
     auto hash = content_hash(llm_clients::prompt_text(x));
-    return llm_clients::reserved_record(x, hash, worst).records[0];
+    return llm_clients::reserved_record(x, hash, worst_of(x)).records[0];
+  }
+
+  journal_record loss(const llm_request& x) const {
+    auto hash = content_hash(llm_clients::prompt_text(x));
+    return llm_clients::lost_record(x, hash, worst_of(x)).records[0];
+  }
+
+  // Plays a session with one question, of which the gateway wrote this, in the end an answer.
+  replay_outcome play_question(std::vector<journal_record> about_it, const llm_request& answered) {
+    auto exchange = exchanged(answered, "an answer");
+    EXPECT_TRUE(texts->append({}, exchange.contents));
+    std::vector prepared_a{prepared("a"), issued("a", 2, "coder")};
+    std::vector appends{begin, prepared_a};
+    for (auto& x : about_it)
+      appends.push_back({std::move(x)});
+    auto no_code = failed("a", 2, errc::bad_answer, "no code");
+    appends.insert(appends.end(), {exchange.records, {no_code}});
+    play(std::move(appends));
+    write(begin);
+    write(prepared_a);
+    self->request(stage->handle, soon, q)
+      .receive([](const llm_answer&) { ADD_FAILURE() << "its agent failed when it was recorded"; },
+               [](const caf::error& why) { EXPECT_EQ(describe(why), "no code"); });
+    write({no_code});
+    return end();
   }
 
   std::promise<replay_outcome> outcome; // before the actors, which may still tell
@@ -97,6 +128,8 @@ protected:
   caf::scoped_actor self{system.get()};
 
   const std::vector<journal_record> begin{started("a"), issued("a", 1, "evaluator")};
+  const llm_request q = question("a", 2);
+  const llm_request cheap_q = question("a", 2, "go", "cheap");
 };
 
 } // namespace
@@ -135,32 +168,44 @@ TEST_F(replay_stage_test, what_failed_fails_again) {
 }
 
 TEST_F(replay_stage_test, a_model_answers_what_it_answered) {
-  auto q = question("a", 2);
-  auto exchange = exchanged(q, "an answer");
-  ASSERT_TRUE(texts->append({}, exchange.contents));
-  std::vector prepared_a{prepared("a"), issued("a", 2, "coder")};
-  play({begin,
-        prepared_a,
-        {reservation(q)},
-        exchange.records,
-        {failed("a", 2, errc::bad_answer, "no code")}});
-  write(begin);
-  write(prepared_a);
-  self->request(stage->handle, soon, q)
-    .receive([](const llm_answer&) { FAIL() << "its agent failed when it was recorded"; },
-             [](const caf::error& why) { EXPECT_EQ(describe(why), "no code"); });
-  write({failed("a", 2, errc::bad_answer, "no code")});
-  auto result = end();
+  auto result = play_question({reservation(q)}, q);
   EXPECT_EQ(result.parting, "") << "reserved and exchanged by the gateway";
   EXPECT_EQ(result.played, 7u);
 }
 
+TEST_F(replay_stage_test, a_stand_in_answers_as_it_did) {
+  auto result = play_question(
+    {reservation(q), reservation(cheap_q), loss(cheap_q), reservation(cheap_q)}, cheap_q);
+  EXPECT_EQ(result.parting, "");
+  EXPECT_EQ(result.played, 10u);
+}
+
+TEST_F(replay_stage_test, after_a_crash_a_question_begins_with_its_first_model_again) {
+  auto result = play_question({reservation(q), reservation(cheap_q), loss(cheap_q), reservation(q),
+                               reservation(cheap_q), loss(cheap_q), reservation(q)},
+                              q);
+  EXPECT_EQ(result.parting, "");
+  EXPECT_EQ(result.played, 13u);
+}
+
+TEST_F(replay_stage_test, after_a_crash_a_model_is_asked_that_was_left_alone_before) {
+  auto result = play_question({reservation(cheap_q), loss(cheap_q), reservation(q)}, q);
+  EXPECT_EQ(result.parting, "");
+  EXPECT_EQ(result.played, 9u);
+}
+
+TEST_F(replay_stage_test, a_question_that_was_given_up_can_be_asked_again) {
+  auto result = play_question({reservation(q), released(q), reservation(q)}, q);
+  EXPECT_EQ(result.parting, "");
+  EXPECT_EQ(result.played, 9u);
+}
+
 TEST_F(replay_stage_test, another_prompt_is_shown_beside_the_recorded_one) {
-  auto q = question("a", 2, "Make it fast.\nUse CUDA.");
-  auto exchange = exchanged(q, "an answer");
+  auto cuda = question("a", 2, "Make it fast.\nUse CUDA.");
+  auto exchange = exchanged(cuda, "an answer");
   ASSERT_TRUE(texts->append({}, exchange.contents));
   std::vector prepared_a{prepared("a"), issued("a", 2, "coder")};
-  play({begin, prepared_a, {reservation(q)}});
+  play({begin, prepared_a, {reservation(cuda)}});
   write(begin);
   write(prepared_a);
   caf::anon_send(stage->handle, question("a", 2, "Make it fast.\nUse Triton."));

@@ -1,3 +1,4 @@
+#include "messages/registration.hpp"
 #include "tools/lathe/commands.hpp"
 #include "tools/lathe/core_dumps.hpp"
 
@@ -26,6 +27,7 @@ given · 3 something is missing on this machine · 4 suspended until answers are
 
 int main(int argc, char** argv) {
   lathe::cli::forbid_core_dumps();
+  lathe::register_messages(); // whatever fails from here on has a sentence
   CLI::App app{description, "lathe"};
   app.footer(footer);
   app.require_subcommand(1);

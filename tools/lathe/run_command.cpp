@@ -61,6 +61,7 @@ struct run_arguments {
   std::string record;
   std::string replay;
   std::string replay_by = "question";
+  double replay_pace = 0;
   std::string device;
   std::string tolerance;
   bool json = false;
@@ -123,9 +124,10 @@ caf::expected<llm_clients::provider_factory> providers_for(const run_arguments& 
     auto recording = llm_clients::load_cassette(x.replay);
     if (!recording)
       return std::move(recording.error());
-    return llm_clients::replaying_providers(std::make_shared<llm_clients::playback>(
-      std::move(*recording),
-      x.replay_by == "order" ? llm_clients::replay_by::order : llm_clients::replay_by::question));
+    auto by =
+      x.replay_by == "order" ? llm_clients::replay_by::order : llm_clients::replay_by::question;
+    return llm_clients::replaying_providers(
+      std::make_shared<llm_clients::playback>(std::move(*recording), by), x.replay_pace);
   }
   auto own = llm_clients::standard_providers();
   if (x.record.empty())
@@ -263,10 +265,10 @@ std::string name_a_task(const run_arguments& x) {
 
 int replay_run(const run_arguments& x) {
   if (!x.tasks.empty() || !x.topology.empty() || !evaluator_keys(x).empty() || !x.resume.empty()
-      || x.replay_by != "question")
-    return fail(user_mistake, fmt::format("{} is the folder of a run, which is replayed whole: it "
-                                          "has its tasks, topology, device, tolerance and order in "
-                                          "its journal; name no others",
+      || x.replay_by != "question" || x.replay_pace != 0)
+    return fail(user_mistake, fmt::format("{} is the folder of a run, which is replayed whole and "
+                                          "at once: it has its tasks, topology, device, tolerance "
+                                          "and order in its journal; name no others",
                                           x.replay));
   return replay_whole_run({x.replay, x.runs, x.name, x.json, x.quiet});
 }
@@ -392,6 +394,14 @@ void add_run(CLI::App& app, int& exit_code) {
                  "'question' answers what was asked word for word, times that were measured "
                  "included; 'order' whatever is asked, in turn")
     ->check(CLI::IsMember({"question", "order"}))
+    ->needs(replay)
+    ->capture_default_str();
+  command
+    ->add_option("--replay-pace", x->replay_pace,
+                 "how long answers of such a file take: 0 no time, 1 as long as they took when "
+                 "they were recorded, 2 twice as long")
+    ->type_name("X")
+    ->check(CLI::Range(0.0, 1000.0))
     ->needs(replay)
     ->capture_default_str();
   command->add_flag("--json", x->json, "the result as one JSON document on standard output");

@@ -41,6 +41,14 @@ TEST_F(run_directory_test, is_made_with_the_folder_of_runs_and_held) {
   EXPECT_EQ(working_process(run->paths()), getpid());
 }
 
+TEST_F(run_directory_test, a_session_has_files_where_its_name_is_no_path) {
+  using namespace std::string_view_literals;
+  for (auto name : {"attention"sv, "a b"sv, "..a"sv, "größe"sv})
+    EXPECT_TRUE(runtime::is_session_name(name)) << name;
+  for (auto name : {""sv, "."sv, ".."sv, "/"sv, "../a"sv, "a/b"sv, "a\0b"sv, "\0"sv})
+    EXPECT_FALSE(runtime::is_session_name(name)) << name;
+}
+
 TEST_F(run_directory_test, refuses_a_folder_that_holds_something) {
   fs::create_directories(runs() / "demo");
   write_file(runs() / "demo" / "notes.txt", "mine");
