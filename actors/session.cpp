@@ -288,7 +288,8 @@ struct session_actor_state {
       answer_stop(); // stays in flight: a resumed run asks again
     else if (code == errc::awaits_mailbox)
       park(request.id); // so does this
-    else if (code == errc::provider_unreachable || code == errc::device_lost)
+    else if (code == errc::provider_unreachable || code == errc::provider_refused
+             || code == errc::device_lost)
       self->quit(reason); // so does this, and all that it would go on to ask in vain
     else
       happened(request_failed{request.id, code, describe(reason)});

@@ -94,6 +94,7 @@ void session_state::on(const drafts_received& x) {
   if (!request)
     return;
   failed_in_a_row_ = 0;
+  coded_ = coded_ || !is_recipe(request->target);
   cost_ += x.cost;
   queries_ -= request->queries - std::clamp<std::int64_t>(x.cost.queries, 1, request->queries);
   for (auto& line : x.declined) {
@@ -306,6 +307,10 @@ std::optional<session_event> session_state::next_recipes(double elapsed) const {
 std::optional<session_event> session_state::next_line(double elapsed) const {
   auto coders = targets(std::string{search_node}, "assignment");
   if (coders.empty() || !ideas_settled(elapsed) || !affordable(coders.front(), elapsed))
+    return std::nullopt;
+  // Nobody asks a thousand times what may be refused each time.
+  auto at_stake = static_cast<std::int64_t>(in_flight_.size()) + failed_in_a_row_;
+  if (!coded_ && at_stake >= most_failures)
     return std::nullopt;
   auto choice = search_->choose();
   if (!choice)

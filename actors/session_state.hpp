@@ -254,6 +254,7 @@ private:
   std::string fatal_;                              // why the session cannot go on
   std::int64_t failures_ = 0;                      // requests that nobody could answer
   std::int64_t failed_in_a_row_ = 0;               // the last of them
+  bool coded_ = false;                             // a model has handed in a draft
   std::string last_failure_;
   bool suspended_ = false; // nothing has happened since
   std::optional<session_ended> ended_;

@@ -28,8 +28,10 @@ dispatcher::dispatcher(spending_limits limits, std::size_t max_waiting, breaker_
   // nop
 }
 
-void dispatcher::add_model(const std::string& model, const model_limits& limits) {
-  lanes_.insert_or_assign(model, lane{rate_limit{limits}, circuit_breaker{patience_}, {}});
+void dispatcher::add_model(const std::string& model, const model_limits& limits,
+                           const std::string& server) {
+  auto& shared = servers_.try_emplace(server, patience_).first->second;
+  lanes_.insert_or_assign(model, lane{rate_limit{limits}, circuit_breaker{patience_}, &shared, {}});
 }
 
 void dispatcher::seed(const payer& who, const spend& spent) {
@@ -64,9 +66,10 @@ std::optional<dispatcher::step> dispatcher::next(time_point now) {
 
 bool dispatcher::has_room(lane& x, time_point now, const call_tokens& tokens) {
   auto at = x.limits.next_time(now, tokens);
-  if (x.breaker.state(now) != breaker_state::closed)
-    at = at && x.breaker.opens_at() ? std::optional{std::max(*at, *x.breaker.opens_at())}
-                                    : std::nullopt;
+  for (auto* breaker : {&x.breaker, x.server})
+    if (breaker->state(now) != breaker_state::closed)
+      at = at && breaker->opens_at() ? std::optional{std::max(*at, *breaker->opens_at())}
+                                     : std::nullopt;
   if (at && *at > now)
     wakes_at_ = std::min(wakes_at_.value_or(*at), *at);
   return at && *at <= now;
@@ -92,8 +95,9 @@ std::optional<dispatcher::step> dispatcher::next(lane& from, time_point now) {
   if (grant.decision == ledger::decision::exhausted)
     return step{x->id, make_error(errc::budget_exhausted, std::move(grant.why)),
                 !grant.full.model.empty()};
-  auto pass = from.breaker.admit(now); // there is one, or there were no room
-  out_[x->id] = {x->who, grant.ticket, from.limits.start(now, x->tokens), pass.value_or(0)};
+  // There are both, or there were no room.
+  out_[x->id] = {x->who, grant.ticket, from.limits.start(now, x->tokens),
+                 from.breaker.admit(now).value_or(0), from.server->admit(now).value_or(0)};
   return step{x->id, {}};
 }
 
@@ -117,6 +121,7 @@ bool dispatcher::settle(call_id id, const spend& actual) {
   ledger_.settle(x.money, actual);
   from.limits.answered(x.rate, {actual.input_tokens, actual.output_tokens});
   from.breaker.answered(x.pass);
+  from.server->answered(x.server_pass);
   return true;
 }
 
@@ -128,11 +133,18 @@ bool dispatcher::fail(time_point now, call_id id, const failure& why, const spen
   auto& x = node.mapped();
   auto& from = lanes_.at(x.who.model);
   ledger_.settle(x.money, charged);
-  if (why.status == 429)
+  if (why.status == 429 || why.retry_after > long_time)
     from.limits.refused(now, x.rate, why.retry_after);
   else
     from.limits.failed(x.rate, why.may_be_charged);
-  if (in_trouble)
+  auto silent = in_trouble && why.status == 0;
+  if (silent)
+    from.server->failed(now, x.server_pass, chance);
+  else
+    from.server->answered(x.server_pass);
+  if (silent)
+    from.breaker.abandoned(x.pass);
+  else if (in_trouble)
     from.breaker.failed(now, x.pass, chance);
   else
     from.breaker.answered(x.pass);
@@ -149,6 +161,7 @@ bool dispatcher::withdraw(call_id id, const spend& charged) {
   ledger_.settle(x.money, charged);
   from.limits.failed(x.rate, costs);
   from.breaker.abandoned(x.pass);
+  from.server->abandoned(x.server_pass);
   return true;
 }
 
@@ -156,7 +169,7 @@ bool dispatcher::hold(call_id id, const payer& who, const spend& worst) {
   auto grant = ledger_.reserve(who, worst);
   if (grant.decision != ledger::decision::granted)
     return false;
-  out_[id] = {who, grant.ticket, 0, 0, true};
+  out_[id] = {.who = who, .money = grant.ticket, .aside = true};
   return true;
 }
 
@@ -164,8 +177,11 @@ bool dispatcher::set_aside(call_id id) {
   auto i = out_.find(id);
   if (i == out_.end())
     return false;
-  i->second.aside = true;
-  lanes_.at(i->second.who.model).breaker.answered(i->second.pass); // the mailbox is there
+  auto& x = i->second;
+  x.aside = true;
+  auto& from = lanes_.at(x.who.model);
+  from.breaker.answered(x.pass); // the mailbox is there
+  from.server->answered(x.server_pass);
   return true;
 }
 
@@ -192,9 +208,17 @@ void dispatcher::observe(time_point now, const std::string& model, const header_
 
 bool dispatcher::is_left_alone(const std::string& model, time_point now) const {
   const auto& x = lanes_.at(model);
-  auto state = x.breaker.state(now);
-  auto trial_is_out = state == breaker_state::half_open && !x.breaker.opens_at();
-  return state == breaker_state::open || trial_is_out || x.limits.held_until() > now + long_time;
+  auto is_closed_to_others = [now](const circuit_breaker& breaker) {
+    auto state = breaker.state(now);
+    auto trial_is_out = state == breaker_state::half_open && !breaker.opens_at();
+    return state == breaker_state::open || trial_is_out;
+  };
+  return is_closed_to_others(x.breaker) || is_closed_to_others(*x.server)
+         || x.limits.held_until() > now + long_time;
+}
+
+dispatcher::time_point dispatcher::held_until(const std::string& model) const {
+  return lanes_.at(model).limits.held_until();
 }
 
 } // namespace lathe::llm_clients

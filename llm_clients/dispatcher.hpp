@@ -19,10 +19,11 @@ namespace lathe::llm_clients {
 /// Numbers the gateway's calls; never used twice.
 using call_id = std::uint64_t;
 
-/// Decides which call goes out next: as many as each model's limits allow, none while its breaker
-/// is open, a bounded queue in front in which sessions take turns, and never more money than the
-/// ledger grants. Pure: no clock,
-/// no actors, no network.
+/// Decides which call goes out next: as many as each model's limits allow, none while a breaker is
+/// open, a bounded queue in front in which sessions take turns, and never more money than the
+/// ledger grants. A model has a breaker for what its server says (HTTP 5xx), and all models of a
+/// server one for what nobody says: no connection, or one that breaks. Pure: no clock, no actors,
+/// no network.
 class dispatcher {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -45,7 +46,8 @@ public:
 
   dispatcher(spending_limits limits, std::size_t max_waiting, breaker_policy patience = {});
 
-  void add_model(const std::string& model, const model_limits& limits);
+  /// @param server names where it is; models with the same name share that server's breaker
+  void add_model(const std::string& model, const model_limits& limits, const std::string& server);
 
   /// Counts what was spent before.
   void seed(const payer& who, const spend& spent);
@@ -92,6 +94,7 @@ public:
 
   /// Ends a call that nobody waits for any more, which says nothing of its server.
   bool withdraw(call_id id, const spend& charged);
+
   /// Sets a call aside that went into a mailbox: it may be answered in days, and keeps its money
   /// until then. Returns false for a call that is not out.
   bool set_aside(call_id id);
@@ -121,10 +124,14 @@ public:
   /// long time.
   bool is_left_alone(const std::string& model, time_point now) const;
 
+  /// Until when a model's server has asked to be left alone; the past where it has not.
+  time_point held_until(const std::string& model) const;
+
 private:
   struct lane {
     rate_limit limits;
     circuit_breaker breaker;
+    circuit_breaker* server; // shared with other models there
     fair_queue<job> waiting;
   };
 
@@ -133,6 +140,7 @@ private:
     ledger::ticket money = 0;
     rate_limit::ticket rate = 0;
     circuit_breaker::pass pass = 0;
+    circuit_breaker::pass server_pass = 0;
     bool aside = false;
   };
 
@@ -148,6 +156,7 @@ private:
   std::size_t max_waiting_;
   breaker_policy patience_;
   std::optional<time_point> wakes_at_;
+  std::map<std::string, circuit_breaker> servers_;
   std::map<std::string, lane> lanes_; // by model
   std::map<call_id, under_way> out_;
 };

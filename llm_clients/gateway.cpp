@@ -4,6 +4,7 @@
 #include "llm_clients/dispatcher.hpp"
 #include "llm_clients/log.hpp"
 #include "llm_clients/price.hpp"
+#include "llm_clients/url.hpp"
 #include "messages/content_hash.hpp"
 #include "messages/error.hpp"
 
@@ -43,6 +44,12 @@ struct call {
   // More than one when an agent died and its successor asks the same again.
   std::vector<caf::typed_response_promise<llm_answer>> askers;
 };
+
+// Where a model is, for all models there. What needs no server has one of its own.
+std::string server_of(const model_config& model) {
+  auto at = parse_url(model.base_url);
+  return at ? at->authority() : "model " + model.name;
+}
 
 // A question in a mailbox, where nobody waits for it: whoever asks it again takes it up.
 struct posted_call {
@@ -92,8 +99,10 @@ struct gateway_state {
     model_limits limits;
     limits.requests_per_minute = model.requests_per_minute;
     limits.tokens_per_minute = model.tokens_per_minute;
+    limits.input_tokens_per_minute = model.input_tokens_per_minute;
+    limits.output_tokens_per_minute = model.output_tokens_per_minute;
     limits.in_flight = model.in_flight;
-    queue->add_model(model.name, limits);
+    queue->add_model(model.name, limits, server_of(model));
     auto model_name = model.name;
     x.config = std::move(model);
     endpoints.insert_or_assign(std::move(model_name), std::move(x));
@@ -196,14 +205,20 @@ struct gateway_state {
     auto& x = calls.at(id);
     x.cancelled->cancel();
     if (x.sent && is_mailbox(x.request.model)) {
-      set_aside(id, {failure_kind::wait, "the mailbox could not be looked into in time"});
+      set_aside(id,
+                make_error(errc::awaits_mailbox, "the mailbox could not be looked into in time"));
       return send_waiting();
     }
-    if (queue->is_out(id))
+    auto why = make_error(errc::timed_out, "the model gave no answer in time");
+    if (queue->is_out(id)) {
       pay_for_abandoned(id);
-    else
+    } else {
       queue->drop(x.request.model, id);
-    give_up(id, make_error(errc::timed_out, "the model gave no answer in time"));
+      if (queue->held_until(x.request.model) > now()) // who asks again has lost nothing
+        why = make_error(errc::overloaded,
+                         fmt::format("the server of model '{}' asks to wait", x.request.model));
+    }
+    give_up(id, why);
     send_waiting();
   }
 
@@ -410,8 +425,10 @@ struct gateway_state {
   // -- failures ---------------------------------------------------------------------------
 
   void take_failure(call_id id, const failure& why) {
-    if (why.kind == failure_kind::wait || (calls.at(id).posted && why.kind != failure_kind::refuse))
-      return set_aside(id, why);
+    if (why.kind == failure_kind::wait)
+      return set_aside(id, make_error(errc::awaits_mailbox, why.sentence));
+    if (calls.at(id).posted && why.kind != failure_kind::refuse) // its mailbox cannot be opened
+      return set_aside(id, make_error(errc::provider_unreachable, why.sentence));
     pay_for_lost(id, why);
     if (auto model = calls.at(id).request.model; queue->is_left_alone(model, now()))
       divert_waiting(model);
@@ -429,11 +446,11 @@ struct gateway_state {
     }
   }
 
-  void set_aside(call_id id, const failure& why) {
+  void set_aside(call_id id, const caf::error& why) {
     queue->set_aside(id);
     auto x = end(id);
     for (auto& asker : x.askers)
-      asker.deliver(make_error(errc::awaits_mailbox, why.sentence));
+      asker.deliver(why);
     auto key = key_of(x);
     open_call asked{{x.request.session, std::move(x.request.agent), std::move(x.request.model)},
                     x.worst,
@@ -469,6 +486,8 @@ struct gateway_state {
 
   void try_again(call_id id, const failure& why) {
     auto& x = calls.at(id);
+    if (why.retry_after > retry.patience)
+      return wait_for_server(id, why);
     auto asked = why.status == 429 && why.retry_after.count() == 0 ? retry.unsaid : why.retry_after;
     auto wait = next_wait(retry, ++x.failed, asked, chance());
     if (!wait) {
@@ -486,6 +505,15 @@ struct gateway_state {
     if (retries_when)
       return retries_when(x.request, in_actor([this, id] { queue_again(id); }));
     self->run_delayed(*wait, [this, id] { queue_again(id); });
+  }
+
+  // As long as it says. Its calls stay in their queue, and none of them has failed.
+  void wait_for_server(call_id id, const failure& why) {
+    if (ask_stand_in(id, why.sentence))
+      return;
+    log()->warn("{}; model '{}' is asked again in {} s", why.sentence, calls.at(id).request.model,
+                why.retry_after.count() / 1000);
+    queue_again(id);
   }
 
   void queue_again(call_id id) {
@@ -518,6 +546,7 @@ struct gateway_state {
         continue;
       x.request.model = std::move(next);
       x.failed = 0;
+      x.posted = false; // whatever became of it in the mailbox that it was in
       return true;
     }
     return false;

@@ -1,5 +1,7 @@
 #include "llm_clients/growing_file.hpp"
 
+#include "messages/unique_fd.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -12,26 +14,7 @@ namespace lathe::llm_clients {
 namespace {
 
 constexpr std::size_t chunk = 1u << 20;        // [bytes]
-constexpr std::size_t longest_head = 4u << 10; // [bytes]
-
-class open_file {
-public:
-  explicit open_file(const std::filesystem::path& file)
-    : descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC)) {
-    // nop
-  }
-
-  open_file(const open_file&) = delete;
-
-  open_file& operator=(const open_file&) = delete;
-
-  ~open_file() {
-    if (descriptor >= 0)
-      ::close(descriptor);
-  }
-
-  const int descriptor;
-};
+constexpr std::size_t longest_end = 4u << 10;  // [bytes] that are remembered of what was read
 
 // Returns how much was read; less than asked for only at the end of the file or at an error.
 std::size_t read_at(int descriptor, char* to, std::size_t size, std::size_t offset) {
@@ -58,9 +41,9 @@ growing_file::growing_file(std::filesystem::path file) : file_(std::move(file)) 
 }
 
 int growing_file::look(const line_handler& take) {
-  open_file opened{file_};
+  unique_fd opened{::open(file_.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat found {};
-  if (opened.descriptor < 0 || ::fstat(opened.descriptor, &found) != 0)
+  if (!opened || ::fstat(opened.get(), &found) != 0)
     return errno == ENOENT ? 0 : errno;
   decltype(seen_) now{found.st_dev, found.st_ino, static_cast<std::uintmax_t>(found.st_size),
                       static_cast<std::uintmax_t>(found.st_mtim.tv_sec) * 1'000'000'000
@@ -69,24 +52,30 @@ int growing_file::look(const line_handler& take) {
     return 0;
   auto same_file = now[0] == seen_[0] && now[1] == seen_[1];
   seen_ = now;
-  if (!same_file || now[2] < offset_ || !begins_as_before(opened.descriptor)) {
+  if (!same_file || now[2] < offset_ || !begins_as_before(opened.get())) {
     offset_ = 0;
     lines_ = 0;
     head_.clear();
+    tail_.clear();
   }
-  return read_on(opened.descriptor, take);
+  return read_on(opened.get(), take);
 }
 
 bool growing_file::begins_as_before(int descriptor) const {
-  std::string now(head_.size(), '\0');
-  return read_at(descriptor, now.data(), now.size(), 0) == head_.size() && now == head_;
+  auto is_there = [&](const std::string& text, std::size_t offset) {
+    std::string now(text.size(), '\0');
+    return read_at(descriptor, now.data(), now.size(), offset) == text.size() && now == text;
+  };
+  return is_there(head_, 0) && is_there(tail_, offset_ - tail_.size());
 }
 
 int growing_file::read_on(int descriptor, const line_handler& take) {
   std::string text; // from offset_ on
   auto consume = [&](std::size_t size) {
-    if (head_.size() < longest_head)
-      head_.append(text, 0, std::min(size, longest_head - head_.size()));
+    if (head_.size() < longest_end)
+      head_.append(text, 0, std::min(size, longest_end - head_.size()));
+    tail_.append(text, size - std::min(size, longest_end), std::min(size, longest_end));
+    tail_.erase(0, tail_.size() - std::min(tail_.size(), longest_end));
     offset_ += size;
     text.erase(0, size);
   };

@@ -32,7 +32,7 @@ public:
 private:
   int read_on(int descriptor, const line_handler& take);
 
-  // Whether the file still begins with what was read.
+  // Whether what was read is still there, as far as its first and last bytes tell.
   bool begins_as_before(int descriptor) const;
 
   std::filesystem::path file_;
@@ -40,6 +40,7 @@ private:
   std::size_t offset_ = 0;               // [bytes] of whole lines that were read
   std::size_t lines_ = 0;
   std::string head_; // the first bytes of those
+  std::string tail_; // the last ones
 };
 
 } // namespace lathe::llm_clients

@@ -5,6 +5,7 @@
 #include "messages/error.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <deque>
 #include <fstream>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace lathe::llm_clients {
@@ -112,15 +114,41 @@ struct http_client::pool : std::enable_shared_from_this<http_client::pool> {
   void give_back(const std::string& name, const connection_ptr& connection) {
     auto& server = servers[name];
     --server.busy;
-    if (connection && connection->reusable())
+    if (connection && connection->reusable() && server.unused.size() < limits.unused) {
       server.unused.push_back(connection);
+      sweep_later();
+    }
     // Not from within the handler: a request that fails at once would recurse.
     if (!server.waiting.empty())
       asio::post(io, [self = shared_from_this(), name] { self->start_waiting(name); });
   }
 
+  // A server that closes its end is not left waiting for ours.
+  void sweep_later() {
+    if (std::exchange(sweeps, true))
+      return;
+    timer.expires_after(limits.swept);
+    timer.async_wait([pool = weak_from_this()](boost::system::error_code) {
+      if (auto self = pool.lock())
+        self->sweep();
+    });
+  }
+
+  void sweep() {
+    sweeps = false;
+    auto some_left = false;
+    for (auto& [name, server] : servers) {
+      std::erase_if(server.unused, [](const connection_ptr& x) { return !x->reusable(); });
+      some_left = some_left || !server.unused.empty();
+    }
+    if (some_left)
+      sweep_later();
+  }
+
   asio::io_context& io;
   http_limits limits;
+  asio::steady_timer timer{io};
+  bool sweeps = false; // the timer is under way
   asio::ssl::context tls{asio::ssl::context::tls_client};
   std::map<std::string, server_connections> servers; // by proxy, scheme and authority
 };

@@ -22,6 +22,8 @@ namespace http = boost::beast::http;
 
 namespace {
 
+using endpoints = asio::ip::tcp::resolver::results_type;
+
 constexpr unsigned max_header = 64u << 10; // [bytes]
 
 // For a step that may take as long as the exchange.
@@ -108,6 +110,8 @@ void http_connection::send(const http_request& request, clock::time_point until,
   request_.prepare_payload();
   until_ = until;
   timeout_ = request.timeout;
+  connect_ = request.connect;
+  first_byte_ = request.first_byte;
   idle_ = request.idle;
   on_headers_ = request.on_headers;
   on_part_ = request.on_part;
@@ -140,33 +144,42 @@ bool http_connection::reusable() {
 // -- the protocol ---------------------------------------------------------------------
 
 void http_connection::resolve() {
-  expect_within(limits_.connect, "could not be looked up within");
+  expect_within(connect_, "could not be looked up within");
   const auto& next = via_ ? via_->server : server_;
   resolver_.async_resolve(next.host, next.port,
                           step<endpoints>([this](error_code code, const endpoints& found) {
                             if (code)
                               return fail("could not be looked up", code);
-                            connect(found);
+                            addresses_.assign(found.begin(), found.end());
+                            connect();
                           }));
 }
 
-void http_connection::connect(const endpoints& found) {
-  expect_within(limits_.connect, "did not accept a connection within");
-  beast::get_lowest_layer(stream_).async_connect(
-    found, step<asio::ip::tcp::endpoint>([this](error_code code, const auto&) {
-      if (code)
-        return fail("did not accept a connection", code);
-      error_code ignored;
-      beast::get_lowest_layer(stream_).socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
-      if (via_ && server_.tls)
-        return ask_for_tunnel();
-      through_ = true;
-      server_.tls ? handshake() : write();
-    }));
+// One address after the other: where one is a black hole, the next one may be reached.
+void http_connection::connect() {
+  expect_within(connect_, "did not accept a connection within");
+  auto next = addresses_.front();
+  addresses_.erase(addresses_.begin());
+  auto& socket = beast::get_lowest_layer(stream_);
+  socket.async_connect(next, step([this, &socket](error_code code) {
+                         if (code && !addresses_.empty()) {
+                           socket.close();
+                           return connect();
+                         }
+                         if (code)
+                           return fail("did not accept a connection", code);
+                         addresses_.clear();
+                         error_code ignored;
+                         socket.socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
+                         if (via_ && server_.tls)
+                           return ask_for_tunnel();
+                         through_ = true;
+                         server_.tls ? handshake() : write();
+                       }));
 }
 
 void http_connection::ask_for_tunnel() {
-  expect_within(limits_.connect, "did not take CONNECT within");
+  expect_within(connect_, "did not take CONNECT within");
   auto target = server_.host_and_port();
   auto request = std::make_shared<http::request<http::empty_body>>(http::verb::connect, target, 11);
   request->set(http::field::host, target);
@@ -182,7 +195,7 @@ void http_connection::ask_for_tunnel() {
 }
 
 void http_connection::read_tunnel_answer() {
-  expect_within(limits_.connect, "did not answer CONNECT within");
+  expect_within(connect_, "did not answer CONNECT within");
   auto answer = std::make_shared<http::response_parser<http::empty_body>>();
   answer->header_limit(max_header);
   answer->skip(true); // whatever the header says, what follows is the server's
@@ -203,7 +216,7 @@ void http_connection::read_tunnel_answer() {
 }
 
 void http_connection::handshake() {
-  expect_within(limits_.connect, "did not finish the TLS handshake within");
+  expect_within(connect_, "did not finish the TLS handshake within");
   if (!is_address(server_.host))
     SSL_ctrl(stream_.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
              server_.host.data()); // what SSL_set_tlsext_host_name expands to, without its C casts
@@ -233,6 +246,7 @@ void http_connection::write() {
 }
 
 void http_connection::read_header() {
+  expect_within(first_byte_.value_or(no_limit), "did not begin to answer within");
   parser_.emplace();
   parser_->header_limit(max_header);
   parser_->body_limit(limits_.max_body);
@@ -320,10 +334,19 @@ void http_connection::watch_deadline() {
       return; // all ended in time
     if (clock::now() < self->step_until_)
       return self->watch_deadline();
-    self->fail(self->step_until_ < self->until_
-                 ? self->step_what_ + (" " + seconds_of(self->step_limit_))
-                 : "gave no complete answer within " + seconds_of(self->timeout_));
+    self->miss_deadline();
   });
+}
+
+void http_connection::miss_deadline() {
+  if (step_until_ == until_)
+    return fail("gave no complete answer within " + seconds_of(timeout_));
+  if (!addresses_.empty()) {
+    error_code ignored;
+    beast::get_lowest_layer(stream_).socket().cancel(ignored); // the next address is tried
+    return;
+  }
+  fail(step_what_ + (" " + seconds_of(step_limit_)));
 }
 
 std::string http_connection::speaker() const {

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace lathe::llm_clients {
 
@@ -39,12 +40,12 @@ public:
 private:
   using parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
   using error_code = boost::beast::error_code;
-  using endpoints = boost::asio::ip::tcp::resolver::results_type;
+  using endpoint = boost::asio::ip::tcp::endpoint;
 
   // -- the protocol -------------------------------------------------------------------
 
   void resolve();
-  void connect(const endpoints& found);
+  void connect();
   void ask_for_tunnel();
   void read_tunnel_answer();
   void handshake();
@@ -63,6 +64,7 @@ private:
 
   // One timer is under way at most: parts come much more often than it goes off.
   void watch_deadline();
+  void miss_deadline();
   std::string speaker() const;
   void fail(const std::string& what, bool permanent = false);
   void fail(const std::string& what, error_code code);
@@ -105,7 +107,10 @@ private:
   std::chrono::milliseconds step_limit_{0};
   const char* step_what_ = "";
   bool watching_ = false;
+  std::vector<endpoint> addresses_;      // that are still to be tried, the next one first
   std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
+  std::chrono::milliseconds connect_{0};
+  std::optional<std::chrono::milliseconds> first_byte_;
   std::chrono::milliseconds idle_{0};
   clock::time_point last_used_;
   bool through_ = false; // what comes from now on is the server's, not its proxy's

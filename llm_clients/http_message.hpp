@@ -33,7 +33,10 @@ struct http_request {
   std::map<std::string, std::string> headers; ///< besides those that every request has
   std::string body;
   std::chrono::milliseconds timeout{600'000}; ///< from `send` to the last byte
-  std::chrono::milliseconds idle{180'000};    ///< between two parts of a body
+  std::chrono::milliseconds connect{10'000};  ///< for the name, each address and TLS, each
+  /// From the last byte of the request to the first of an answer; nothing: as long as `timeout`.
+  std::optional<std::chrono::milliseconds> first_byte;
+  std::chrono::milliseconds idle{180'000};           ///< between two parts of a body
   std::function<void(const header_map&)> on_headers; ///< as soon as they are there; may be empty
   std::shared_ptr<cancellation> cancelled; ///< closes the connection when cancelled; may be empty
   part_handler on_part; ///< takes a body that is an event stream; empty: it is asked for whole
@@ -56,12 +59,13 @@ struct http_failure {
 using http_result = std::variant<http_response, http_failure>;
 using http_handler = std::function<void(http_result)>;
 
-/// How long and how much a client waits for.
+/// How much a client takes, and how many connections it has.
 struct http_limits {
-  std::chrono::milliseconds connect{10'000}; ///< name, TCP and TLS, each
-  std::chrono::milliseconds pooled{30'000};  ///< an unused connection is kept this long
-  std::size_t max_body = 32u << 20;          ///< [bytes]
+  std::chrono::milliseconds pooled{30'000}; ///< an unused connection is kept this long
+  std::chrono::milliseconds swept{5'000};   ///< how often those are looked for that are of no use
+  std::size_t max_body = 32u << 20;         ///< [bytes]
   std::size_t connections = 100'000; ///< to one server at once; models have their own limits
+  std::size_t unused = 1'000;        ///< to one server, kept open for the next requests
 };
 
 } // namespace lathe::llm_clients

@@ -48,6 +48,9 @@ public:
     result.via = at_->via;
     result.key = at_->key;
     result.timeout = milliseconds_of(at_->model.timeout);
+    result.connect = milliseconds_of(at_->model.connect_timeout);
+    if (at_->model.stream) // else the answer's first byte comes with its last
+      result.first_byte = milliseconds_of(at_->model.first_byte_timeout);
     result.idle = milliseconds_of(at_->model.idle_timeout);
     log()->trace("model '{}': POST {}{}: {}", at_->model.name, result.server.authority(),
                  result.path, at_->secrets.scrub(result.body));

@@ -3,13 +3,27 @@
 #include "llm_clients/log.hpp"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <exception>
 
 namespace lathe::llm_clients {
 
-io_thread::io_thread() : work_(boost::asio::make_work_guard(context_)), thread_([this] { run(); }) {
-  // nop
+namespace {
+
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+} // namespace
+
+io_thread::io_thread() : work_(boost::asio::make_work_guard(context_)) {
+  allow_many_files();
+  thread_ = std::thread{[this] { run(); }};
 }
 
 io_thread::~io_thread() {

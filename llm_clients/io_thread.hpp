@@ -8,7 +8,8 @@
 namespace lathe::llm_clients {
 
 /// Runs an `io_context` on a thread of its own. Sockets and timers of all providers live on it, so
-/// they need no locks. Must not be destroyed from its own thread.
+/// they need no locks. Must not be destroyed from its own thread. From the first one on the process
+/// may open as many files as it is allowed to at most: each connection is one.
 class io_thread {
 public:
   io_thread();

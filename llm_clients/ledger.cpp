@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace lathe::llm_clients {
@@ -10,9 +11,17 @@ namespace {
 
 constexpr double slack = 1e-6; // of a billionth: what binary fractions add to an exact price
 
+// More than any budget: servers and recordings may claim what they like.
+constexpr std::int64_t most = 1'000'000'000'000'000'000;
+
 // Rounded up, so that a sum of parts never falls below the whole.
 std::int64_t to_nano(double usd) {
-  return static_cast<std::int64_t>(std::ceil(usd * 1e9 - slack));
+  auto result = std::ceil(usd * 1e9 - slack);
+  return result > 0 ? static_cast<std::int64_t>(std::min(result, static_cast<double>(most))) : 0;
+}
+
+std::int64_t sum(std::int64_t x, std::int64_t y) {
+  return std::min(x + y, most);
 }
 
 // Everybody on whom a call counts.
@@ -71,9 +80,9 @@ const spend_limit* spending_limits::find(const payer& who) const {
 // -- amounts ------------------------------------------------------------------------------
 
 ledger::amount& ledger::amount::operator+=(const amount& x) {
-  queries += x.queries;
-  tokens += x.tokens;
-  nano += x.nano;
+  queries = sum(queries, x.queries);
+  tokens = sum(tokens, x.tokens);
+  nano = sum(nano, x.nano);
   return *this;
 }
 
@@ -92,7 +101,7 @@ bool ledger::amount::fits(const amount& more, const spend_limit& limit) const {
 }
 
 ledger::amount ledger::amount_of(const spend& x) {
-  return {x.queries, x.input_tokens + x.output_tokens, to_nano(x.usd)};
+  return {x.queries, sum(x.input_tokens, x.output_tokens), to_nano(x.usd)};
 }
 
 // -- reservations -------------------------------------------------------------------------
@@ -138,23 +147,13 @@ ledger::grant ledger::reserve(const payer& who, const spend& worst) {
 }
 
 void ledger::settle(ticket id, const spend& actual) {
-  if (payer who; close(id, who))
-    seed(who, actual);
-}
-
-void ledger::release(ticket id) {
-  payer ignored;
-  close(id, ignored);
-}
-
-bool ledger::close(ticket id, payer& who) {
   auto node = open_.extract(id);
   if (!node)
-    return false;
-  who = std::move(node.mapped().who);
+    return;
+  const auto& [who, most] = node.mapped();
   for (const auto& each : shared_by(who))
-    accounts_[each].reserved -= node.mapped().most;
-  return true;
+    accounts_[each].reserved -= most;
+  seed(who, actual);
 }
 
 // -- properties -----------------------------------------------------------------------------

@@ -73,11 +73,9 @@ public:
   /// session, its agent and its model.
   grant reserve(const payer& who, const spend& worst);
 
-  /// Ends a reservation with what the call did take. An unknown ticket is ignored.
+  /// Ends a reservation with what the call did take, which may be nothing. An unknown ticket is
+  /// ignored.
   void settle(ticket id, const spend& actual);
-
-  /// Ends a reservation of a call that took nothing. An unknown ticket is ignored.
-  void release(ticket id);
 
   // -- properties ---------------------------------------------------------------------
 
@@ -113,9 +111,6 @@ private:
 
   static amount amount_of(const spend& x);
   std::string describe(const payer& who, const spend_limit& limit, const spend& worst) const;
-
-  // Takes a reservation off its accounts. Returns whether there was one.
-  bool close(ticket id, payer& who);
 
   spending_limits limits_;
   std::map<payer, account> accounts_;

@@ -98,6 +98,9 @@ mailbox_answers::noted mailbox_answers::add(std::string_view line) {
     auto said = read_response(protocol_of(model_), model_, {}, *given);
     if (auto failed = std::get_if<failure>(&said))
       found.failed = std::move(*failed);
+    else if (auto& answer = std::get<llm_answer>(said);
+             answer.text.empty() && answer.finish != "length")
+      found.failed = failure{failure_kind::retry, "there is no text in the answer"};
     else
       found.body = std::move(given->body);
   } else {

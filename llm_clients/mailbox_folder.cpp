@@ -27,11 +27,8 @@ caf::error cannot_open(const fs::path& folder, std::string_view why) {
 
 // A new file is only safe once its folder says that it is there.
 void sync_folder(const fs::path& folder) {
-  auto descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0)
-    return;
-  ::fsync(descriptor);
-  ::close(descriptor);
+  if (unique_fd opened{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)})
+    ::fsync(opened.get());
 }
 
 bool holds_answers(const fs::path& file) {
@@ -50,31 +47,27 @@ caf::expected<std::unique_ptr<mailbox_folder>> mailbox_folder::open(const model_
   if (code)
     return cannot_open(folder, code.message());
   auto file = folder / "requests.jsonl";
-  auto descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (descriptor < 0)
+  unique_fd opened{::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
+  if (!opened)
     return cannot_open(folder, std::strerror(errno));
-  std::unique_ptr<mailbox_folder> result{new mailbox_folder{model, descriptor}};
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
+  if (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0)
     return errno == EWOULDBLOCK
              ? make_error(errc::user_error,
                           fmt::format("the mailbox {} is in use by another run; give this one a "
                                       "'folder' of its own",
                                       folder.string()))
              : cannot_open(folder, std::strerror(errno));
+  std::unique_ptr<mailbox_folder> result{new mailbox_folder{model, std::move(opened)}};
   if (auto problem = result->take_over())
     return problem;
   sync_folder(folder);
   return result;
 }
 
-mailbox_folder::mailbox_folder(const model_config& model, int descriptor)
+mailbox_folder::mailbox_folder(const model_config& model, unique_fd requests)
   : model_(model), folder_(model.folder), requests_(folder_ / "requests.jsonl"),
-    descriptor_(descriptor), answers_(model) {
+    descriptor_(std::move(requests)), answers_(model) {
   model_.api_key.clear();
-}
-
-mailbox_folder::~mailbox_folder() {
-  ::close(descriptor_);
 }
 
 std::vector<reply> mailbox_folder::ask(const std::vector<llm_request>& questions) {
@@ -123,11 +116,11 @@ caf::error mailbox_folder::take_over() {
     return true;
   });
   struct stat found {};
-  if (code != 0 || ::fstat(descriptor_, &found) != 0)
+  if (code != 0 || ::fstat(descriptor_.get(), &found) != 0)
     return cannot_open(folder_, std::strerror(code != 0 ? code : errno));
   if (half > 0) {
     log()->warn("{}: half a last line of {} bytes is cut off", requests_.string(), half);
-    if (::ftruncate(descriptor_, found.st_size - static_cast<off_t>(half)) != 0)
+    if (::ftruncate(descriptor_.get(), found.st_size - static_cast<off_t>(half)) != 0)
       return failure_to_write(std::strerror(errno));
   }
   return unended ? append("\n") : caf::error{};
@@ -148,7 +141,11 @@ void mailbox_folder::look() {
 }
 
 bool mailbox_folder::take(const fs::path& file, const growing_file::line& line) {
-  auto noted = answers_.add(line.text);
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  auto text = line.text;
+  if (line.number == 1 && text.starts_with(byte_order_mark))
+    text.remove_prefix(byte_order_mark.size());
+  auto noted = answers_.add(text);
   if (noted.custom_id.empty() && !line.ended)
     return false; // whoever writes it is not done
   if (!noted.warning.empty())
@@ -164,17 +161,17 @@ caf::error mailbox_folder::append(std::string_view lines) {
     return {};
   struct stat before {};
   struct stat named {};
-  if (!usable_ || ::fstat(descriptor_, &before) != 0)
+  if (!usable_ || ::fstat(descriptor_.get(), &before) != 0)
     return failure_to_write("it ends with half a line that cannot be cut off");
   if (::stat(requests_.c_str(), &named) != 0 || named.st_ino != before.st_ino)
     return failure_to_write("it was moved or replaced; put it back, for it says what was asked");
-  auto written = ::write(descriptor_, lines.data(), lines.size());
-  if (written == static_cast<ssize_t>(lines.size()) && ::fsync(descriptor_) == 0)
+  auto written = ::write(descriptor_.get(), lines.data(), lines.size());
+  if (written == static_cast<ssize_t>(lines.size()) && ::fsync(descriptor_.get()) == 0)
     return {};
   auto why = written < 0 || written == static_cast<ssize_t>(lines.size())
                ? std::strerror(errno)
                : "the disk or a limit is full";
-  usable_ = ::ftruncate(descriptor_, before.st_size) == 0;
+  usable_ = ::ftruncate(descriptor_.get(), before.st_size) == 0;
   return failure_to_write(why);
 }
 

@@ -2,6 +2,7 @@
 
 #include "llm_clients/growing_file.hpp"
 #include "llm_clients/mailbox.hpp"
+#include "messages/unique_fd.hpp"
 
 #include <caf/expected.hpp>
 
@@ -23,18 +24,12 @@ public:
   /// off. Fails with `environment_error`, or with `user_error` where another process has it.
   static caf::expected<std::unique_ptr<mailbox_folder>> open(const model_config& model);
 
-  mailbox_folder(const mailbox_folder&) = delete;
-
-  mailbox_folder& operator=(const mailbox_folder&) = delete;
-
-  ~mailbox_folder();
-
   /// Returns a reply to each question: what has come in for it, or a `wait` failure. Questions that
   /// are new are on the disk by then; a `retry` failure says that they could not be written.
   std::vector<reply> ask(const std::vector<llm_request>& questions);
 
 private:
-  mailbox_folder(const model_config& model, int descriptor);
+  mailbox_folder(const model_config& model, unique_fd requests);
 
   caf::error take_over();
   void look();
@@ -45,7 +40,7 @@ private:
   model_config model_;
   std::filesystem::path folder_;
   std::filesystem::path requests_;
-  int descriptor_;                // of requests_, locked
+  unique_fd descriptor_;          // of requests_, locked
   bool usable_ = true;            // false: half a line could not be cut off
   std::set<std::string> posted_;  // custom_ids in requests_
   std::set<std::string> unknown_; // custom_ids of answers that nobody asked for

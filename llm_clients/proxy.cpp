@@ -36,8 +36,8 @@ std::optional<variable> first_set(std::initializer_list<const char*> names,
 // A web server that runs a program hands it a request's header "Proxy" as HTTP_PROXY, so everybody
 // leaves that name alone.
 std::optional<variable> proxy_variable(bool tls, const variable_lookup& environment) {
-  return tls ? first_set({"https_proxy", "HTTPS_PROXY"}, environment)
-             : first_set({"http_proxy"}, environment);
+  return tls ? first_set({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}, environment)
+             : first_set({"http_proxy", "all_proxy", "ALL_PROXY"}, environment);
 }
 
 std::string lower_case(std::string text) {

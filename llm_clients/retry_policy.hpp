@@ -10,7 +10,8 @@ struct retry_policy {
   int attempts = 6;                            ///< in all, the first included
   std::chrono::milliseconds base{1'000};       ///< longest wait after the first attempt
   std::chrono::milliseconds cap{60'000};       ///< longest wait after any attempt
-  std::chrono::milliseconds patience{300'000}; ///< longest `Retry-After` that is waited for
+  /// Longest `Retry-After` that is one of the attempts; beyond, the model waits until it is over.
+  std::chrono::milliseconds patience{300'000};
   std::chrono::milliseconds unsaid{10'000};    ///< after a 429 that does not say how long
 };
 

@@ -443,6 +443,18 @@ TEST(session_state, a_planner_out_of_budget_is_no_reason_to_end) {
   EXPECT_GT(x.count("coder"), 0u);
 }
 
+TEST(session_state, before_the_first_answer_no_more_is_asked_than_may_fail) {
+  auto plan = test::small_topology();
+  plan.search = {"best_of", 10, 4, 200};
+  plan.budget.queries = 0;
+  session_driver x{plan};
+  x.ideas({"fuse"});
+  EXPECT_GE(x.count("coder"), 45u);
+  EXPECT_LE(x.count("coder"), 50u);
+  x.code("coder");
+  EXPECT_EQ(x.count("coder"), 199u) << "all of them at once";
+}
+
 TEST(session_state, a_search_whose_requests_all_fail_ends) {
   auto plan = test::small_topology();
   plan.budget.queries = 0;

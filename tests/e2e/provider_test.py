@@ -131,18 +131,23 @@ class Answering(Provider):
         ((headers, body),) = server.requests
         self.assertEqual(headers["Authorization"], f"Bearer {KEY}")
         self.assertEqual(body["model"], "m-1")
-        self.assertIn("class Model(nn.Module)", body["messages"][-1]["content"])
+        self.assertEqual([x["role"] for x in body["messages"]], ["system", "user"])
+        self.assertIn("class Model(nn.Module)", body["messages"][0]["content"])
+        self.assertIn("What to do", body["messages"][1]["content"])
 
     def test_a_refused_key_ends_the_run_and_is_the_users_to_mend(self) -> None:
-        server = self.serve(refuses_the_key)
-        ended = self.ask(server.port)
-        self.assert_code(ended, USER_MISTAKE)
-        (session,) = ended.json["sessions"]
-        self.assertEqual(session["state"], "failed")
-        self.assertIn("model 'strong'", session["reason"])
-        self.assertIn("401", session["reason"])
-        self.assertIn("Incorrect API key", session["reason"])
+        server = self.serve(lambda handler: behaviour(handler))
+        behaviour = refuses_the_key
+        refused = self.ask(server.port)
+        self.assert_code(refused, USER_MISTAKE)
+        for part in ("model 'strong'", "401", "Incorrect API key", "lathe run --resume runs/r"):
+            self.assertIn(part, refused.err)
         self.assertEqual(len(server.requests), 1, "a wrong key does not get right by asking again")
+        behaviour = answers
+        ended = self.lathe("run", "--resume", "runs/r", "--json",
+                           env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.assert_code(ended, DONE)
+        self.assertEqual(ended.json["sessions"][0]["queries"], 1)
 
 
 class Recorded(Provider):
@@ -170,12 +175,29 @@ class Recorded(Provider):
             del exchange["prompt"]  # holds times
         self.assertEqual(first, again)
 
+    def test_answers_can_take_the_time_that_they_took(self) -> None:
+        server = self.serve(answers)
+        self.write("talk.jsonl", "")
+        self.assert_code(self.ask(server.port, "--json", "--record", "talk.jsonl"), DONE)
+        recording = self.folder / "talk.jsonl"
+        self.assertEqual(recording.stat().st_mode & 0o777, 0o600, "it was there, for anybody")
+        header, line = map(json.loads, recording.read_text().splitlines())
+        line["answer"]["seconds"] = 1.5
+        self.write("talk.jsonl", f"{json.dumps(header)}\n{json.dumps(line)}\n")
+        self.assert_code(self.replay("--replay-by", "order", "--replay-pace", "0.5"), DONE)
+        times = dict(Journal(self.folder / "runs/again").query(
+            "select kind, time from event where kind in ('llm_reserved', 'llm_exchange')"))
+        self.assertGreaterEqual(times["llm_exchange"] - times["llm_reserved"], 0.7)
+
     def test_what_is_no_recording_is_a_mistake(self) -> None:
         self.write("t.yaml", TOPOLOGY.replace("PORT", "1"))
         self.write("sums.py", TASK)
         self.assert_sentence(self.replay(), USER_MISTAKE, "talk.jsonl")
         self.write("talk.jsonl", "{}\n")
         self.assert_sentence(self.replay(), USER_MISTAKE, "talk.jsonl:1")
+        ended = self.replay("--replay-pace", "-1")
+        self.assert_code(ended, USER_MISTAKE)
+        self.assertIn("--replay-pace", ended.err)
         self.assertFalse((self.folder / "runs").exists())
 
 

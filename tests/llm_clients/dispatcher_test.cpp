@@ -31,8 +31,8 @@ dispatcher make(std::int32_t in_flight, budget_config budget = {}, std::size_t m
   dispatcher result{spending_limits{budget}, max_waiting};
   model_limits limits;
   limits.in_flight = in_flight;
-  result.add_model("strong", limits);
-  result.add_model("cheap", limits);
+  result.add_model("strong", limits, "api.example");
+  result.add_model("cheap", limits, "api.example");
   return result;
 }
 
@@ -150,7 +150,7 @@ TEST(dispatcher, a_minutes_limit_is_waited_for) {
   auto x = make(10);
   model_limits limits;
   limits.requests_per_minute = 2;
-  x.add_model("slow", limits);
+  x.add_model("slow", limits, "slow.example");
   for (call_id id : {1, 2, 3})
     push(x, job(id, "slow"));
   push(x, job(4, "strong"));
@@ -178,6 +178,72 @@ TEST(dispatcher, a_refusal_holds_up_its_model_for_as_long_as_the_server_says) {
   slowly.retry_after = 1h;
   x.fail(start + 7s, 2, slowly, {}, false, 0);
   EXPECT_TRUE(x.is_left_alone("strong", start + 8s)) << "for long";
+}
+
+TEST(dispatcher, tokens_of_input_and_output_have_limits_of_their_own) {
+  auto x = make(10);
+  model_limits input;
+  input.input_tokens_per_minute = 1000;
+  x.add_model("reads", input, "api.example");
+  model_limits output;
+  output.output_tokens_per_minute = 1000;
+  x.add_model("writes", output, "api.example");
+  for (call_id id : {1, 2})
+    for (auto* model : {"reads", "writes"}) {
+      auto each = job(*model == 'r' ? id : id + 10, model);
+      each.tokens = {*model == 'r' ? 600 : 6000, *model == 'r' ? 6000 : 600};
+      push(x, each);
+    }
+  EXPECT_THAT(drain(x), ElementsAre(1, 11));
+  EXPECT_THAT(drain(x, start + 61s), ElementsAre(2, 12));
+}
+
+TEST(dispatcher, among_questions_of_a_session_the_higher_priority_goes_first) {
+  auto x = make(1);
+  auto urgent = job(3);
+  urgent.priority = 5;
+  push(x, job(1));
+  push(x, job(2));
+  push(x, urgent);
+  std::vector<call_id> order;
+  while (auto step = x.next(start)) {
+    order.push_back(step->id);
+    x.settle(step->id, {});
+  }
+  EXPECT_THAT(order, ElementsAre(3, 1, 2));
+}
+
+TEST(dispatcher, a_server_that_is_not_there_is_not_there_for_any_of_its_models) {
+  auto x = make(10);
+  x.add_model("elsewhere", {}, "other.example");
+  for (call_id id = 1; id <= 5; ++id) {
+    push(x, job(id));
+    drain(x);
+    x.fail(start, id, {}, {}, true, 0.999);
+  }
+  EXPECT_TRUE(x.is_left_alone("strong", start));
+  EXPECT_TRUE(x.is_left_alone("cheap", start)) << "it is at the same server";
+  EXPECT_FALSE(x.is_left_alone("elsewhere", start));
+  push(x, job(6, "cheap"));
+  push(x, job(7, "strong"));
+  EXPECT_THAT(drain(x), ElementsAre());
+  auto trial = *x.wakes_at();
+  EXPECT_THAT(drain(x, trial), ElementsAre(6)) << "one finds out for both";
+  x.settle(6, {});
+  EXPECT_THAT(drain(x, trial), ElementsAre(7));
+}
+
+TEST(dispatcher, a_model_that_keeps_failing_says_nothing_of_others_at_its_server) {
+  auto x = make(10);
+  failure overloaded;
+  overloaded.status = 529;
+  for (call_id id = 1; id <= 5; ++id) {
+    push(x, job(id));
+    drain(x);
+    x.fail(start, id, overloaded, {}, true, 0.999);
+  }
+  EXPECT_TRUE(x.is_left_alone("strong", start));
+  EXPECT_FALSE(x.is_left_alone("cheap", start));
 }
 
 TEST(dispatcher, a_server_that_keeps_failing_is_left_alone_and_then_tried_once) {
@@ -211,7 +277,7 @@ TEST(dispatcher, a_budget_is_used_up_by_many_agents_and_never_exceeded) {
     dispatcher x{spending_limits{budget_config{0, budget, 0}}, agents};
     model_limits limits;
     limits.in_flight = agents;
-    x.add_model("strong", limits);
+    x.add_model("strong", limits, "api.example");
     std::vector<call_id> out;
     call_id last = 0;
     for (int i = 0; i < agents; ++i)

@@ -408,6 +408,66 @@ TEST_F(gateway, what_a_server_asks_to_wait_is_waited) {
   EXPECT_EQ(asked.size(), 2u);
 }
 
+TEST_F(gateway, who_asks_to_wait_for_long_is_not_given_up) {
+  start();
+  patience = 900;
+  auto first = ask(1);
+  auto tomorrow = failed(failure_kind::retry, "used up for now");
+  tomorrow.status = 429;
+  tomorrow.retry_after = 1h;
+  for (std::size_t i = 0; i < 5; ++i) { // more often than attempts are made
+    give(i, tomorrow);
+    wait(15min);
+    EXPECT_EQ(error(first), errc::overloaded) << "who asks again has lost nothing";
+    wait(46min);
+    first = ask(1);
+    ASSERT_EQ(asked.size(), i + 2);
+  }
+  give(5, answer("at last"));
+  EXPECT_EQ(text(first), "at last");
+}
+
+TEST_F(gateway, tokens_of_output_have_a_limit_of_their_own) {
+  options.models[0].output_tokens_per_minute = 10'000; // one question's most
+  start();
+  ask(1);
+  ask(2);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(61s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, tokens_of_input_have_a_limit_of_their_own) {
+  options.models[0].input_tokens_per_minute = 1000;
+  start();
+  ask(1, std::string(2000, 'x'));
+  ask(2, std::string(2000, 'y'));
+  EXPECT_EQ(asked.size(), 1u);
+  wait(61s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
+TEST_F(gateway, models_of_a_server_that_is_not_there_any_more_are_left_alone_together) {
+  options.retry.attempts = 100;
+  options.models.push_back(options.models[0]);
+  options.models[1].name = "spare";
+  for (auto& x : options.models)
+    x.base_url = "https://api.example/v1";
+  start();
+  ask(1);
+  give(0, answer("it was there"));
+  ask(2);
+  for (std::size_t i = 1; i <= 5; ++i) {
+    give(i, failed(failure_kind::retry, "no connection"));
+    wait(1h);
+    ask(2 + i);
+  }
+  auto asked_by_now = asked.size();
+  give(asked_by_now - 1, failed(failure_kind::retry, "no connection"));
+  ask(100, "hello", "mlp", "spare");
+  EXPECT_EQ(asked.size(), asked_by_now);
+}
+
 TEST_F(gateway, a_minutes_limit_is_waited_for) {
   options.models[0].requests_per_minute = 1;
   start();
@@ -666,7 +726,8 @@ TEST_F(gateway_with_mailbox, a_folder_that_fails_gives_no_money_back) {
   waits(0);
   auto again = ask(1);
   give(1, failed(failure_kind::retry, "the folder is locked"));
-  EXPECT_EQ(error(again), errc::awaits_mailbox);
+  EXPECT_EQ(error(again), errc::provider_unreachable);
+  EXPECT_EQ(text(again), "the folder is locked");
   EXPECT_THAT(kinds(), ElementsAre(reserved_kind));
   EXPECT_EQ(error(ask(2)), errc::awaits_mailbox) << "the money is still reserved";
 }
@@ -701,6 +762,27 @@ TEST_F(gateway_with_mailbox, a_question_stays_with_the_stand_in_that_has_it) {
   give(2, answer("from the mailbox"));
   EXPECT_EQ(text(again), "from the mailbox");
   EXPECT_THAT(written.back().records.at(0).payload, HasSubstr("\"model\":\"spare\""));
+}
+
+TEST_F(gateway_with_mailbox, who_stands_in_for_it_is_retried_and_paid_like_any_other) {
+  options.models.push_back(options.models[0]);
+  options.models[1].name = "spare";
+  options.models[1].provider = provider_kind::openai;
+  options.models[0].fallback = {"spare"};
+  options.limits = budget_of(0, 0.25);
+  start_with_journal();
+  ask(1);
+  waits(0);
+  auto again = ask(1);
+  give(1, failed(failure_kind::refuse, "too long"));
+  give(2, failed(failure_kind::retry, "HTTP 504", true));
+  wait(1min);
+  ASSERT_EQ(asked.size(), 4u);
+  EXPECT_EQ(text(again), "nothing yet");
+  give(3, failed(failure_kind::fail, "wrong key"));
+  EXPECT_EQ(error(again), errc::provider_refused);
+  EXPECT_THAT(kinds(),
+              ElementsAre(reserved_kind, reserved_kind, lost_kind, reserved_kind, released_kind));
 }
 
 // -- stand-ins ------------------------------------------------------------------------------

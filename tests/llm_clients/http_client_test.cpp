@@ -4,17 +4,24 @@
 #include "messages/error.hpp"
 #include "tests/support/http_server.hpp"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
 
-#include <fstream>
+#include <algorithm>
+#include <deque>
 #include <future>
 #include <thread>
+#include <tuple>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 using namespace std::chrono_literals;
 using namespace lathe;
 using namespace lathe::llm_clients;
 using test::http_server;
+using test::pem_file;
 using test::scripted_reply;
 using ending = test::scripted_reply::ending;
 using testing::HasSubstr;
@@ -66,23 +73,59 @@ private:
   std::unique_ptr<http_client> http_;
 };
 
-// A file that goes with the test.
-struct pem_file {
-  explicit pem_file(const std::string& text) {
-    std::string pattern = testing::TempDir() + "lathe-ca-XXXXXX";
-    close(mkstemp(pattern.data()));
-    path = pattern;
-    std::ofstream{path} << text;
+// A port where connections are not accepted, and not refused either.
+class deaf_port {
+public:
+  explicit deaf_port(const boost::asio::ip::tcp::endpoint& at) {
+    boost::system::error_code code;
+    if (listens_.open(at.protocol(), code) || listens_.bind(at, code) || listens_.listen(0, code))
+      return;
+    auto here = listens_.local_endpoint();
+    // Its queue takes one, or some: those who come then get no answer.
+    for (int i = 0; i < 8; ++i) {
+      auto& x = queued_.emplace_back(io_, at.protocol());
+      x.non_blocking(true);
+      std::ignore = ::connect(x.native_handle(), here.data(), static_cast<socklen_t>(here.size()));
+    }
+    is_deaf_ = true;
   }
 
-  ~pem_file() {
-    std::remove(path.c_str());
+  bool is_deaf() const {
+    return is_deaf_;
   }
 
-  std::string path;
+  // Whether who looks for `name` finds this address, too.
+  bool is_called(const std::string& name) {
+    auto here = listens_.local_endpoint();
+    boost::system::error_code code;
+    auto found = boost::asio::ip::tcp::resolver{io_}.resolve(name, std::to_string(port()), code);
+    return std::any_of(found.begin(), found.end(),
+                       [&](const auto& x) { return x.endpoint() == here; });
+  }
+
+  std::uint16_t port() const {
+    return listens_.local_endpoint().port();
+  }
+
+private:
+  boost::asio::io_context io_;
+  boost::asio::ip::tcp::acceptor listens_{io_};
+  std::deque<boost::asio::ip::tcp::socket> queued_;
+  bool is_deaf_ = false;
 };
 
 } // namespace
+
+TEST(io_thread, a_process_with_connections_may_open_as_many_files_as_it_is_allowed_to) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few{256, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  io_thread subject;
+  rlimit after{};
+  ::getrlimit(RLIMIT_NOFILE, &after);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
+}
 
 TEST(http_client, what_nobody_waits_for_any_more_is_closed) {
   http_server server;
@@ -106,6 +149,29 @@ TEST(http_client, what_nobody_waits_for_any_more_is_closed) {
   EXPECT_TRUE(why->sent);
   EXPECT_EQ(subject.response(server.base_url()).status, 200u);
   EXPECT_EQ(server.calls().at(1).connection, 2u);
+}
+
+TEST(http_client, a_stream_that_nobody_waits_for_any_more_is_closed) {
+  http_server server;
+  scripted_reply stream{200, std::string(1000, 'x'), {{"content-type", "text/event-stream"}}};
+  stream.pause = 10ms; // before each byte
+  server.reply(stream);
+  client subject;
+  http_request request;
+  request.cancelled = std::make_shared<cancellation>();
+  auto cancelled = request.cancelled;
+  std::promise<void> begun;
+  request.on_part = [&, first = true](std::string_view) mutable {
+    if (std::exchange(first, false))
+      begun.set_value();
+    return true;
+  };
+  auto result = subject.send(server.base_url(), std::move(request));
+  begun.get_future().wait();
+  cancelled->cancel();
+  auto ended = result.get();
+  EXPECT_TRUE(std::holds_alternative<http_failure>(ended));
+  server.wait_until_left(1);
 }
 
 TEST(http_client, a_cancellation_that_comes_late_touches_nobody_else) {
@@ -188,6 +254,34 @@ TEST(http_client, an_unused_connection_is_not_kept_for_ever) {
   x.response(server.base_url());
   x.response(server.base_url());
   EXPECT_EQ(server.calls().at(1).connection, 2u);
+}
+
+TEST(http_client, an_unused_connection_is_closed_though_nobody_asks_again) {
+  http_server server;
+  http_limits limits;
+  limits.pooled = 30ms;
+  limits.swept = 10ms;
+  client x{limits};
+  server.reply({200, "ok"});
+  x.response(server.base_url());
+  server.wait_until_left(1);
+}
+
+TEST(http_client, no_more_unused_connections_are_kept_than_allowed) {
+  http_server server;
+  http_limits limits;
+  limits.unused = 1;
+  client x{limits};
+  std::vector<std::future<http_result>> sent;
+  for (int i = 0; i < 3; ++i) {
+    scripted_reply slow{200, "ok"};
+    slow.delay = 200ms; // so that they are under way at once
+    server.reply(slow);
+    sent.push_back(x.send(server.base_url()));
+  }
+  for (auto& each : sent)
+    each.get();
+  server.wait_until_left(2);
 }
 
 TEST(http_client, connections_to_a_server_are_bounded_and_the_rest_waits) {
@@ -278,6 +372,65 @@ TEST(http_client, what_is_not_http_is_a_failure) {
   server.reply(odd);
   EXPECT_THAT(client{}.failure(server.base_url()).sentence,
               HasSubstr("broke off before it answered"));
+}
+
+TEST(http_client, a_server_that_does_not_begin_to_answer_is_left_before_the_deadline) {
+  http_server server;
+  scripted_reply never;
+  never.delay = 1h;
+  server.reply(never);
+  http_request impatient;
+  impatient.first_byte = 100ms;
+  auto x = std::get<http_failure>(client{}.send(server.base_url(), std::move(impatient)).get());
+  EXPECT_THAT(x.sentence, HasSubstr("did not begin to answer within 0.1 s"));
+  EXPECT_TRUE(x.sent);
+}
+
+TEST(http_client, who_has_begun_to_answer_may_take_longer) {
+  http_server server;
+  scripted_reply slow{200, "0123456789"};
+  slow.pause = 30ms; // before each byte
+  server.reply(slow);
+  http_request impatient;
+  impatient.first_byte = 200ms;
+  auto x = client{}.send(server.base_url(), std::move(impatient)).get();
+  EXPECT_TRUE(std::holds_alternative<http_response>(x));
+}
+
+TEST(http_client, who_does_not_speak_tls_is_left) {
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::acceptor mute{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  http_request impatient;
+  impatient.connect = 100ms;
+  auto url = "https://localhost:" + std::to_string(mute.local_endpoint().port());
+  auto x = std::get<http_failure>(client{}.send(url, std::move(impatient)).get());
+  EXPECT_THAT(x.sentence, HasSubstr("did not finish the TLS handshake within 0.1 s"));
+  EXPECT_FALSE(x.sent);
+}
+
+TEST(http_client, an_address_that_does_not_answer_is_left_for_the_next_one) {
+  http_server server;
+  deaf_port deaf{{boost::asio::ip::address_v6::loopback(), server.port()}};
+  if (!deaf.is_deaf() || !deaf.is_called("localhost"))
+    GTEST_SKIP() << "localhost has no IPv6 address here";
+  server.reply({200, "ok"});
+  http_request impatient;
+  impatient.connect = 100ms;
+  auto x = client{}.send(server.base_url("localhost"), impatient).get();
+  auto* response = std::get_if<http_response>(&x);
+  ASSERT_TRUE(response) << std::get<http_failure>(x).sentence;
+  EXPECT_EQ(response->body, "ok");
+}
+
+TEST(http_client, an_address_that_does_not_answer_is_left) {
+  deaf_port deaf{{boost::asio::ip::address_v4::loopback(), 0}};
+  ASSERT_TRUE(deaf.is_deaf());
+  http_request impatient;
+  impatient.connect = 100ms;
+  auto url = "http://127.0.0.1:" + std::to_string(deaf.port());
+  auto x = std::get<http_failure>(client{}.send(url, std::move(impatient)).get());
+  EXPECT_THAT(x.sentence, HasSubstr("did not accept a connection within 0.1 s"));
+  EXPECT_FALSE(x.sent);
 }
 
 TEST(http_client, a_server_that_never_answers_is_left_at_the_deadline) {
@@ -586,10 +739,9 @@ TEST(http_client, a_proxy_that_is_silent_is_left) {
   scripted_reply never;
   never.delay = 1h;
   x.between.reply(never);
-  http_limits limits;
-  limits.connect = 100ms;
-  client impatient{limits};
-  auto sent = impatient.send(x.server.base_url("localhost"), request_through(x.between));
+  auto impatient = request_through(x.between);
+  impatient.connect = 100ms;
+  auto sent = x.http.send(x.server.base_url("localhost"), std::move(impatient));
   EXPECT_THAT(std::get<http_failure>(sent.get()).sentence,
               HasSubstr("(https_proxy) did not answer CONNECT within 0.1 s"));
 }

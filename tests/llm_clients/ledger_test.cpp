@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -53,7 +54,7 @@ TEST(ledger, what_can_never_fit_again_is_exhausted) {
 
 TEST(ledger, a_released_reservation_costs_nothing) {
   ledger x{budget(1, 1.0)};
-  x.release(x.reserve(by("mlp"), worst(1.0)).ticket);
+  x.settle(x.reserve(by("mlp"), worst(1.0)).ticket, {});
   EXPECT_EQ(x.reserve(by("mlp"), worst(1.0)).decision, decision::granted);
   EXPECT_EQ(x.spent({"mlp", {}, {}}).queries, 0);
 }
@@ -97,7 +98,7 @@ TEST(ledger, a_ticket_ends_once) {
   auto grant = x.reserve(by("mlp"), worst(0.5));
   x.settle(grant.ticket, cost(0.5));
   x.settle(grant.ticket, cost(0.5));
-  x.release(grant.ticket);
+  x.settle(grant.ticket, {});
   EXPECT_DOUBLE_EQ(x.spent({"mlp", {}, {}}).usd, 0.5);
   EXPECT_EQ(x.reserve(by("mlp"), worst(0.5)).decision, decision::granted);
 }
@@ -153,6 +154,24 @@ TEST(ledger, a_raised_budget_goes_on_from_what_was_spent) {
   EXPECT_EQ(x.reserve(by("mlp"), worst(0.7)).decision, decision::wait);
 }
 
+TEST(ledger, whoever_reports_absurd_costs_has_used_his_budget_up) {
+  for (auto usd : {1e10, 1e300, std::numeric_limits<double>::infinity()}) {
+    ledger x{budget(0, 1.0)};
+    for (int i = 0; i < 20; ++i)
+      x.seed(by("mlp"), spend{1, 1'000'000'000'000'000, 0, 1'000'000'000'000'000, usd});
+    EXPECT_EQ(x.reserve(by("mlp"), worst(0.1)).decision, decision::exhausted) << usd;
+  }
+}
+
+TEST(ledger, nobody_earns_money) {
+  for (auto usd : {-1e10, -1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    ledger x{budget(0, 1.0)};
+    x.settle(x.reserve(by("mlp"), worst(0.6)).ticket, cost(0.6));
+    x.seed(by("mlp"), cost(usd));
+    EXPECT_EQ(x.reserve(by("mlp"), worst(0.6)).decision, decision::exhausted) << usd;
+  }
+}
+
 TEST(ledger, who_has_spent_what_can_be_listed) {
   ledger x{budget(0, 0)};
   x.settle(x.reserve(by("mlp"), worst(0.5)).ticket, cost(0.25));
@@ -185,7 +204,7 @@ TEST(ledger, no_interleaving_exceeds_the_budget) {
         std::swap(out[random() % out.size()], out.back());
         auto [ticket, bound] = out.back();
         out.pop_back();
-        unit() < 0.1 ? x.release(ticket) : x.settle(ticket, cost(bound * unit()));
+        x.settle(ticket, unit() < 0.1 ? spend{} : cost(bound * unit()));
       }
       ASSERT_LE(x.spent({"mlp", {}, {}}).usd, 1.0) << seed;
     }

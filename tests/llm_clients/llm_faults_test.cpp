@@ -1,6 +1,7 @@
 #include "llm_clients/gateway.hpp"
 
 #include "messages/error.hpp"
+#include "tests/support/http_server.hpp"
 #include "tests/support/llm_server_process.hpp"
 
 #include <caf/actor_system.hpp>
@@ -37,37 +38,52 @@ const std::vector<api> apis = {{"chat"},
 struct result {
   llm_answer answer;
   caf::error problem;
+  spend spent; // by the run
   std::string seen;
 };
 
-result ask(std::vector<std::string> options, const api& spoken, bool stream) {
-  llm_server_process server{LATHE_TEST_LLM_SERVER, std::move(options)};
-  model_config model;
+constexpr std::int64_t most_output = 1'000; // [tokens]
+
+result ask(model_config model) {
   model.name = "strong";
   model.model = "x-1";
-  model.provider = spoken.provider;
-  model.api = spoken.kind;
-  model.base_url = server.address() + spoken.path;
   model.api_key = "sk-0123456789";
-  model.stream = stream;
-  model.timeout = 1.5;
-  gateway_options options_of_gateway;
-  options_of_gateway.models = {model};
-  options_of_gateway.retry = {2, 1ms, 1ms, 60s, 1ms};
+  model.max_output_tokens = most_output;
+  model.price.output = 1'000; // a dollar for the most that an answer may hold
+  gateway_options options;
+  options.models = {std::move(model)};
+  options.retry = {2, 1ms, 1ms, 60s, 1ms};
   caf::actor_system_config config;
   caf::actor_system system{config};
   result found;
-  {
-    auto gateway = spawn_gateway(system, std::move(options_of_gateway));
-    caf::scoped_actor self{system};
-    self
-      ->request(gateway, 30s,
-                llm_request{"mlp", 1, "coder", "coder", "strong", "be brief", "hello"})
-      .receive([&](const llm_answer& x) { found.answer = x; },
-               [&](const caf::error& x) { found.problem = x; });
-    self->send_exit(gateway, caf::exit_reason::user_shutdown);
-    self->wait_for(gateway);
-  }
+  auto gateway = spawn_gateway(system, std::move(options));
+  caf::scoped_actor self{system};
+  self
+    ->request(gateway, 30s, llm_request{"mlp", 1, "coder", "coder", "strong", "be brief", "hello"})
+    .receive([&](const llm_answer& x) { found.answer = x; },
+             [&](const caf::error& x) { found.problem = x; });
+  self->request(gateway, 30s, status_atom_v)
+    .receive(
+      [&](const std::vector<account_status>& all) {
+        for (const auto& x : all)
+          if (x.who == payer{})
+            found.spent = x.spent;
+      },
+      [&](const caf::error& x) { ADD_FAILURE() << describe(x); });
+  self->send_exit(gateway, caf::exit_reason::user_shutdown);
+  self->wait_for(gateway);
+  return found;
+}
+
+result ask(std::vector<std::string> options, const api& spoken, bool stream, double timeout = 1.5) {
+  llm_server_process server{LATHE_TEST_LLM_SERVER, std::move(options)};
+  model_config model;
+  model.timeout = timeout;
+  model.provider = spoken.provider;
+  model.api = spoken.kind;
+  model.base_url = server.address() + spoken.path;
+  model.stream = stream;
+  auto found = ask(std::move(model));
   found.seen = server.stop();
   return found;
 }
@@ -87,6 +103,8 @@ TEST(llm_faults, each_api_is_understood_in_streams_and_whole) {
       EXPECT_EQ(x.answer.cost.input_tokens, 100);
       EXPECT_EQ(x.answer.cost.cached_input_tokens, 40);
       EXPECT_EQ(x.answer.cost.output_tokens, 12);
+      EXPECT_EQ(x.spent.queries, 1);
+      EXPECT_EQ(x.spent.output_tokens, 12);
       EXPECT_THAT(x.seen, HasSubstr(fmt::format(R"("requests":1,"streams":{},)", stream ? 1 : 0)));
     }
 }
@@ -106,6 +124,8 @@ TEST(llm_faults, every_call_ends_as_documented) {
     std::string error;
     std::string sentence;
     int requests = 2; // of two attempts
+    int charged = 0;  // those of them that may be on the bill, which count as the dearest answer
+    double timeout = 1.5;
   };
   const std::vector<fault> faults = {
     {"status:429", "rate limit is reached .HTTP 429."},
@@ -114,19 +134,19 @@ TEST(llm_faults, every_call_ends_as_documented) {
     {"status:502-html", "an HTML page instead of JSON"},
     {"status:529", "the server has a problem .HTTP 529."},
     {"status:400", "the server refuses .HTTP 400.", 1},
-    {"reset", "broke off before it answered"},
-    {"cut", "broke off in the middle of an answer"},
-    {"invalid-json", "not JSON"},
-    {"large", "more than 33554432 bytes|too long"},
-    {"slow-body", "gave no complete answer within 1.5 s"},
-    {"hang", "gave no complete answer within 1.5 s"},
+    {"reset", "broke off before it answered", 2, 2},
+    {"cut", "broke off in the middle of an answer", 2, 2},
+    {"invalid-json", "not JSON", 2, 2},
+    {"large", "more than 33554432 bytes|too long", 2, 2, 60},
+    {"slow-body", "gave no complete answer within 1.5 s", 2, 2},
+    {"hang", "gave no complete answer within 1.5 s", 2, 2},
   };
   // At once: most of them wait.
   std::vector<std::pair<const fault*, std::future<result>>> asked;
   for (auto stream : {true, false})
     for (const auto& x : faults)
       asked.emplace_back(&x, std::async(std::launch::async, [&x, stream] {
-        return ask({"--error", x.error}, apis[0], stream);
+        return ask({"--error", x.error}, apis[0], stream, x.timeout);
       }));
   for (auto& [x, answer] : asked) {
     SCOPED_TRACE(x->error);
@@ -134,5 +154,42 @@ TEST(llm_faults, every_call_ends_as_documented) {
     EXPECT_EQ(found.problem, errc::provider_failed);
     EXPECT_THAT(describe(found.problem), testing::ContainsRegex(x->sentence));
     EXPECT_THAT(found.seen, HasSubstr(fmt::format(R"("requests":{},)", x->requests)));
+    EXPECT_EQ(found.spent.output_tokens, x->charged * most_output);
+    EXPECT_NEAR(found.spent.usd, x->charged, 0.01);
   }
+}
+
+TEST(llm_faults, a_server_that_cannot_be_reached_or_trusted_costs_nothing) {
+  auto expired = test::make_certificate("DNS:localhost", true);
+  auto foreign = test::make_certificate("DNS:other.example");
+  test::http_server old{expired};
+  test::http_server other{foreign};
+  struct place {
+    std::string url;
+    std::string pem; // of an authority that is trusted
+    errc ends;
+    std::string sentence;
+  };
+  for (const auto& x : {
+         place{"http://lathe.invalid/v1", {}, errc::provider_unreachable, "could not be looked up"},
+         place{old.base_url("localhost"), expired.certificate_pem, errc::provider_refused,
+               "certificate has expired"},
+         place{other.base_url("localhost"), foreign.certificate_pem, errc::provider_refused,
+               "a certificate that does not hold for it"},
+       }) {
+    SCOPED_TRACE(x.url);
+    test::pem_file authority{x.pem};
+    model_config model;
+    model.provider = provider_kind::openai;
+    model.base_url = x.url;
+    if (!x.pem.empty())
+      model.ca_file = authority.path;
+    auto found = ask(model);
+    EXPECT_EQ(found.problem, x.ends);
+    EXPECT_THAT(describe(found.problem), HasSubstr(x.sentence));
+    EXPECT_EQ(found.spent.queries, 0);
+    EXPECT_EQ(found.spent.usd, 0);
+  }
+  EXPECT_TRUE(old.calls().empty());
+  EXPECT_TRUE(other.calls().empty());
 }

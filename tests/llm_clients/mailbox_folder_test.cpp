@@ -157,6 +157,23 @@ TEST_F(mailbox_on_disk, half_an_answer_waits_for_its_other_half) {
   EXPECT_THAT(ask({2}), ElementsAre("two"));
 }
 
+TEST_F(mailbox_on_disk, a_line_that_is_mended_in_place_is_read) {
+  open();
+  auto first = answer(1, std::string(5'000, '1'));
+  auto broken = std::string{"{\"custom_id\": no JSON}\n"};
+  write(first + broken);
+  EXPECT_THAT(ask({2}), ElementsAre("waits"));
+  write(first + answer(2, "two"));
+  EXPECT_THAT(ask({2}), ElementsAre("two"));
+}
+
+TEST_F(mailbox_on_disk, a_byte_order_mark_is_no_part_of_a_line) {
+  open();
+  EXPECT_THAT(ask({1}), ElementsAre("waits"));
+  write("\xef\xbb\xbf" + answer(1, "one"));
+  EXPECT_THAT(ask({1}), ElementsAre("one"));
+}
+
 TEST_F(mailbox_on_disk, a_file_that_is_replaced_is_read_from_its_start) {
   open();
   write(answer(1, "one"));

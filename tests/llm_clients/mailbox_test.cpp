@@ -157,11 +157,16 @@ TEST_F(answers, a_refusal_is_the_servers_until_there_is_an_answer) {
 TEST_F(answers, what_somebody_can_mend_waits_for_another_line) {
   const std::string expired =
     R"({"code":"batch_expired","message":"This request could not be executed in time."})";
-  for (auto& broken :
-       {refusal(429), refusal(500), refusal(401), refusal(404), line("null", expired), line("null"),
-        line(R"({"status_code":200,"body":{}})"), line(R"({"status_code":200})"),
-        line(R"({"status_code":200,"body":{"choices":[]}})"), line("7", "7"),
-        line(R"({"status_code":-5,"body":[]})")}) {
+  for (
+    auto& broken :
+    {refusal(429), refusal(500), refusal(401), refusal(404), line("null", expired), line("null"),
+     line(R"({"status_code":200,"body":{}})"), line(R"({"status_code":200})"),
+     line(R"({"status_code":200,"body":{"choices":[]}})"), line("7", "7"),
+     line(R"({"status_code":-5,"body":[]})"),
+     line(
+       R"({"status_code":200,"body":{"choices":[{"message":{"contnet":"x"},"finish_reason":"stop"}]}})"),
+     line(
+       R"({"status_code":200,"body":{"choices":[{"message":{"content":["x"]},"finish_reason":"stop"}]}})")}) {
     EXPECT_THAT(add(broken), testing::AllOf(StartsWith(id + ": "), HasSubstr("another line")))
       << broken;
     EXPECT_EQ(found(), "nothing") << broken;

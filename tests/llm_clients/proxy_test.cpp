@@ -65,6 +65,15 @@ TEST(proxy, each_scheme_has_its_variable_and_lower_case_goes_first) {
   EXPECT_EQ(proxy_of("http://h", {{"HTTP_PROXY", "http://up:1"}}), "") << "anybody may set it";
 }
 
+TEST(proxy, what_is_for_all_schemes_counts_where_a_scheme_has_none_of_its_own) {
+  for (auto* server : {"https://h", "http://h"}) {
+    EXPECT_EQ(proxy_of(server, {{"ALL_PROXY", "http://up:1"}}), "up:1");
+    EXPECT_EQ(proxy_of(server, {{"ALL_PROXY", "http://up:1"}, {"all_proxy", "low:2"}}), "low:2");
+  }
+  EXPECT_EQ(proxy_of("https://h", {{"ALL_PROXY", "all:1"}, {"HTTPS_PROXY", "own:2"}}), "own:2");
+  EXPECT_EQ(proxy_of("https://h", {{"ALL_PROXY", "all:1"}, {"NO_PROXY", "h"}}), "");
+}
+
 TEST(proxy, this_machine_is_nothing_special) {
   EXPECT_EQ(proxy_of("http://127.0.0.1:8000", {{"http_proxy", "http://p:3128"}}), "p:3128");
   EXPECT_EQ(proxy_of("http://localhost:8000", {{"http_proxy", "http://p:3128"}}), "p:3128");

@@ -5,8 +5,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
+
+#include <unistd.h>
 
 namespace lathe::test {
 
@@ -71,6 +77,27 @@ certificate make_certificate(const std::string& names, bool expired) {
   return {pem_of([&](BIO* out) { return PEM_write_bio_X509(out, x.get()); }), pem_of([&](BIO* out) {
             return PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
           })};
+}
+
+namespace {
+
+std::string new_file() {
+  auto result = (std::filesystem::temp_directory_path() / "lathe-pem-XXXXXX").string();
+  auto opened = ::mkstemp(result.data());
+  if (opened < 0)
+    throw std::runtime_error{"there is no room for a certificate"};
+  ::close(opened);
+  return result;
+}
+
+} // namespace
+
+pem_file::pem_file(const std::string& text) : path(new_file()) {
+  std::ofstream{path} << text;
+}
+
+pem_file::~pem_file() {
+  std::remove(path.c_str());
 }
 
 } // namespace lathe::test

@@ -14,4 +14,18 @@ struct certificate {
 /// a day, from a day ago when `expired`.
 certificate make_certificate(const std::string& names, bool expired = false);
 
+/// A file that goes with this object.
+class pem_file {
+public:
+  explicit pem_file(const std::string& text);
+
+  pem_file(const pem_file&) = delete;
+
+  pem_file& operator=(const pem_file&) = delete;
+
+  ~pem_file();
+
+  const std::string path;
+};
+
 } // namespace lathe::test

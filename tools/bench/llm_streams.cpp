@@ -51,14 +51,6 @@ double most_megabytes() {
   return static_cast<double>(used.ru_maxrss) / 1024;
 }
 
-// Each connection is a file.
-void allow_many_files() {
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
-}
-
 llm_request question(request_id number) {
   llm_request result;
   result.session = "bench";
@@ -145,7 +137,6 @@ int main(int argc, char** argv) {
                        "asks so many questions, evenly over so many seconds\n");
     return 2;
   }
-  allow_many_files();
   register_messages();
   auto calls = std::strtoull(argv[2], nullptr, 10);
   std::chrono::duration<double> every{std::strtod(argv[3], nullptr) / static_cast<double>(calls)};
