@@ -15,7 +15,9 @@ models:
          price: {{input: 1, output: 10}}}}
   others: {{provider: anthropic, model: x, api_key: '${{KEY}}', base_url: {server}/v1}}
   box: {{provider: mailbox, model: x}}
-  third: {{provider: gemini, model: x, api_key: '${{{third_key}}}', base_url: {server}/v1beta}}
+  third: {{provider: gemini, model: x, api_key: '${{{third_key}}}', base_url: {server}/v1beta,
+          price: {{input: 2, cached_input: 0.5, output: 4, long_prompt: 1000,
+                   long: {{input: 4, cached_input: 1, output: 8}}}}}}
   unused: {{provider: openai, model: x, api_key: '${{NO_SUCH_KEY}}'}}
 agents:
   coder: {{role: coder, model: chat, prompt_text: hello}}
@@ -46,7 +48,11 @@ class LlmCheck(LatheCase):
         self.assertRegex(ended.out, r"(?m)^chat +x answered in \d+\.\d\d s, \d+ tokens/s · "
                          r"20 tokens in, 5 out \(0 of them thought\) · \$0.000070$")
         self.assertRegex(ended.out, r"(?m)^others .* · no price is given$")
-        self.assertRegex(ended.out, r"(?m)^third +x answered")
+        self.assertRegex(ended.out, r"(?m)^ +costs \$1 in, \$10 out per million tokens$")
+        self.assertRegex(ended.out, r"(?m)^third +x answered.*\n"
+                         r" +costs \$2 in, \$4 out per million tokens, \$4 and \$8 with prompts of "
+                         r"more than 1000$")
+        self.assertEqual(ended.out.count(" costs "), 2, "the price of 'others' is not known")
         self.assertIn("the server allows 60 requests a minute", ended.out)
         self.assertRegex(ended.out, r"(?m)^box +a mailbox: it is not asked$")
         self.assertNotIn("unused", ended.out)
@@ -54,6 +60,13 @@ class LlmCheck(LatheCase):
         models = {x["model"]: x for x in self.check(server, "--json").json["models"]}
         chat = models["chat"]
         self.assertEqual(chat["output_tokens"], 5)
+        self.assertAlmostEqual(chat["tokens_a_second"], 5 / max(chat["seconds"], 1e-3))
+        self.assertEqual(chat["price"], {"input": 1, "cached_input": 1, "output": 10})
+        self.assertIsNone(models["others"]["price"])
+        self.assertIsNone(models["others"]["usd"])
+        self.assertEqual(models["third"]["price"], {
+            "input": 2, "cached_input": 0.5, "output": 4, "long_prompt": 1000,
+            "long": {"input": 4, "cached_input": 1, "output": 8}})
         self.assertIn("note", models["box"])
         self.assertEqual(chat["limits_a_minute"], {"requests": 60})
 

@@ -1,7 +1,10 @@
 """Topology files with mistakes, through `lathe topology check` and `lathe run`."""
 
 import os
+import re
+import shutil
 import unittest
+from pathlib import Path
 
 from lathe_case import CONFIGS, DONE, USER_MISTAKE, LatheCase
 from programs import TASK
@@ -19,6 +22,9 @@ routes:
 search: {policy: best_of, samples: 2}
 budget: {queries: 2}
 """
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+WHOLE = re.compile(r"^```yaml\n(version:.*?)^```$", re.MULTILINE | re.DOTALL)
 
 KEY = {**os.environ, "LATHE_E2E_KEY": "sk-not-a-key"}
 
@@ -101,6 +107,25 @@ class Topologies(LatheCase):
         ended = self.lathe("topology", "check", *files, "--llm", "scripted")
         self.assert_code(ended, DONE)
         self.assertEqual(ended.out.count("is sound"), len(files))
+
+    def test_every_whole_topology_in_the_documents_is_sound(self) -> None:
+        keys = {f"{name}_API_KEY": "sk-not-a-key" for name in ("OPENAI", "ANTHROPIC", "GEMINI")}
+        for file in (CONFIGS / "topologies").glob("*.yaml"):  # which some extend
+            shutil.copy(file, self.folder)
+        found = {page.relative_to(DOCS): WHOLE.findall(page.read_text())
+                 for page in sorted(DOCS.rglob("*.md"))}
+        for page, texts in found.items():
+            for number, text in enumerate(texts):
+                with self.subTest(page=str(page), number=number):
+                    file = self.write(f"{page.stem}-{number}.yaml", text)
+                    ended = self.lathe("topology", "check", file, env={**os.environ, **keys})
+                    self.assert_code(ended, DONE)
+                    self.assertIn("is sound", ended.out)
+        providers = {page.stem for page in found if page.parent.name == "providers"}
+        self.assertGreaterEqual(providers, {"openai", "anthropic", "gemini", "mailbox"})
+        for name in providers:
+            text = "".join(found[Path("providers", f"{name}.md")])
+            self.assertIn(f"    provider: {name}\n", text, f"{name}.md has no whole topology")
 
 
 if __name__ == "__main__":

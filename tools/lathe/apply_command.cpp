@@ -21,7 +21,7 @@ constexpr auto footer = R"(examples:
       shows what would change and asks
   lathe apply runs/demo more-coders.yaml --yes
 
-Agents, prompts, models that the run started with, routes and query budget can be changed; search
+Agents, prompts, models that the run started with, routes and all budgets can be changed; search
 policy and evaluator cannot. Requests that are out finish under the old topology.)";
 
 struct apply_arguments {

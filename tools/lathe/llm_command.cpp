@@ -25,7 +25,8 @@ constexpr auto footer = R"(examples:
   lathe llm check my.yaml --json
 
 Asks each model of a topology one tiny question, which may cost a fraction of a cent, and says how
-long that took, what it cost, which limits the server speaks of, or what is wrong.)";
+long that took, what it cost, what tokens cost, which limits the server speaks of, or what is wrong.
+Exit code 3 when a model that was asked did not answer.)";
 
 // Room for a word, and for what is thought before.
 constexpr std::int64_t tiny_output = 1024;
@@ -38,7 +39,8 @@ struct finding {
 };
 
 model_config for_one_word(model_config x) {
-  x.max_output_tokens = std::min(x.max_output_tokens, x.thinking_tokens + tiny_output);
+  x.max_output_tokens = std::min(
+    x.max_output_tokens, std::max<std::int64_t>(x.thinking_tokens.value_or(0), 0) + tiny_output);
   x.timeout = std::min(x.timeout, 120.0);
   return x;
 }
@@ -112,6 +114,10 @@ bool has_price(const model_config& x) {
   return x.price != token_prices{};
 }
 
+double tokens_a_second(const llm_answer& x) {
+  return static_cast<double>(x.cost.output_tokens) / std::max(x.seconds, 1e-3);
+}
+
 void print(const finding& x) {
   if (auto why = std::get_if<failure>(&x.said)) {
     fmt::print("{:<12} {}\n", x.model.name, why->sentence);
@@ -121,14 +127,33 @@ void print(const finding& x) {
   auto cost = has_price(x.model) ? fmt::format("${:.6f}", answer.cost.usd) : "no price is given";
   fmt::print("{:<12} {} answered in {:.2f} s, {:.0f} tokens/s · {} tokens in, {} out ({} of them "
              "thought) · {}\n",
-             x.model.name, answer.model, answer.seconds,
-             static_cast<double>(answer.cost.output_tokens) / std::max(answer.seconds, 1e-3),
+             x.model.name, answer.model, answer.seconds, tokens_a_second(answer),
              answer.cost.input_tokens, answer.cost.output_tokens, answer.cost.reasoning_tokens,
              cost);
   if (auto price = describe_price(x.model); !price.empty())
     fmt::print("{:<12} costs {}\n", "", price);
   if (auto limits = told(x.limits); !limits.empty())
     fmt::print("{:<12} the server allows {} a minute\n", "", limits);
+}
+
+boost::json::object to_json(const token_prices& x) {
+  boost::json::object result{
+    {"input", x.input}, {"cached_input", x.cached_input}, {"output", x.output}};
+  if (x.cache_write > 0)
+    result["cache_write"] = x.cache_write;
+  return result;
+}
+
+// In the words of a topology's `price`; null when nobody says it.
+boost::json::value price_in_json(const model_config& x) {
+  if (!has_price(x))
+    return nullptr;
+  auto result = to_json(x.price);
+  if (x.long_prompt > 0) {
+    result["long_prompt"] = x.long_prompt;
+    result["long"] = to_json(x.long_price);
+  }
+  return result;
 }
 
 boost::json::object to_json(const finding& x) {
@@ -140,10 +165,12 @@ boost::json::object to_json(const finding& x) {
   const auto& answer = std::get<llm_answer>(x.said);
   result["answered_as"] = answer.model;
   result["seconds"] = answer.seconds;
+  result["tokens_a_second"] = tokens_a_second(answer);
   result["input_tokens"] = answer.cost.input_tokens;
   result["output_tokens"] = answer.cost.output_tokens;
   result["reasoning_tokens"] = answer.cost.reasoning_tokens;
   result["usd"] = has_price(x.model) ? boost::json::value(answer.cost.usd) : boost::json::value();
+  result["price"] = price_in_json(x.model);
   result["price_source"] = x.model.price_source;
   boost::json::object limits;
   for (const auto& limit : x.limits)
