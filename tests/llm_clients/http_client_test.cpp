@@ -275,7 +275,7 @@ TEST(http_client, no_more_unused_connections_are_kept_than_allowed) {
   std::vector<std::future<http_result>> sent;
   for (int i = 0; i < 3; ++i) {
     scripted_reply slow{200, "ok"};
-    slow.delay = 200ms; // so that they are under way at once
+    slow.delay = 500ms; // so that they are under way at once
     server.reply(slow);
     sent.push_back(x.send(server.base_url()));
   }
@@ -388,11 +388,11 @@ TEST(http_client, a_server_that_does_not_begin_to_answer_is_left_before_the_dead
 
 TEST(http_client, who_has_begun_to_answer_may_take_longer) {
   http_server server;
-  scripted_reply slow{200, "0123456789"};
-  slow.pause = 30ms; // before each byte
+  scripted_reply slow{200, "0123"};
+  slow.pause = 300ms; // before each byte
   server.reply(slow);
   http_request impatient;
-  impatient.first_byte = 200ms;
+  impatient.first_byte = 800ms;
   auto x = client{}.send(server.base_url(), std::move(impatient)).get();
   EXPECT_TRUE(std::holds_alternative<http_response>(x));
 }
@@ -401,10 +401,10 @@ TEST(http_client, who_does_not_speak_tls_is_left) {
   boost::asio::io_context io;
   boost::asio::ip::tcp::acceptor mute{io, {boost::asio::ip::address_v4::loopback(), 0}};
   http_request impatient;
-  impatient.connect = 100ms;
-  auto url = "https://localhost:" + std::to_string(mute.local_endpoint().port());
+  impatient.connect = 400ms;
+  auto url = "https://127.0.0.1:" + std::to_string(mute.local_endpoint().port());
   auto x = std::get<http_failure>(client{}.send(url, std::move(impatient)).get());
-  EXPECT_THAT(x.sentence, HasSubstr("did not finish the TLS handshake within 0.1 s"));
+  EXPECT_THAT(x.sentence, HasSubstr("did not finish the TLS handshake within 0.4 s"));
   EXPECT_FALSE(x.sent);
 }
 
@@ -415,7 +415,7 @@ TEST(http_client, an_address_that_does_not_answer_is_left_for_the_next_one) {
     GTEST_SKIP() << "localhost has no IPv6 address here";
   server.reply({200, "ok"});
   http_request impatient;
-  impatient.connect = 100ms;
+  impatient.connect = 400ms;
   auto x = client{}.send(server.base_url("localhost"), impatient).get();
   auto* response = std::get_if<http_response>(&x);
   ASSERT_TRUE(response) << std::get<http_failure>(x).sentence;
@@ -426,10 +426,10 @@ TEST(http_client, an_address_that_does_not_answer_is_left) {
   deaf_port deaf{{boost::asio::ip::address_v4::loopback(), 0}};
   ASSERT_TRUE(deaf.is_deaf());
   http_request impatient;
-  impatient.connect = 100ms;
+  impatient.connect = 400ms;
   auto url = "http://127.0.0.1:" + std::to_string(deaf.port());
   auto x = std::get<http_failure>(client{}.send(url, std::move(impatient)).get());
-  EXPECT_THAT(x.sentence, HasSubstr("did not accept a connection within 0.1 s"));
+  EXPECT_THAT(x.sentence, HasSubstr("did not accept a connection within 0.4 s"));
   EXPECT_FALSE(x.sent);
 }
 
