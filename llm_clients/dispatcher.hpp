@@ -46,6 +46,11 @@ public:
 
   dispatcher(spending_limits limits, std::size_t max_waiting, breaker_policy patience = {});
 
+  // Lanes point into a map, whose elements a move leaves where they are.
+  dispatcher(dispatcher&&) = default;
+
+  dispatcher& operator=(dispatcher&&) = default;
+
   /// @param server names where it is; models with the same name share that server's breaker
   void add_model(const std::string& model, const model_limits& limits, const std::string& server);
 
