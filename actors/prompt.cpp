@@ -61,14 +61,12 @@ caf::expected<std::string> render_part(const agent_config& agent, std::string pa
 caf::expected<rendered_prompt> render(const agent_config& agent, const data& values) {
   constexpr std::string_view mark = "\n{{!question}}\n";
   auto at = agent.prompt.find(mark);
-  if (at == std::string::npos) {
-    auto text = render_part(agent, agent.prompt, values);
-    return text ? caf::expected{rendered_prompt{{}, std::move(*text)}} : std::move(text.error());
-  }
-  auto system = render_part(agent, agent.prompt.substr(0, at), values);
+  auto is_parted = at != std::string::npos;
+  auto system = render_part(agent, is_parted ? agent.prompt.substr(0, at) : "", values);
   if (!system)
     return std::move(system.error());
-  auto text = render_part(agent, agent.prompt.substr(at + mark.size()), values);
+  auto text =
+    render_part(agent, is_parted ? agent.prompt.substr(at + mark.size()) : agent.prompt, values);
   if (!text)
     return std::move(text.error());
   return rendered_prompt{std::move(*system), std::move(*text)};

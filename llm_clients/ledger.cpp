@@ -12,16 +12,16 @@ namespace {
 constexpr double slack = 1e-6; // of a billionth: what binary fractions add to an exact price
 
 // More than any budget: servers and recordings may claim what they like.
-constexpr std::int64_t most = 1'000'000'000'000'000'000;
+constexpr std::int64_t largest = 1'000'000'000'000'000'000;
 
 // Rounded up, so that a sum of parts never falls below the whole.
 std::int64_t to_nano(double usd) {
   auto result = std::ceil(usd * 1e9 - slack);
-  return result > 0 ? static_cast<std::int64_t>(std::min(result, static_cast<double>(most))) : 0;
+  return result > 0 ? static_cast<std::int64_t>(std::min(result, static_cast<double>(largest))) : 0;
 }
 
 std::int64_t sum(std::int64_t x, std::int64_t y) {
-  return std::min(x + y, most);
+  return std::min(x + y, largest);
 }
 
 // Everybody on whom a call counts.

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <span>
+
 using namespace std::chrono_literals;
 using namespace lathe;
 using namespace lathe::llm_clients;
@@ -63,6 +65,14 @@ struct said {
   unsigned status;
   const char* body;
 };
+
+void expect_to_stop_everything(std::span<const said> all, const char* words) {
+  for (const auto& [server, status, body] : all) {
+    auto x = failure_to(status, body);
+    EXPECT_EQ(x.kind, failure_kind::fail) << server;
+    EXPECT_THAT(x.sentence, HasSubstr(words)) << server;
+  }
+}
 
 const char* const quota_of_google =
   R"({"error":{"code":429,"message":"You exceeded your current quota.","status":)"
@@ -128,11 +138,7 @@ TEST(server_failure, a_model_that_a_server_does_not_have_stops_everything) {
      R"({"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,)"
      R"("code":"1500"})"},
   };
-  for (const auto& [server, status, body] : all) {
-    auto x = failure_to(status, body);
-    EXPECT_EQ(x.kind, failure_kind::fail) << server;
-    EXPECT_THAT(x.sentence, HasSubstr("does not know this model")) << server;
-  }
+  expect_to_stop_everything(all, "does not know this model");
 }
 
 TEST(server_failure, a_wrong_key_stops_everything) {
@@ -162,11 +168,7 @@ TEST(server_failure, a_wrong_key_stops_everything) {
     {"xAI", 400,
      R"({"code":"Client specified an invalid argument","error":"Incorrect API key provided: k."})"},
   };
-  for (const auto& [server, status, body] : all) {
-    auto x = failure_to(status, body);
-    EXPECT_EQ(x.kind, failure_kind::fail) << server;
-    EXPECT_THAT(x.sentence, HasSubstr("does not accept the key")) << server;
-  }
+  expect_to_stop_everything(all, "does not accept the key");
 }
 
 TEST(server_failure, an_account_without_credit_stops_everything) {
@@ -195,11 +197,7 @@ TEST(server_failure, an_account_without_credit_stops_everything) {
      R"(spending limit or failure to pay past invoices.","param":null,"code":)"
      R"("PRECONDITION_FAILED","type":"error"},"request_id":"1"})"},
   };
-  for (const auto& [server, status, body] : all) {
-    auto x = failure_to(status, body);
-    EXPECT_EQ(x.kind, failure_kind::fail) << server;
-    EXPECT_THAT(x.sentence, HasSubstr("no credit left")) << server;
-  }
+  expect_to_stop_everything(all, "no credit left");
 }
 
 TEST(server_failure, a_prompt_that_is_too_long_is_refused_alone) {
