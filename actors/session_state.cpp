@@ -559,4 +559,15 @@ session_status session_state::status() const {
   return result;
 }
 
+std::vector<session_event> opening_of(session_started start) {
+  session_state state;
+  state.apply(start);
+  std::vector<session_event> result{std::move(start)};
+  while (auto event = state.next(0, false)) {
+    state.apply(*event);
+    result.push_back(std::move(*event));
+  }
+  return result;
+}
+
 } // namespace lathe::actors

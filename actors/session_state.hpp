@@ -260,4 +260,7 @@ private:
   std::optional<session_ended> ended_;
 };
 
+/// Returns what a session writes first: how it began, and what it decides at once.
+std::vector<session_event> opening_of(session_started start);
+
 } // namespace lathe::actors

@@ -1,6 +1,7 @@
 #include "runtime/run.hpp"
 
 #include "actors/session.hpp"
+#include "actors/session_journal.hpp"
 #include "gpu/device_health.hpp"
 #include "gpu/screen.hpp"
 #include "llm_clients/gateway.hpp"
@@ -120,6 +121,11 @@ public:
     auto past = read_past(*store);
     if (!past)
       return std::move(past.error());
+    if (past->sessions.empty() && options_.tasks.empty() && !options_.replay)
+      return make_error(errc::user_error,
+                        fmt::format("{} holds no task: its run ended before it began; delete the "
+                                    "folder and start the run anew",
+                                    directory_.paths().root.string()));
     journal_ = spawn_journal(system_, std::move(*store));
     writer_ = journal_;
     if (options_.replay)
@@ -133,9 +139,11 @@ public:
           x.site->remember(name, gpu::normalised_hash(source), verdict);
     for (auto& [name, session] : past->sessions)
       add_session(name, std::move(session), false);
-    for (auto& subject : options_.tasks)
-      if (sessions_.find(subject.name) == sessions_.end())
-        add_session(subject.name, {{actors::session_started{subject, options_.plan}}, {}}, true);
+    if (stage_)
+      add_recorded_sessions();
+    else if (auto error = add_sessions(options_.tasks))
+      return error;
+    directory_.keep();
     for (auto& [name, session] : sessions_)
       caf::anon_send(session, start_atom_v);
     return {};
@@ -333,6 +341,39 @@ private:
     return result;
   }
 
+  /// All tasks are in the journal before one is worked on: whatever happens, none is forgotten.
+  caf::error add_sessions(const std::vector<task>& subjects) {
+    journal_append openings;
+    std::map<session_id, session_past> fresh;
+    for (auto& subject : subjects) {
+      auto& events = fresh[subject.name].events;
+      events = actors::opening_of({subject, options_.plan});
+      for (auto& event : events)
+        openings.records.push_back(actors::to_record(subject.name, event));
+    }
+    if (auto error = write(std::move(openings)))
+      return error;
+    for (auto& [name, past] : fresh)
+      add_session(name, std::move(past), false);
+    return {};
+  }
+
+  /// What comes of it has to be in the order of the recording, so they write it themselves.
+  void add_recorded_sessions() {
+    for (auto& subject : options_.tasks)
+      add_session(subject.name, {{actors::session_started{subject, options_.plan}}, {}}, true);
+  }
+
+  caf::error write(journal_append x) {
+    if (x.records.empty())
+      return {};
+    caf::error result;
+    caf::scoped_actor self{system_};
+    self->request(journal_, journal_patience, std::move(x))
+      .receive([](std::int64_t) {}, [&](caf::error& reason) { result = std::move(reason); });
+    return result;
+  }
+
   void add_session(const session_id& name, session_past past, bool fresh) {
     actors::session_options session;
     session.name = name;
@@ -393,7 +434,7 @@ private:
       return;
     auto written = write_atomically(directory_.paths().best(x.status.name), format_best_file(x));
     if (!written)
-      give_up(std::move(written.error()));
+      give_up(until(errc::environment_error, "that is mended", written.error()));
   }
 
   /// A session actor is gone. At the end of a run that is as it should be.
@@ -406,6 +447,8 @@ private:
       return give_up(until(errc::provider_refused, "that is mended", reason));
     if (reason == errc::device_lost)
       return give_up(until(errc::device_lost, "it works again", reason));
+    if (reason == errc::environment_error)
+      return give_up(until(errc::environment_error, "that is mended", reason));
     give_up(reason.category() == caf::type_id_v<errc>
               ? reason
               : make_error(errc::journal_failed,

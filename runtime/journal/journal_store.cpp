@@ -292,10 +292,7 @@ caf::error journal_store::failure(int code) const {
   auto reason = sqlite3_errmsg(database_.handle());
   code &= 0xff; // without SQLite's details
   if (is_disk_full(code, sqlite3_system_errno(database_.handle())))
-    return make_error(errc::journal_failed,
-                      fmt::format("the disk that holds {} is full; free some space and go on with: "
-                                  "lathe run --resume {}",
-                                  file, file_.parent_path().string()));
+    return make_error(errc::environment_error, fmt::format("the disk that holds {} is full", file));
   switch (code) {
     case SQLITE_NOTADB:
       return make_error(errc::user_error, fmt::format("{} is not a journal of Lathe", file));

@@ -24,11 +24,11 @@ bool is_run_name(std::string_view name) {
          && std::all_of(name.begin(), name.end(), is_file_name_character);
 }
 
-// A run that failed before its first event leaves its lock file; that is as good as empty.
+// A run that failed before its first event leaves its lock and its log; that is as good as empty.
 bool holds_something(const run_paths& run) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator{run.root, ignored})
-    if (entry.path() != run.lock())
+    if (entry.path() != run.lock() && entry.path() != run.log())
       return true;
   return false;
 }
@@ -77,10 +77,12 @@ caf::expected<run_directory> run_directory::create(const fs::path& runs, const s
     return made.error();
   if (holds_something(paths))
     return name_is_taken(paths);
-  auto result = take(paths);
+  auto result = take(paths, true);
   // Somebody else may have been here before the lock was ours.
-  if (result && holds_something(paths))
+  if (result && holds_something(paths)) {
+    result->keep();
     return name_is_taken(paths);
+  }
   return result;
 }
 
@@ -100,7 +102,7 @@ run_directory::create_fresh(const fs::path& runs, std::string_view base, std::st
   }
   if (!made)
     return made.error();
-  return take(paths);
+  return take(paths, true);
 }
 
 caf::expected<run_directory> run_directory::reopen(const fs::path& root) {
@@ -115,14 +117,23 @@ caf::expected<run_directory> run_directory::reopen(const fs::path& root) {
     return make_error(errc::user_error,
                       fmt::format("{} is not the folder of a run: it has no {}",
                                   paths.root.string(), paths.journal().filename().string()));
-  return take(paths);
+  return take(paths, false);
 }
 
-caf::expected<run_directory> run_directory::take(run_paths paths) {
+run_directory::~run_directory() {
+  if (!passing_)
+    return;
+  std::error_code ignored;
+  auto journal = paths_.journal().string();
+  for (const auto& file : {paths_.topology().string(), journal, journal + "-wal", journal + "-shm"})
+    fs::remove(file, ignored);
+}
+
+caf::expected<run_directory> run_directory::take(run_paths paths, bool passing) {
   auto lock = file_lock::take(paths.lock());
   if (!lock)
     return lock.error();
-  return run_directory{std::move(paths), std::move(*lock)};
+  return run_directory{std::move(paths), std::move(*lock), passing};
 }
 
 } // namespace lathe::runtime

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace lathe::runtime {
 
@@ -52,7 +53,9 @@ struct run_paths {
   }
 };
 
-/// The folder of a run, held by this process alone.
+/// The folder of a run, held by this process alone. A run that does not get as far as its first
+/// event leaves nothing that is in the way of another: a new folder is emptied when it is let go,
+/// unless `keep` was called.
 class run_directory {
 public:
   /// Makes `runs/name`. Fails when a run is there already.
@@ -67,20 +70,41 @@ public:
   /// Takes over the run in `root`, to go on with it. Fails when another process works on it.
   static caf::expected<run_directory> reopen(const std::filesystem::path& root);
 
+  run_directory(run_directory&& other) noexcept
+    : paths_(std::move(other.paths_)), lock_(std::move(other.lock_)),
+      passing_(std::exchange(other.passing_, false)) {
+    // nop
+  }
+
+  run_directory& operator=(run_directory&& other) noexcept {
+    std::swap(paths_, other.paths_);
+    std::swap(lock_, other.lock_);
+    std::swap(passing_, other.passing_);
+    return *this;
+  }
+
+  ~run_directory();
+
+  /// The run has begun: what is in the folder stays there.
+  void keep() {
+    passing_ = false;
+  }
+
   const run_paths& paths() const {
     return paths_;
   }
 
 private:
-  run_directory(run_paths paths, file_lock lock)
-    : paths_(std::move(paths)), lock_(std::move(lock)) {
+  run_directory(run_paths paths, file_lock lock, bool passing)
+    : paths_(std::move(paths)), lock_(std::move(lock)), passing_(passing) {
     // nop
   }
 
-  static caf::expected<run_directory> take(run_paths paths);
+  static caf::expected<run_directory> take(run_paths paths, bool passing);
 
   run_paths paths_;
   file_lock lock_;
+  bool passing_; // to be emptied
 };
 
 /// Returns the id of the process that works on a run, or nothing.

@@ -1,5 +1,7 @@
 #include "actors/session_state.hpp"
 
+#include "actors/session_journal.hpp"
+
 #include "tests/support/topologies.hpp"
 
 #include <gmock/gmock.h>
@@ -99,6 +101,14 @@ TEST(session_state, prepares_the_task_before_anything_else) {
   state.apply(*first);
   EXPECT_EQ(std::get<request_issued>(*first).target, "evaluator");
   EXPECT_FALSE(state.next(0, false)) << "nothing else goes out before the task is known";
+}
+
+TEST(session_state, opens_with_its_start_and_what_it_decides_at_once) {
+  session_driver session{test::small_topology()};
+  auto opening = opening_of(std::get<session_started>(session.events[0]));
+  ASSERT_EQ(opening.size(), 2u);
+  for (auto i : {0, 1})
+    EXPECT_EQ(to_record("mlp", opening[i]).payload, to_record("mlp", session.events[i]).payload);
 }
 
 TEST(session_state, where_recipes_work_alone_nothing_waits_for_the_time_of_torch_compile) {

@@ -1,6 +1,5 @@
 """A disk that fills up: one sentence, and the run goes on once there is room."""
 
-import contextlib
 import os
 import subprocess
 import unittest
@@ -37,13 +36,35 @@ class FullDisk(LatheCase):
         answers(self, ideas=2)
         command = ["run", self.write("t.yaml", scripted(samples=2)), "--task",
                    self.write("sums.py", TASK), "--runs", "disk", "--name", "r"]
-        filler = self.fill(place, 0)
-        ended = self.lathe(*command)
-        self.assert_sentence(ended, ENVIRONMENT_LACKS, "disk/r")
-        self.assertRegex(ended.err, "full|No space left")
-        filler.unlink()
-        with contextlib.suppress(FileNotFoundError):
-            self.assertEqual([x.name for x in (place / "r").iterdir() if x.name != "lock"], [])
+        for left in (0, 60_000):  # for no file at all, and for a journal without events
+            with self.subTest(left=left):
+                filler = self.fill(place, left)
+                ended = self.lathe(*command)
+                self.assert_sentence(ended, ENVIRONMENT_LACKS, "disk/r")
+                self.assertRegex(ended.err, "full|No space left")
+                self.assertNotIn("--resume", ended.err)
+                filler.unlink()
+        self.assert_code(self.lathe(*command, "--quiet"), DONE)
+
+    def test_results_are_told_though_the_report_cannot_be_written(self) -> None:
+        answers(self, ideas=1)
+        command = ["run", self.write("t.yaml", scripted(samples=1)), "--task",
+                   self.write("sums.py", TASK), "--name", "r"]
+        self.assert_code(self.lathe(*command, "--quiet"), DONE)
+        report = self.folder / "runs/r/report.md"
+        told = report.read_text()
+        report.unlink()
+        report.mkdir()
+        for option in ("--quiet", "--json"):
+            with self.subTest(option):
+                ended = self.lathe("run", "--resume", "runs/r", option)
+                self.assert_sentence(ended, ENVIRONMENT_LACKS, "runs/r/report.md",
+                                     "lathe run --resume runs/r")
+                self.assertIn("sums", ended.out)
+                self.assertNotIn("report runs/r", ended.out)
+        report.rmdir()
+        self.assert_code(self.lathe("run", "--resume", "runs/r", "--quiet"), DONE)
+        self.assertEqual(report.read_text(), told)
 
     def test_a_run_that_runs_out_of_room_goes_on_later(self) -> None:
         place = self.mount("1m")

@@ -62,6 +62,20 @@ class RunDirectory(LatheCase):
                 with self.subTest(command=command[0], folder=folder):
                     self.assert_sentence(self.lathe(*command, folder), USER_MISTAKE, folder)
 
+    def test_a_run_that_could_not_begin_is_started_again_under_its_name(self) -> None:
+        ended = self.lathe(*self.run_it, "--name", "r", "--device", "cuda:99")
+        self.assert_code(ended, ENVIRONMENT_LACKS)
+        self.assert_sentence(self.lathe("run", "--resume", "runs/r"), USER_MISTAKE, "runs/r")
+        self.assert_code(self.lathe(*self.run_it, "--name", "r"), NOT_BETTER)
+
+    def test_a_run_that_was_killed_before_it_began_says_so(self) -> None:
+        self.assert_code(self.lathe(*self.run_it, "--name", "r"), NOT_BETTER)
+        journal = self.folder / "runs/r/journal.sqlite"
+        with contextlib.closing(sqlite3.connect(journal)) as connection, connection:
+            connection.execute("delete from event")
+        ended = self.lathe("run", "--resume", "runs/r")
+        self.assert_sentence(ended, USER_MISTAKE, "runs/r", "no task", "start")
+
     def test_tasks_and_topology_of_a_run_are_its_own(self) -> None:
         ended = self.lathe(*self.run_it, "--resume", "runs/r")
         self.assert_sentence(ended, USER_MISTAKE, "--resume")

@@ -239,17 +239,22 @@ int report(runtime::run& work, const runtime::run_paths& paths, const run_argume
   auto devices = work.devices();
   auto accounts = work.spending();
   auto text = runtime::format_report(name, work.plan().name, results, devices, accounts);
-  if (auto written = runtime::write_atomically(paths.report(), text); !written)
-    return fail(written.error());
+  auto written = runtime::write_atomically(paths.report(), text);
   if (x.json) {
     fmt::print("{}\n", runtime::format_json(name, results, devices, accounts));
   } else {
     for (auto& result : results)
       fmt::print("{}", runtime::format_result(result, paths.best(result.status.name).string()));
-    fmt::print("\nreport {} · journal {}\n", paths.report().string(), paths.journal().string());
+    fmt::print("\n{}journal {}\n",
+               written ? fmt::format("report {} · ", paths.report().string()) : "",
+               paths.journal().string());
     fmt::print("{}: lathe {} {}\n", over ? "inspect" : "go on",
                over ? "status" : "run --resume", paths.root.string());
   }
+  if (!written)
+    return fail(environment_lacks,
+                fmt::format("{}; when that is mended, write it with: lathe run --resume {}",
+                            describe(written.error()), paths.root.string()));
   if (auto why = runtime::describe_suspension(results, work.plan(), paths); over && !why.empty())
     return fail(suspended, why);
   return exit_code_of(results);

@@ -64,6 +64,34 @@ TEST_F(run_directory_test, takes_a_folder_that_an_earlier_start_left_without_a_j
   EXPECT_TRUE(run_directory::create(runs(), "demo"));
 }
 
+TEST_F(run_directory_test, a_run_that_does_not_begin_is_in_nobodys_way) {
+  run_paths paths{runs() / "demo"};
+  for (auto attempt : {1, 2}) {
+    auto run = run_directory::create(runs(), "demo");
+    ASSERT_TRUE(run) << attempt << sentence(run);
+    for (const auto& file : {paths.topology(), paths.journal(), paths.log()})
+      write_file(file, "");
+    write_file(paths.journal().string() + "-wal", "");
+    auto moved = std::move(*run);
+  }
+  EXPECT_FALSE(fs::exists(paths.journal().string() + "-wal"));
+  EXPECT_TRUE(fs::exists(paths.log()));
+}
+
+TEST_F(run_directory_test, a_run_that_has_begun_is_kept) {
+  run_paths paths{runs() / "demo"};
+  {
+    auto run = run_directory::create(runs(), "demo");
+    ASSERT_TRUE(run);
+    write_file(paths.journal(), "");
+    run->keep();
+  }
+  ASSERT_TRUE(run_directory::reopen(paths.root));
+  EXPECT_TRUE(fs::exists(paths.journal()));
+  EXPECT_THAT(sentence(run_directory::create(runs(), "demo")), HasSubstr("exists"));
+  EXPECT_TRUE(fs::exists(paths.journal()));
+}
+
 TEST_F(run_directory_test, a_run_under_way_is_not_made_again) {
   auto run = run_directory::create(runs(), "demo");
   ASSERT_TRUE(run);
@@ -104,6 +132,7 @@ TEST_F(run_directory_test, is_reopened_when_nobody_works_on_it) {
     auto run = run_directory::create(runs(), "demo");
     ASSERT_TRUE(run);
     write_file(run->paths().journal(), "");
+    run->keep();
     auto second = run_directory::reopen(runs() / "demo");
     EXPECT_TRUE(failed_with(second, errc::user_error));
     EXPECT_EQ(sentence(second),
