@@ -45,6 +45,9 @@ constexpr double launch_hesitation = 1.0 / 3;
 // Who is checked for longer lets those pass who wait to be timed.
 constexpr auto longest_turn = std::chrono::milliseconds{1000};
 
+// One answer is compared while the next is made.
+constexpr std::int64_t answers_at_once = 2;
+
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;
 
@@ -250,6 +253,7 @@ bool evaluation::take_place() {
   auto needed = held;
   needed.places = 1;
   if (site_.device().cuda) {
+    needed.host += answers_at_once * oracle_->answer_bytes();
     auto trimmed =
       call({{"op", "trim"}, {"inputs", boost::json::array{}}}, {}, site_.config().run_limit);
     if (!trimmed.ok())

@@ -416,6 +416,13 @@ resources evaluation_site::of_process(std::int64_t device, std::int64_t cores) c
   return {.device = device, .host = device_.cuda ? memory_of_process : 0, .cores = cores};
 }
 
+gpu::host_memory evaluation_site::host_memory() const {
+  auto result = measure_host_memory();
+  if (result.total > 0)
+    result.total = std::max(result.total, static_cast<std::uint64_t>(paths_.host_memory));
+  return result;
+}
+
 // -- tasks and verdicts -------------------------------------------------------------------
 
 void evaluation_site::add_oracle(const session_id& session, std::shared_ptr<task_oracle> oracle) {

@@ -4,6 +4,7 @@
 #include "gpu/compiled_code.hpp"
 #include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
+#include "gpu/host_memory.hpp"
 #include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
 #include "gpu/respite.hpp"
@@ -122,6 +123,9 @@ public:
   gpu::room& draws() {
     return *draws_;
   }
+
+  /// The host's memory as it is now, at least as much in all as was given.
+  gpu::host_memory host_memory() const;
 
   // -- compiled code --------------------------------------------------------------------------
 

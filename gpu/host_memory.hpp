@@ -18,6 +18,12 @@ struct host_memory {
   bool is_short() const {
     return available < total / 4;
   }
+
+  /// Whether so much [bytes] can be held for a whole task: it leaves three tenths for processes and
+  /// their answers. True where nothing is known.
+  bool can_hold(std::uint64_t bytes) const {
+    return total == 0 || bytes <= total / 10 * 7;
+  }
 };
 
 /// Reads the text of /proc/meminfo, which knows nothing of limits; zeros where it does not say.

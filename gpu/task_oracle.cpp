@@ -52,6 +52,10 @@ std::string size_of(std::size_t bytes) {
   return bytes < 10'000 ? fmt::format("{} B", bytes) : fmt::format("{:.3g} MB", static_cast<double>(bytes) / 1e6);
 }
 
+double gigabytes(std::uint64_t bytes) {
+  return static_cast<double>(bytes) / 1e9;
+}
+
 } // namespace
 
 caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
@@ -319,6 +323,13 @@ void task_oracle::plan_timed() {
 caf::error task_oracle::make_room_for_draws() {
   auto count = rules_.all_input_draws() + timed_seeds_.size();
   draws_needed_ = static_cast<std::int64_t>(count * draw_bytes_);
+  if (auto host = site_.host_memory(); !host.can_hold(count * draw_bytes_))
+    return make_error(errc::bad_task,
+                      fmt::format("{}: its {} draws of inputs and answers take {:.3g} GB, too much "
+                                  "for the {:.3g} GB of memory here; use a larger machine, or say "
+                                  "with LATHE_HOST_MEMORY what the kernel does not show",
+                                  path_, count, gigabytes(count * draw_bytes_),
+                                  gigabytes(host.total)));
   waits_for_draws_ = !draws_.try_resize({.host = draws_needed_});
   if (waits_for_draws_)
     return make_error(errc::overloaded, "no room for what is drawn for the task");

@@ -143,6 +143,11 @@ public:
     return memory_.between_calls();
   }
 
+  /// What one answer takes of the host's memory [bytes].
+  std::int64_t answer_bytes() const {
+    return static_cast<std::int64_t>(output_bytes_);
+  }
+
   // -- what is known about the task -----------------------------------------------------------
 
   task_profile profile() const;
@@ -221,7 +226,8 @@ private:
   caf::error draw_checked();
   void plan_timed();
 
-  /// Takes memory of the host for all draws, if there is.
+  /// Takes memory of the host for all draws, if there is. Fails with `bad_task` where there never
+  /// will be.
   caf::error make_room_for_draws();
   caf::error draw_timed();
   caf::expected<std::vector<std::int64_t>> trial_seeds();

@@ -58,7 +58,14 @@ TEST(host_memory, is_short_when_little_is_left) {
   EXPECT_FALSE(parse_host_memory("MemTotal: 100 kB\nMemAvailable: 25 kB").is_short());
 }
 
+TEST(host_memory, holds_what_leaves_enough_for_processes) {
+  host_memory machine{1000, 10}; // what is in use now may be given back
+  EXPECT_TRUE(machine.can_hold(700));
+  EXPECT_FALSE(machine.can_hold(701));
+}
+
 TEST(host_memory, nothing_known_is_nothing_short) {
+  EXPECT_TRUE(parse_host_memory("").can_hold(1'000'000'000'000));
   EXPECT_FALSE(parse_host_memory("").is_short());
   EXPECT_FALSE(parse_host_memory("MemTotalled: 5 kB\nMemAvailable").is_short());
 }
