@@ -20,6 +20,7 @@
 
 #include <functional>
 #include <random>
+#include <set>
 #include <tuple>
 #include <type_traits>
 
@@ -138,8 +139,13 @@ struct gateway_state {
     return begin(std::move(x), std::move(key));
   }
 
-  void change_budgets(const topology& plan) {
+  void change(const topology& plan) {
     queue->change(spending_limits{plan});
+    std::set<std::string> agents;
+    for (const auto& x : plan.agents)
+      agents.insert(x.name);
+    asking = std::move(agents);
+    give_up_posted([this](const question_key&, const posted_call& x) { return !is_asking(x); });
     send_waiting();
   }
 
@@ -260,17 +266,30 @@ struct gateway_state {
     caf::anon_send(journal, lost_record(asked, std::get<2>(question), x.worst));
   }
 
-  // Nobody will ask in the old words again, so nobody will hear the answer, which somebody may pay.
+  // Nobody will ask in the old words again.
   void give_up_other_words(const question_key& question) {
     const auto& [session, request, hash] = question;
-    for (auto i = in_mailbox.lower_bound({session, request, {}}); i != in_mailbox.end();) {
-      const auto& [key, x] = *i;
-      if (std::get<0>(key) != session || std::get<1>(key) != request)
-        return;
+    give_up_posted([&](const question_key& key, const posted_call&) {
+      return std::get<0>(key) == session && std::get<1>(key) == request;
+    });
+  }
+
+  // Nobody will hear their answers, which somebody may pay.
+  template <class Predicate>
+  void give_up_posted(Predicate is_over) {
+    std::erase_if(in_mailbox, [&](const auto& entry) {
+      const auto& [key, x] = entry;
+      if (!is_over(key, x))
+        return false;
       queue->withdraw(x.id, x.asked.worst);
       write_lost(key, x.asked);
-      i = in_mailbox.erase(i);
-    }
+      return true;
+    });
+  }
+
+  // Whether its agent is in the topology, as far as that was changed.
+  bool is_asking(const posted_call& x) const {
+    return !asking || asking->contains(x.asked.who.agent);
   }
 
   // What was posted is paid for when it is answered, so its money is reserved already.
@@ -456,6 +475,7 @@ struct gateway_state {
                     x.worst,
                     std::move(x.request.role)};
     in_mailbox.emplace(std::move(key), posted_call{id, std::move(asked), std::move(x.stand_ins)});
+    give_up_posted([this](const question_key&, const posted_call& y) { return !is_asking(y); });
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.
@@ -638,6 +658,7 @@ struct gateway_state {
   std::map<call_id, call> calls;
   std::map<question_key, call_id> by_question;
   std::map<question_key, posted_call> in_mailbox;
+  std::optional<std::set<std::string>> asking; // the agents' names; nothing: those of the start
   call_id last_call = 0;
   std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };
@@ -648,7 +669,7 @@ run(accounting_gateway_actor::stateful_pointer<gateway_state> self, gateway_opti
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.stop(x.reason); });
   return {[self](llm_request& x) { return self->state.ask(std::move(x)); },
           [self](status_atom) { return self->state.queue->money().accounts(); },
-          [self](const topology& x) { self->state.change_budgets(x); }};
+          [self](const topology& x) { self->state.change(x); }};
 }
 
 } // namespace

@@ -105,6 +105,35 @@ TEST_F(gateway_with_mailbox, a_question_in_other_words_gives_up_the_one_that_was
   EXPECT_EQ(error(ask(2)), errc::awaits_mailbox) << "0.1 may be gone, and 0.1 is reserved";
 }
 
+TEST_F(gateway_with_mailbox, a_question_of_an_agent_that_was_taken_away_is_given_up) {
+  options.limits = budget_of(0, 0.15);
+  start_with_journal();
+  ask(1);
+  waits(0);
+  topology plan;
+  plan.budget = {0, 0.15, 0};
+  plan.agents.resize(1);
+  plan.agents[0].name = "coder";
+  caf::anon_send(subject, plan);
+  run();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind)) << "its agent is still there";
+  plan.agents[0].name = "another";
+  caf::anon_send(subject, plan);
+  run();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, lost_kind));
+  EXPECT_EQ(error(ask(2)), errc::budget_exhausted) << "no answer would give money back";
+}
+
+TEST_F(gateway_with_mailbox, one_that_is_looked_for_while_its_agent_is_taken_away_as_well) {
+  start_with_journal();
+  ask(1);
+  caf::anon_send(subject, topology{});
+  run();
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind));
+  waits(0);
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, lost_kind));
+}
+
 TEST_F(gateway_with_mailbox, a_folder_that_fails_gives_no_money_back) {
   options.limits = budget_of(0, 0.15);
   start_with_journal();
