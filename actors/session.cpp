@@ -29,6 +29,8 @@ constexpr auto journal_patience = std::chrono::minutes{5};
 // How long to wait before a full queue is tried again.
 constexpr auto overload_pause = std::chrono::milliseconds{250};
 
+constexpr auto longest_timer = std::chrono::hours{1};
+
 struct session_actor_state {
   static inline const char* name = "session";
 
@@ -48,6 +50,7 @@ struct session_actor_state {
       unwritten = std::move(options.past);
     options.past.clear();
     began = options.clock() - state.elapsed();
+    watch_time();
     if (state.profile() && !state.ended())
       prepare_again();
     else
@@ -61,10 +64,12 @@ struct session_actor_state {
   void update(session_update& x) {
     options.peers.agents = std::move(x.agents);
     happened(topology_changed{std::move(x.plan)});
+    watch_time();
   }
 
   caf::result<void> stop() {
     stopping = true;
+    drain(make_error(errc::cancelled, "the run is being stopped"));
     auto promise = self->make_response_promise<void>();
     stop_promises.push_back(promise);
     answer_stop();
@@ -86,6 +91,24 @@ struct session_actor_state {
     go_on();
     for (auto& [id, request] : unanswered)
       send(request);
+  }
+
+  // -- questions that wait to go out -----------------------------------------------------------
+
+  void watch_time() {
+    auto wall = state.plan().budget.wall;
+    if (wall <= 0 || state.ended())
+      return;
+    auto left = std::chrono::duration<double>(wall - elapsed());
+    if (left.count() <= 0)
+      return drain(make_error(errc::cancelled, "the time of its task is used up"));
+    auto pause = std::min<std::chrono::duration<double>>(left, longest_timer);
+    self->run_delayed(std::chrono::duration_cast<caf::timespan>(pause), [this] { watch_time(); });
+  }
+
+  void drain(const caf::error& why) {
+    if (options.drain)
+      options.drain(why);
   }
 
   // -- events -------------------------------------------------------------------------------
@@ -148,7 +171,8 @@ struct session_actor_state {
     bool waits_for_paid_work
       = std::any_of(state.in_flight().begin(), state.in_flight().end(), [this](const auto& x) {
           auto* agent = state.plan().agent(x.second.target);
-          return agent != nullptr && !agent->model.empty() && !parked.contains(x.first);
+          return agent != nullptr && !agent->model.empty() && !parked.contains(x.first)
+                 && !left.contains(x.first);
         });
     if (writing > 0 || waits_for_paid_work)
       return;
@@ -285,7 +309,7 @@ struct session_actor_state {
     if (code == errc::overloaded && !stopping)
       self->run_delayed(overload_pause, [this, request] { send(request); });
     else if ((code == errc::cancelled || code == errc::overloaded) && stopping)
-      answer_stop(); // stays in flight: a resumed run asks again
+      leave(request.id);
     else if (code == errc::awaits_mailbox)
       park(request.id); // so does this
     else if (code == errc::provider_unreachable || code == errc::provider_refused
@@ -293,6 +317,12 @@ struct session_actor_state {
       self->quit(reason); // so does this, and all that it would go on to ask in vain
     else
       happened(request_failed{request.id, code, describe(reason)});
+  }
+
+  // It stays in flight: a resumed run asks again.
+  void leave(request_id id) {
+    left.insert(id);
+    answer_stop();
   }
 
   void park(request_id id) {
@@ -313,6 +343,7 @@ struct session_actor_state {
   std::vector<journal_content> new_texts;
   int writing = 0;                      // appends without an answer
   double began = 0;                     // on the clock of `options`, less what earlier runs worked
+  std::set<request_id> left;            // came back unanswered because the run stops
   std::set<request_id> parked;          // questions in mailboxes that nobody asks for now
   bool look_is_due = false;             // they will be asked again
   int looks = 0;                        // at mailboxes since anything else has happened

@@ -3,8 +3,9 @@
 #include "actors/session_state.hpp"
 #include "messages/interfaces.hpp"
 
-#include <caf/fwd.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/error.hpp>
+#include <caf/fwd.hpp>
 
 #include <chrono>
 #include <functional>
@@ -34,6 +35,9 @@ struct session_options {
   std::chrono::milliseconds look_again{5'000};
   /// How long to go on looking when nothing else is left, before the session is suspended.
   double linger = 0; ///< [seconds]
+  /// Called when the session is stopped, or its time is up, with the answer that its questions get
+  /// which have not gone out; empty: they go out all the same.
+  std::function<void(const caf::error& why)> drain;
   /// Called after each event that is in the journal, on the session's thread.
   std::function<void(const session_state&, const session_event&)> observe;
 };

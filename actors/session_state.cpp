@@ -147,6 +147,8 @@ void session_state::on(const request_failed& x) {
     out_of_budget_.insert(request->target);
     budget_reason_ = x.reason;
     drop_waiting([&](const delivery& d) { return d.target == request->target; });
+  } else if (x.code == errc::cancelled) {
+    queries_ -= request->queries; // nor did this, and nobody is to blame
   } else {
     queries_ -= request->queries - 1;
     ++failures_;

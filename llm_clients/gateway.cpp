@@ -30,6 +30,9 @@ namespace {
 
 constexpr auto journal_timeout = std::chrono::seconds(60);
 
+// Answers to calls that were out together name moments that differ by so much at most.
+constexpr auto same_wait = std::chrono::seconds(60);
+
 // One question under way, from its arrival until its answer is in the journal.
 struct call {
   llm_request request;                // `model` is who is asked now
@@ -63,13 +66,14 @@ struct endpoint {
   model_config config; // without its key, which the provider alone holds
   std::unique_ptr<provider> asks;
   bool reached = false; // by any question, whatever came back
+  dispatcher::time_point wait_told{}; // until when its server asks to wait, as people know
   caf::error fatal;     // why no question can be answered any more
 };
 
 struct gateway_state {
   static inline const char* name = "llm.gateway";
 
-  explicit gateway_state(accounting_gateway_actor::pointer selfptr) : self(selfptr) {
+  explicit gateway_state(drainable_gateway_actor::pointer selfptr) : self(selfptr) {
     // nop
   }
 
@@ -77,6 +81,7 @@ struct gateway_state {
     journal = std::move(options.journal);
     retry = options.retry;
     retries_when = std::move(options.retries_when);
+    warn = std::move(options.warn);
     random.seed(options.seed);
     queue.emplace(std::move(options.limits), options.max_waiting, options.breaker);
     book.emplace(options.kept_answers);
@@ -132,6 +137,8 @@ struct gateway_state {
     if (auto posted = in_mailbox.find(key); posted != in_mailbox.end())
       return look_again(std::move(x), std::move(key), in_mailbox.extract(posted).mapped());
     give_up_other_words(key);
+    if (auto* why = why_drained(x))
+      return *why;
     if (cannot_be_asked(x.request.model))
       divert(x);
     if (const auto& fatal = endpoints.at(x.request.model).fatal)
@@ -146,6 +153,21 @@ struct gateway_state {
       agents.insert(x.name);
     asking = std::move(agents);
     give_up_posted([this](const question_key&, const posted_call& x) { return !is_asking(x); });
+    drained.clear();
+    send_waiting();
+  }
+
+  // What has been reserved and not sent finds out in `send`, what is out if it fails.
+  void drain(const session_id& session, const caf::error& why) {
+    drained.insert_or_assign(session, why);
+    std::vector<call_id> waiting;
+    for (const auto& [id, x] : calls)
+      if (x.request.session == session && !x.sent && !queue->is_out(id))
+        waiting.push_back(id);
+    for (auto id : waiting) {
+      queue->drop(calls.at(id).request.model, id);
+      give_up(id, why);
+    }
     send_waiting();
   }
 
@@ -368,6 +390,8 @@ struct gateway_state {
       return;
     auto& x = calls.at(id);
     const auto& request = x.request;
+    if (auto* why = x.posted ? nullptr : why_drained(x))
+      return fail_unsent(id, *why);
     x.sent = true;
     x.cancelled = std::make_shared<cancellation>();
     try {
@@ -486,6 +510,8 @@ struct gateway_state {
     x.sent = false;
     if (why.may_be_charged)
       write_loss(x, cost);
+    else
+      release(x); // others may use it while this one waits for its next attempt
   }
 
   void write_loss(call& x, const spend& cost) {
@@ -506,6 +532,8 @@ struct gateway_state {
 
   void try_again(call_id id, const failure& why) {
     auto& x = calls.at(id);
+    if (auto* drained = why_drained(x))
+      return give_up(id, *drained);
     if (why.retry_after > retry.patience)
       return wait_for_server(id, why);
     auto asked = why.status == 429 && why.retry_after.count() == 0 ? retry.unsaid : why.retry_after;
@@ -531,8 +559,14 @@ struct gateway_state {
   void wait_for_server(call_id id, const failure& why) {
     if (ask_stand_in(id, why.sentence))
       return;
-    log()->warn("{}; model '{}' is asked again in {} s", why.sentence, calls.at(id).request.model,
-                why.retry_after.count() / 1000);
+    auto& model = calls.at(id).request.model;
+    auto line = fmt::format("{}; model '{}' is asked again in {} s", why.sentence, model,
+                            why.retry_after.count() / 1000);
+    log()->warn("{}", line);
+    auto& told = endpoints.at(model).wait_told;
+    if (warn && queue->held_until(model) > told)
+      warn(line);
+    told = std::max(told, queue->held_until(model) + same_wait);
     queue_again(id);
   }
 
@@ -584,6 +618,10 @@ struct gateway_state {
     auto& x = calls.at(id);
     if (!divert(x))
       return false;
+    if (auto* drained = why_drained(x)) {
+      give_up(id, *drained);
+      return true;
+    }
     log()->warn("{}; model '{}' is asked instead", why, x.request.model);
     queue->push_again(job_of(id, x));
     return true;
@@ -631,6 +669,12 @@ struct gateway_state {
     return std::uniform_real_distribution<>{}(random);
   }
 
+  // Why nothing of its session goes out any more; nullptr: it may.
+  const caf::error* why_drained(const call& x) const {
+    auto found = drained.find(x.request.session);
+    return found == drained.end() ? nullptr : &found->second;
+  }
+
   bool is_mailbox(const std::string& model) const {
     return endpoints.at(model).config.provider == provider_kind::mailbox;
   }
@@ -647,10 +691,11 @@ struct gateway_state {
 
   // -- state ------------------------------------------------------------------------------
 
-  accounting_gateway_actor::pointer self;
+  drainable_gateway_actor::pointer self;
   journal_actor journal;
   retry_policy retry;
   std::function<void(const llm_request&, std::function<void()>)> retries_when;
+  std::function<void(const std::string&)> warn;
   std::mt19937_64 random;
   std::optional<dispatcher> queue;
   std::optional<answer_book> book;
@@ -658,23 +703,27 @@ struct gateway_state {
   std::map<call_id, call> calls;
   std::map<question_key, call_id> by_question;
   std::map<question_key, posted_call> in_mailbox;
+  std::map<session_id, caf::error> drained; // sessions of which nothing goes out any more, and why
   std::optional<std::set<std::string>> asking; // the agents' names; nothing: those of the start
   call_id last_call = 0;
   std::optional<dispatcher::time_point> wakes; // when a timer will look into the queue
 };
 
-accounting_gateway_actor::behavior_type
-run(accounting_gateway_actor::stateful_pointer<gateway_state> self, gateway_options options) {
+drainable_gateway_actor::behavior_type
+run(drainable_gateway_actor::stateful_pointer<gateway_state> self, gateway_options options) {
   self->state.init(std::move(options));
   self->set_exit_handler([self](caf::exit_msg& x) { self->state.stop(x.reason); });
   return {[self](llm_request& x) { return self->state.ask(std::move(x)); },
           [self](status_atom) { return self->state.queue->money().accounts(); },
-          [self](const topology& x) { self->state.change(x); }};
+          [self](const topology& x) { self->state.change(x); },
+          [self](drain_atom, const session_id& session, const caf::error& why) {
+            self->state.drain(session, why);
+          }};
 }
 
 } // namespace
 
-accounting_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options) {
+drainable_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options) {
   return sys.spawn(run, std::move(options));
 }
 

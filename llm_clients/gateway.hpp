@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace lathe::llm_clients {
@@ -30,7 +31,16 @@ struct gateway_options {
   std::size_t max_waiting = 4'096;       ///< questions that may wait for one model
   std::size_t kept_answers = 256u << 20; ///< [bytes] of this run's answers kept for who asks again
   std::uint64_t seed = 0;                ///< of the jitter between attempts
+  /// Called with a line that people should see: a server asks for a long wait; from any thread.
+  std::function<void(const std::string& line)> warn = {};
 };
+
+/// A gateway as whoever starts it knows it. Told to drain for a session, it lets nothing more of that
+/// session go out: what has not gone out is answered with the error, and new questions that have no
+/// answer yet. What is out comes to its end, and what is in a mailbox can be asked for. A changed
+/// topology ends that.
+using drainable_gateway_actor
+  = accounting_gateway_actor::extend<caf::result<void>(drain_atom, session_id, caf::error)>;
 
 /// Starts the one actor that asks models. A question gets
 /// - the recorded answer, when the same session has asked it before under the same request id;
@@ -51,6 +61,6 @@ struct gateway_options {
 ///
 /// Send it an exit message to stop it: questions under way are answered with `cancelled`, then its
 /// providers, their connections and their thread end, in this order, before the actor is gone.
-accounting_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options);
+drainable_gateway_actor spawn_gateway(caf::actor_system& sys, gateway_options options);
 
 } // namespace lathe::llm_clients

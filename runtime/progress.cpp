@@ -98,6 +98,8 @@ std::optional<std::string> line_for(const session_state& state, const ideas_rece
 
 std::optional<std::string> line_for(const session_state& state, const request_failed& x,
                                     double elapsed) {
+  if (x.code == errc::cancelled) // many at once, and the session says why it ends
+    return std::nullopt;
   return line(elapsed, state, one_line(x.reason));
 }
 

@@ -160,9 +160,14 @@ public:
 
   void stop() override {
     caf::scoped_actor self{system_};
+    auto ask = [&](const session_actor& x) {
+      return self->request(x, stop_patience, stop_atom_v);
+    };
+    std::vector<decltype(ask(session_actor{}))> stopping; // all of them at once
     for (auto& [name, session] : sessions_)
-      self->request(session, stop_patience, stop_atom_v)
-        .receive([] {}, [](const caf::error&) {});
+      stopping.push_back(ask(session));
+    for (auto& x : stopping)
+      x.receive([] {}, [](const caf::error&) {});
   }
 
   caf::expected<std::vector<std::string>> apply(const topology& plan, bool dry) override {
@@ -311,6 +316,7 @@ private:
     gateway.journal = writer_;
     gateway.earlier = std::move(earlier);
     gateway.seed = options_.seed;
+    gateway.warn = [this](const std::string& line) { warn(line); };
     gateway.providers = options_.providers;
     if (stage_)
       wait_for_nothing(gateway, *stage_);
@@ -385,6 +391,10 @@ private:
       session.clock = [clock = stage_->clocks.at(name)] { return (*clock)(); };
     else
       session.clock = [this] { return elapsed(); };
+    if (!stage_) // whose recording knows what did not go out
+      session.drain = [gateway = gateway_, name](const caf::error& why) {
+        caf::anon_send(gateway, drain_atom_v, name, why);
+      };
     for (auto& model : options_.plan.models)
       session.linger = std::max(session.linger, model.wait);
     session.observe = [this](const actors::session_state& state,
@@ -502,7 +512,7 @@ private:
   journal_actor writer_;              // who takes what is to be journaled
   std::vector<evaluator> evaluators_; // one a device
   evaluator_actor front_;             // of them all
-  accounting_gateway_actor gateway_;
+  llm_clients::drainable_gateway_actor gateway_;
   std::optional<agent_pools> pools_;
   std::map<session_id, session_actor> sessions_;
 };

@@ -1,5 +1,6 @@
 #include "runtime/topology/blocks.hpp"
 
+#include "llm_clients/url.hpp"
 #include "messages/error.hpp"
 #include "runtime/topology/key_file.hpp"
 
@@ -56,17 +57,11 @@ std::optional<variable> find_variable(const std::string& text) {
 }
 
 bool is_url(std::string_view text) {
-  auto clean = [](unsigned char c) { return c > ' ' && c < 0x7f && c != '@'; };
-  for (std::string_view scheme : {"https://", "http://"}) {
-    if (!text.starts_with(scheme))
-      continue;
-    auto host = text.substr(scheme.size());
-    return !host.empty() && host[0] != '/' && std::all_of(host.begin(), host.end(), clean);
-  }
-  return false;
+  return static_cast<bool>(llm_clients::parse_url(text));
 }
 
-constexpr auto url_rule = "must be an address such as https://host/v1, without a user or password";
+constexpr auto url_rule =
+  "must be an address such as https://host:8000/v1, without a user, a password or a query";
 
 // A path that still holds when the working folder is another one.
 std::string from_everywhere(const std::filesystem::path& path) {

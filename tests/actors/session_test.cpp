@@ -11,9 +11,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <future>
 #include <map>
 #include <mutex>
+#include <semaphore>
 #include <set>
 
 using namespace lathe;
@@ -217,6 +220,58 @@ TEST_F(session_actor_test, stop_answers_when_nothing_paid_for_is_out) {
   self->request(session, patience, stop_atom_v)
     .receive([&] { stopped = true; }, [](const caf::error&) {});
   EXPECT_TRUE(stopped);
+}
+
+namespace {
+
+/// Coders whose questions have not gone out when the session has them drained.
+class drained_session : public session_actor_test {
+protected:
+  drained_session() {
+    world.refuse_to_code = [this](const assignment&) -> caf::error {
+      asked.release();
+      return why.get();
+    };
+    options = fresh_options(test::small_topology());
+    options.drain = [this](const caf::error& x) { drained.set_value(x); };
+  }
+
+  topology& plan() {
+    return std::get<session_started>(options.past.front()).plan;
+  }
+
+  session_options options;
+  std::promise<caf::error> drained;
+  std::shared_future<caf::error> why = drained.get_future().share();
+  std::counting_semaphore<> asked{0};
+};
+
+} // namespace
+
+TEST_F(drained_session, a_stop_waits_for_none_of_them_and_they_stay_in_flight) {
+  auto session = spawn(options);
+  self->send(session, start_atom_v);
+  asked.acquire();
+  bool stopped = false;
+  self->request(session, patience, stop_atom_v)
+    .receive([&] { stopped = true; }, [](const caf::error&) {});
+  EXPECT_TRUE(stopped);
+  EXPECT_EQ(count("request_failed"), 0u);
+  EXPECT_EQ(count("session_ended"), 0u);
+}
+
+TEST_F(drained_session, time_that_is_up_ends_it_and_they_are_no_failures) {
+  plan().budget.wall = 0.05;
+  options.clock = [began = std::chrono::steady_clock::now()] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  self->send(spawn(options), start_atom_v);
+  ASSERT_TRUE(wait_for_end());
+  EXPECT_GT(count("request_failed"), 0u);
+  auto last_record = world.records().back();
+  ASSERT_EQ(last_record.kind, "session_ended");
+  EXPECT_EQ(std::get<session_ended>(*from_record(last_record)).reason,
+            "the budget of 0 s is used up");
 }
 
 TEST_F(session_actor_test, a_changed_topology_is_journaled_and_used) {

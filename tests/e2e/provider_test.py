@@ -17,6 +17,7 @@ from lathe_case import (
     Ended,
     Journal,
     LatheCase,
+    interrupt,
 )
 from programs import FASTER, TASK
 from topologies import EVALUATOR
@@ -118,6 +119,64 @@ class Provider(LatheCase):
         server = Server(answer)
         self.addCleanup(server.close)
         return server
+
+
+class Draining(Provider):
+    """Of what waits for agents and for the model's limits, nothing more goes out when a run is
+    stopped or its time is up."""
+
+    ASKED_AT_ONCE = 2
+
+    def begin(self, budget: str, tasks: int = 1) -> tuple[Any, Server, threading.Event]:
+        """Starts a run that asks for more candidates than agents can work on, and waits until they
+        have asked; returns the run, the server, and what lets the server answer."""
+        go = threading.Event()
+        self.addCleanup(go.set)
+
+        def answers_then(handler: BaseHTTPRequestHandler) -> None:
+            go.wait()
+            answers(handler)
+
+        server = self.serve(answers_then)
+        text = TOPOLOGY.replace("PORT", str(server.port)).replace("samples: 1", "samples: 12")
+        text = text.replace("m-1\n", f"m-1\n    limits: {{in_flight: {self.ASKED_AT_ONCE}}}\n")
+        text = text.replace("coder, model: strong", "coder, instances: 4, model: strong")
+        text = text.replace("{queries: 1}", budget)
+        names = [self.write(f"sums{i}.py", TASK) for i in range(tasks)]
+        run = self.start("run", self.write("t.yaml", text), "--name", "r", "--task", *names,
+                         env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.wait_until("questions", lambda: len(server.requests) == self.ASKED_AT_ONCE)
+        return run, server, go
+
+    def count(self, kind: str) -> int:
+        return Journal(self.folder / "runs/r").count(kind)
+
+    def test_a_stop_lets_nothing_more_go_out(self) -> None:
+        run, server, go = self.begin("{queries: 40}", tasks=2)
+        self.wait_until("requests", lambda: self.count("request_issued") >= 24)
+        interrupt(run)
+        self.wait_until("it has heard", lambda: "stopping" in run.stdout.readline())
+        go.set()
+        ended = self.finish(run)
+        self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
+        self.assertEqual(len(server.requests), self.ASKED_AT_ONCE)
+        self.assertEqual(self.count("llm_exchange"), self.ASKED_AT_ONCE)
+        self.assertEqual(self.count("request_failed"), 0)
+        resumed = self.lathe("run", "--resume", "runs/r", "--json",
+                             env={**os.environ, "LATHE_E2E_KEY": KEY})
+        self.assert_code(resumed, DONE)
+        self.assertEqual([x["queries"] for x in resumed.json["sessions"]], [12, 12])
+        self.assertEqual(len(server.requests), 24, "none is asked twice, none forgotten")
+
+    def test_time_that_is_up_lets_nothing_more_go_out(self) -> None:
+        run, server, go = self.begin("{wall: 4s}")
+        self.wait_until("time is up", lambda: self.count("request_failed") > 0)
+        go.set()
+        ended = self.finish(run)
+        self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
+        self.assertEqual(len(server.requests), self.ASKED_AT_ONCE)
+        (over,) = Journal(self.folder / "runs/r").payloads("session_ended")
+        self.assertEqual(over["reason"], "the budget of 4 s is used up")
 
 
 class Answering(Provider):

@@ -94,11 +94,11 @@ class Live(Scripted):
         self.assertIn("go on: lathe run --resume runs/r", ended.out)
         self.assertEqual(self.journal.count("session_ended"), 0)
         self.assertIn("it was stopped", (self.folder / "runs/r/report.md").read_text())
-        # Whatever was asked has been paid for, and is kept.
-        issued = [x["id"] for x in self.journal.payloads("request_issued")
-                  if x["target"] in ("planner", "coder", "fixer")]
-        answered = [x["request"] for x in self.journal.payloads("llm_exchange")]
-        self.assertEqual(sorted(issued), sorted(answered))
+        # What went out has been paid for, and is kept.
+        self.assertEqual(sorted(x["request"] for x in self.journal.payloads("llm_exchange")),
+                         sorted(x["request"] for x in self.journal.payloads("llm_reserved")))
+        self.assertEqual(self.journal.count("llm_released"), 0)
+        self.assertEqual(self.journal.count("request_failed"), 0)
         self.assertFalse((self.folder / "runs/r/control.sock").exists())
 
     def check_that_it_is_taken(self) -> None:

@@ -4,6 +4,7 @@ using namespace std::chrono_literals;
 using namespace lathe;
 using namespace lathe::llm_clients;
 using namespace lathe::llm_clients::test;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 namespace {
@@ -12,8 +13,7 @@ using gateway_with_failures = gateway_fixture;
 
 } // namespace
 
-// -- attempts
-// ---------------------------------------------------------------------------------------
+// -- attempts ---------------------------------------------------------------------------------
 
 TEST_F(gateway_with_failures, what_can_be_retried_is_retried_after_a_wait) {
   start();
@@ -112,8 +112,25 @@ TEST_F(gateway_with_failures, who_asks_to_wait_for_long_is_not_given_up) {
   EXPECT_EQ(text(first), "at last");
 }
 
-// -- servers in trouble
-// -----------------------------------------------------------------------------
+TEST_F(gateway_with_failures, people_hear_once_that_a_server_asks_for_a_long_wait) {
+  std::vector<std::string> lines;
+  options.warn = [&](const std::string& line) { lines.push_back(line); };
+  start();
+  auto busy = failed(failure_kind::retry, "the server asks to wait");
+  busy.status = 429;
+  ask(1);
+  ask(2);
+  for (std::size_t i : {0, 1}) {
+    busy.retry_after = 2h + i * 1s;
+    give(i, busy);
+  }
+  EXPECT_THAT(lines, ElementsAre("the server asks to wait; model 'strong' is asked again in 7200 s"));
+  wait(2h + 2s);
+  give(2, busy);
+  EXPECT_EQ(lines.size(), 2u);
+}
+
+// -- servers in trouble -----------------------------------------------------------------------
 
 TEST_F(gateway_with_failures, a_server_that_was_never_there_closes_its_model_when_the_retries_end) {
   start();
@@ -188,8 +205,7 @@ TEST_F(gateway_with_failures,
   EXPECT_EQ(asked.size(), asked_by_now);
 }
 
-// -- what no attempt mends
-// --------------------------------------------------------------------------
+// -- what no attempt mends --------------------------------------------------------------------
 
 TEST_F(gateway_with_failures, a_refused_question_ends_alone) {
   start();

@@ -153,6 +153,11 @@ protected:
     return slot;
   }
 
+  void drain(const session_id& session) {
+    caf::anon_send(subject, drain_atom_v, session, make_error(errc::cancelled, "stopping"));
+    run();
+  }
+
   void give(std::size_t index, reply x) {
     asked.at(index)(std::move(x));
     run();
@@ -172,7 +177,7 @@ protected:
   caf::actor_system sys{cfg};
   scheduler_type& scheduler;
   gateway_options options;
-  accounting_gateway_actor subject;
+  drainable_gateway_actor subject;
   journal_actor journal;
   caf::error journal_problem;
   double patience = 0;       // [seconds] of who asks next

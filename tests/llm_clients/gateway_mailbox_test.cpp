@@ -197,5 +197,6 @@ TEST_F(gateway_with_mailbox, who_stands_in_for_it_is_retried_and_paid_like_any_o
   give(3, failed(failure_kind::fail, "wrong key"));
   EXPECT_EQ(error(again), errc::provider_refused);
   EXPECT_THAT(kinds(),
-              ElementsAre(reserved_kind, reserved_kind, lost_kind, reserved_kind, released_kind));
+              ElementsAre(reserved_kind, released_kind, reserved_kind, lost_kind, reserved_kind,
+                          released_kind));
 }

@@ -33,8 +33,7 @@ TEST_F(gateway, a_model_that_is_not_in_the_topology_is_named) {
   EXPECT_THAT(text(x), HasSubstr("'stronk'"));
 }
 
-// -- the journal
-// ------------------------------------------------------------------------------------
+// -- the journal ------------------------------------------------------------------------------
 
 TEST_F(gateway, an_answer_is_in_the_journal_before_it_is_delivered) {
   start_with_journal();
@@ -97,13 +96,14 @@ TEST_F(gateway, a_call_that_cannot_be_journaled_does_not_go_out) {
   EXPECT_TRUE(asked.empty());
 }
 
-TEST_F(gateway, attempts_that_cost_nothing_share_a_reservation) {
+TEST_F(gateway, an_attempt_that_cost_nothing_has_no_reservation_any_more) {
   start_with_journal();
   auto x = ask(1);
   give(0, failed(failure_kind::retry, "busy"));
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
   wait(1s);
   give(1, failed(failure_kind::refuse, "no"));
-  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind));
+  EXPECT_THAT(kinds(), ElementsAre(reserved_kind, released_kind, reserved_kind, released_kind));
   EXPECT_EQ(error(x), errc::provider_failed);
 }
 
@@ -154,8 +154,7 @@ TEST_F(gateway, a_second_crash_does_not_hide_the_first) {
   EXPECT_DOUBLE_EQ((again.spent[{"mlp", "coder", "strong"}].usd), 0.1);
 }
 
-// -- answers that are there already
-// -----------------------------------------------------------------
+// -- answers that are there already -----------------------------------------------------------
 
 TEST_F(gateway, a_recorded_answer_is_given_without_a_call) {
   options.limits = budget_of(1, 0);
@@ -206,8 +205,7 @@ TEST_F(gateway, a_question_that_goes_on_is_another_one_under_the_same_request) {
   EXPECT_EQ(asked.size(), 1u) << "each part is paid for once";
 }
 
-// -- limits
-// -----------------------------------------------------------------------------------------
+// -- limits -----------------------------------------------------------------------------------
 
 TEST_F(gateway, so_many_calls_are_out_at_once) {
   start();
@@ -320,8 +318,7 @@ TEST_F(gateway, what_was_spent_is_told_and_a_budget_can_be_raised) {
   EXPECT_EQ((accounts[{"mlp", {}, "strong"}].spent.queries), 1);
 }
 
-// -- nobody waits any more
-// --------------------------------------------------------------------------
+// -- nobody waits any more --------------------------------------------------------------------
 
 TEST_F(gateway, a_call_that_nobody_waits_for_is_cancelled_and_may_be_on_the_bill) {
   options.models[0].in_flight = 1;
@@ -382,8 +379,75 @@ TEST_F(gateway, a_question_between_two_attempts_can_be_given_up) {
   EXPECT_EQ(asked.size(), 1u);
 }
 
-// -- the end
-// ----------------------------------------------------------------------------------------
+// -- sessions of which nothing goes out any more ----------------------------------------------
+
+TEST_F(gateway, what_has_not_gone_out_is_given_back_when_its_session_is_drained) {
+  start_with_journal();
+  auto first = ask(1);
+  auto second = ask(2);
+  auto third = ask(3);
+  auto other = ask(1, "hello", "mlp2");
+  drain("mlp");
+  EXPECT_EQ(error(third), errc::cancelled);
+  EXPECT_EQ(text(third), "stopping");
+  EXPECT_EQ(error(ask(4)), errc::cancelled);
+  EXPECT_EQ(asked.size(), 2u);
+  give(0, answer("one"));
+  give(1, answer("two"));
+  EXPECT_EQ(text(first), "one");
+  EXPECT_EQ(text(second), "two");
+  EXPECT_EQ(text(ask(1)), "one") << "it is paid for";
+  ASSERT_EQ(asked.size(), 3u) << "others go on";
+  give(2, answer("three"));
+  EXPECT_EQ(text(other), "three");
+}
+
+TEST_F(gateway, what_fails_is_not_tried_again_when_its_session_is_drained) {
+  options.models.push_back(options.models[0]);
+  options.models[1].name = "spare";
+  options.models[0].fallback = {"spare"};
+  start_with_journal();
+  auto between = ask(1);
+  auto retried = ask(2);
+  give(0, failed(failure_kind::retry, "busy"));
+  auto refused = ask(3);
+  drain("mlp");
+  EXPECT_EQ(error(between), errc::cancelled);
+  give(1, failed(failure_kind::retry, "busy"));
+  give(2, failed(failure_kind::refuse, "too long"));
+  wait(1min);
+  EXPECT_EQ(error(retried), errc::cancelled);
+  EXPECT_EQ(error(refused), errc::cancelled);
+  EXPECT_EQ(asked.size(), 3u);
+}
+
+TEST_F(gateway, what_is_being_journaled_goes_out_no_more_and_what_was_answered_is_delivered) {
+  hold_journal = true;
+  start_with_journal();
+  auto reserved = ask(1);
+  drain("mlp");
+  answer_journal();
+  EXPECT_EQ(error(reserved), errc::cancelled);
+  EXPECT_TRUE(asked.empty());
+  auto answered = ask(1, "hello", "mlp2");
+  answer_journal();
+  give(0, answer("one"));
+  drain("mlp2");
+  EXPECT_EQ(text(answered), "nothing yet");
+  answer_journal();
+  EXPECT_EQ(text(answered), "one");
+}
+
+TEST_F(gateway, a_changed_topology_lets_a_drained_session_go_on) {
+  start();
+  drain("mlp");
+  caf::anon_send(subject, topology{});
+  run();
+  ask(1);
+  EXPECT_EQ(asked.size(), 1u);
+}
+
+// -- the end ----------------------------------------------------------------------------------
 
 TEST_F(gateway, stopping_cancels_what_is_under_way) {
   start();
