@@ -88,6 +88,11 @@ class Erratic:
     def answer(self, handler: BaseHTTPRequestHandler, turn: int) -> None:
         if turn % 9 == 4:
             reply(handler, 400, "application/json", '{"error": {"message": "flagged"}}')
+        elif turn % 5 == 2:
+            handler.send_response(429)
+            handler.send_header("Retry-After", "1")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
         elif turn % 7 == 3:
             linger = struct.pack("ii", 1, 0)
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -219,6 +224,7 @@ class Served(Replay):
         self.assertIn(ended.code, (DONE, NOT_BETTER), str(ended))
         journal = Journal(self.folder / "runs/r")
         self.assertGreater(journal.count("llm_lost"), 0)
+        self.assertGreater(journal.count("llm_released"), 0)
         self.assertIn("cheap", {x["model"] for x in journal.payloads("llm_exchange")})
         self.assertIn("budget_exhausted", {x["code"] for x in journal.payloads("request_failed")})
         reasons = {x["reason"] for x in journal.payloads("session_ended")}
