@@ -28,6 +28,9 @@ constexpr std::int64_t first_share_of_draws = 32;
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
+// How many times the error of float32 eager its second answer to the same inputs may be off.
+constexpr double allowed_error = 8;
+
 // What a header may be longer than the right one's [bytes].
 constexpr std::size_t header_slack = 64 * 1024;
 
@@ -371,7 +374,10 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   if (!inputs)
     return std::move(inputs.error());
   input_bytes_ = inputs->size();
-  auto expected = answer({{"op", "run"}, {"inputs", name}, {"remember", true}});
+  auto ran =
+    worker_.process->call({{"op", "run"}, {"inputs", name}, {"remember", true}}, {}, call_limit);
+  changes_inputs_ = changes_inputs_ || ran.flag("inputs_changed").value_or(false);
+  auto expected = file_in(std::move(ran), "the model");
   if (!expected)
     return std::move(expected.error());
   output_bytes_ = expected->size();
@@ -455,7 +461,25 @@ caf::error task_oracle::audit(lease_source& leases) {
   degenerate_ = std::move(*reason);
   if (degenerate_.empty() && parameters_ > 0 && !depends_on_weights())
     degenerate_ = "an answer under other weights passes";
+  if (degenerate_.empty() && rules_.watches_conduct)
+    degenerate_ = why_unfair();
   return {};
+}
+
+// A candidate is called otherwise, and more often; the very same model would be found wrong.
+std::string task_oracle::why_unfair() {
+  if (changes_inputs_)
+    return "the model changes its inputs, which no candidate may";
+  auto& draw = checked_.back();
+  if (!give(draw, draw.name).ok())
+    return {};
+  auto again = answer({{"op", "run"}, {"inputs", draw.name}});
+  if (!again)
+    return {};
+  auto question = compared(draw, rules_.tolerance, allowed_error, *again);
+  question.evidence = false;
+  auto same = site_.verifier().compare(question, std::chrono::steady_clock::now() + call_limit);
+  return same && !same->agrees ? "the same inputs give other answers the second time" : "";
 }
 
 // In a process of its own: one that CUPTI has looked into launches kernels more slowly ever after.

@@ -248,6 +248,9 @@ private:
   /// Returns the values that came with a reply. `giver` is who made them, for people.
   caf::expected<shared_memory> file_in(reply given, const std::string& giver) const;
   caf::error audit(lease_source& leases);
+
+  /// Returns why a verdict would say nothing of a candidate, or "".
+  std::string why_unfair();
   caf::error trace();
   void count_work(worker_process& worker);
 
@@ -280,6 +283,7 @@ private:
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
+  bool changes_inputs_ = false;            // a call of the model
   mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
   std::mutex renewal_;

@@ -104,8 +104,10 @@ class BrokenTask(LatheCase):
 
     def test_eval_says_the_same_sentence(self) -> None:
         text, parts = self.broken["package"]
-        ended = self.lathe("eval", self.write("package.py", text), self.write("c.py", FASTER))
+        ended = self.lathe("eval", self.write("package.py", text), self.write("c.py", FASTER),
+                           "--json=out.json")
         self.assert_sentence(ended, USER_MISTAKE, *parts)
+        self.assertFalse((self.folder / "out.json").exists())
 
 
 class SoundTask(LatheCase):
@@ -120,6 +122,19 @@ class SoundTask(LatheCase):
         self.assert_code(ended, NOT_BETTER)
         self.assertIn("incorrect", ended.out)
         self.assertIn("expected", ended.out)
+
+    def test_a_task_that_cannot_be_judged_fairly_is_told_apart(self) -> None:
+        counts = TASK.replace("self.widen =", "self.calls = 0\n        self.widen =", 1).replace(
+            "return torch.tanh(x)", "self.calls += 1\n        return self.calls * torch.tanh(x)")
+        changes = TASK.replace("for _ in", "x.add_(1)\n        for _ in")
+        for text, reason in ((counts, "the same inputs give other answers the second time"),
+                             (changes, "the model changes its inputs, which no candidate may")):
+            with self.subTest(reason=reason):
+                same = text.replace("class Model(", "class ModelNew(")
+                ended = self.lathe("eval", self.write("odd.py", text), self.write("same.py", same),
+                                   "--time-budget", "0.2")
+                self.assert_code(ended, NOT_BETTER)
+                self.assertIn(f"degenerate task: {reason}", ended.out)
 
 
 if __name__ == "__main__":

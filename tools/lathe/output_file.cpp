@@ -2,6 +2,7 @@
 
 #include "messages/error.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 namespace lathe::cli {
@@ -16,7 +17,11 @@ caf::error write_file(const std::string& file, const std::string& text) {
 caf::error check_writable(const std::string& file) {
   if (file.empty() || file == "-")
     return {};
+  std::error_code ignored;
+  auto is_new = !std::filesystem::exists(file, ignored);
   std::ofstream out{file, std::ios::app};
+  if (out && is_new) // nobody is left with an empty file
+    std::filesystem::remove(file, ignored);
   return out ? caf::error{} : make_error(errc::user_error, file + ": it cannot be written");
 }
 
