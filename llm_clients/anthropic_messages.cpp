@@ -44,15 +44,14 @@ void read_usage(const auto& parent, partial_answer& found) {
   dom::element usage;
   if (parent["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
-  auto x = found.usage.value_or(token_usage{});
-  auto has = [&](std::string_view key) { return usage[key].is_int64(); };
-  if (has("input_tokens")) {
+  auto x = found.usage.value_or(reported_usage{});
+  if (auto uncached = whole_number_at(usage, "input_tokens")) {
     x.cached = count_at(usage, "cache_read_input_tokens");
     x.cache_write = count_at(usage, "cache_creation_input_tokens");
-    x.input = count_at(usage, "input_tokens") + x.cached + x.cache_write;
+    x.input = *uncached + x.cached + x.cache_write;
   }
-  if (has("output_tokens"))
-    x.output = count_at(usage, "output_tokens");
+  if (auto output = whole_number_at(usage, "output_tokens"))
+    x.output = output;
   found.count(x);
 }
 
@@ -87,6 +86,8 @@ std::optional<failure> parse_event(const model_config& model, dom::element root,
   if (type == "message_start") {
     found.model = text_at(root["message"], "model");
     read_usage(root["message"], found);
+    if (found.usage)
+      found.usage->output.reset(); // there is none yet, whatever it says
   } else if (type == "content_block_delta") {
     found.add_thought(text_at(root["delta"], "thinking"));
     found.add_text(text_at(root["delta"], "text"));

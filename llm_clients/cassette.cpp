@@ -118,12 +118,12 @@ llm_answer read_answer(field_reader& fields) {
   result.text = fields.text("text");
   result.model = fields.text("model");
   result.finish = fields.text("finish");
-  result.cost.queries = fields.get<std::int64_t>("queries");
-  result.cost.input_tokens = fields.get<std::int64_t>("input_tokens");
-  result.cost.cached_input_tokens = fields.get<std::int64_t>("cached_input_tokens");
-  result.cost.output_tokens = fields.get<std::int64_t>("output_tokens");
-  result.cost.reasoning_tokens = fields.get<std::int64_t>("reasoning_tokens");
-  result.cost.usd = fields.get<double>("usd");
+  result.cost.queries = fields.number<std::int64_t>("queries");
+  result.cost.input_tokens = fields.number<std::int64_t>("input_tokens");
+  result.cost.cached_input_tokens = fields.number<std::int64_t>("cached_input_tokens");
+  result.cost.output_tokens = fields.number<std::int64_t>("output_tokens");
+  result.cost.reasoning_tokens = fields.number<std::int64_t>("reasoning_tokens");
+  result.cost.usd = fields.number<double>("usd");
   result.seconds = fields.get<double>("seconds");
   return result;
 }
@@ -133,10 +133,10 @@ failure read_failure(field_reader& fields) {
   if (!from_string(fields.get<std::string_view>("kind"), result.kind) && fields.missing.empty())
     fields.missing = "kind";
   result.sentence = fields.text("sentence");
-  result.retry_after = std::chrono::milliseconds{fields.get<std::int64_t>("retry_after_ms")};
+  result.retry_after = std::chrono::milliseconds{fields.number<std::int64_t>("retry_after_ms")};
   result.may_be_charged = fields.get<bool>("may_be_charged");
   result.unreached = fields.get<bool>("unreached");
-  result.status = static_cast<unsigned>(fields.get<std::int64_t>("status"));
+  result.status = static_cast<unsigned>(fields.number<std::int64_t>("status"));
   return result;
 }
 

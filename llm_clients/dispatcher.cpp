@@ -38,6 +38,14 @@ void dispatcher::seed(const payer& who, const spend& spent) {
   ledger_.seed(who, spent);
 }
 
+void dispatcher::seed(const std::string& model, time_point started, const call_tokens& tokens) {
+  auto found = lanes_.find(model);
+  if (found == lanes_.end())
+    return;
+  auto& limits = found->second.limits;
+  limits.answered(limits.start(started, tokens), tokens);
+}
+
 void dispatcher::change(spending_limits limits) {
   ledger_.change(std::move(limits));
 }

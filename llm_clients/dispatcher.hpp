@@ -57,6 +57,10 @@ public:
   /// Counts what was spent before.
   void seed(const payer& who, const spend& spent);
 
+  /// Counts a call that went out before, and has ended. Calls come in the order in which they
+  /// started, and before any other.
+  void seed(const std::string& model, time_point started, const call_tokens& tokens);
+
   /// Goes on within other budgets.
   void change(spending_limits limits);
 

@@ -35,12 +35,12 @@ journal_record record_of(const llm_request& request, std::string_view kind, std:
 }
 
 spend cost_in(field_reader& fields) {
-  return {fields.get<std::int64_t>("queries"),
-          fields.get<std::int64_t>("input_tokens"),
-          fields.get<std::int64_t>("cached_input_tokens"),
-          fields.get<std::int64_t>("output_tokens"),
-          fields.get<double>("usd"),
-          count_at(fields.object, "reasoning_tokens")}; // older journals have none
+  spend result{fields.number<std::int64_t>("queries"), fields.number<std::int64_t>("input_tokens"),
+               fields.number<std::int64_t>("cached_input_tokens"),
+               fields.number<std::int64_t>("output_tokens"), fields.number<double>("usd")};
+  if (fields.object["reasoning_tokens"].error() == simdjson::SUCCESS) // older journals have none
+    result.reasoning_tokens = fields.number<std::int64_t>("reasoning_tokens");
+  return result;
 }
 
 caf::error damaged(const journal_record& record, std::string_view what) {
@@ -123,7 +123,7 @@ caf::error read_record(const journal_record& record,
   auto answer = answered ? answer_of(record, fields) : recorded_answer{};
   auto answer_hash = answered ? fields.text("answer") : std::string{};
   if (!fields.missing.empty())
-    return damaged(record, "no " + fields.missing);
+    return damaged(record, fmt::format("no valid '{}'", fields.missing));
   if (answered) {
     auto text = text_of(answer_hash);
     if (!text)
@@ -132,6 +132,8 @@ caf::error read_record(const journal_record& record,
     run.answers.push_back(std::move(answer));
   }
   run.open.erase(question);
+  if (record.kind == reserved_kind)
+    run.started.push_back({who.model, record.time, cost});
   if (record.kind == reserved_kind)
     run.open.emplace(std::move(question),
                      open_call{std::move(who), cost, text_at(fields.object, "role")});

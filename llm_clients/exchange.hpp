@@ -64,11 +64,19 @@ struct open_call {
   std::string role = {}; ///< of the agent
 };
 
+/// A call that went out: limits of a minute may still count it.
+struct started_call {
+  std::string model;
+  double time = 0; ///< [seconds since the epoch]
+  spend worst;
+};
+
 /// What an earlier run's journal says about its questions.
 struct earlier_run {
   std::vector<recorded_answer> answers;
   std::map<payer, spend> spent;           ///< answered or lost
   std::map<question_key, open_call> open; ///< their ends are not known: they may be on the bill
+  std::vector<started_call> started;      ///< oldest first
 };
 
 /// Whether `read_record` reads records of this kind.

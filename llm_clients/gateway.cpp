@@ -18,6 +18,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
 #include <random>
 #include <set>
@@ -91,6 +93,8 @@ struct gateway_state {
       book->pin(std::move(x));
     for (auto& model : options.models)
       add_endpoint(std::move(model), options.providers);
+    for (auto& x : options.earlier.started)
+      count_started(x, std::chrono::duration<double>(std::max(0.0, options.time - x.time)));
     for (auto& [question, x] : options.earlier.open)
       count_open(question, x);
   }
@@ -112,6 +116,13 @@ struct gateway_state {
     auto model_name = model.name;
     x.config = std::move(model);
     endpoints.insert_or_assign(std::move(model_name), std::move(x));
+  }
+
+  void count_started(const started_call& x, std::chrono::duration<double> age) {
+    if (age < rate_limit::window)
+      queue->seed(x.model,
+                  now() - std::chrono::duration_cast<dispatcher::time_point::duration>(age),
+                  {x.worst.input_tokens, x.worst.output_tokens});
   }
 
   // -- callbacks for the behavior ---------------------------------------------------------

@@ -23,6 +23,7 @@ struct gateway_options {
   spending_limits limits;
   journal_actor journal; ///< may be empty: nothing is written
   earlier_run earlier;   ///< its answers are given again, its money stays spent
+  double time = 0;       ///< [seconds since the epoch] now: its last calls count for limits
   provider_factory providers = standard_providers();
   retry_policy retry;
   /// Tells when a question that failed is to be tried again, from any thread; empty: after a wait.

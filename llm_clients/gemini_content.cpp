@@ -89,13 +89,18 @@ http_request make_request(const model_config& model, const llm_request& question
 
 void read_usage(dom::element root, partial_answer& found) {
   dom::element usage;
-  if (root["usageMetadata"].get(usage) != simdjson::SUCCESS)
+  if (root["usageMetadata"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
-  token_usage x;
-  x.input = count_at(usage, "promptTokenCount");
+  reported_usage x;
+  x.input = whole_number_at(usage, "promptTokenCount");
   x.cached = count_at(usage, "cachedContentTokenCount");
   x.reasoning = count_at(usage, "thoughtsTokenCount");
-  x.output = count_at(usage, "candidatesTokenCount") + x.reasoning;
+  x.output = whole_number_at(usage, "candidatesTokenCount");
+  if (x.output)
+    *x.output += x.reasoning;
+  x.take_sum(whole_number_at(usage, "totalTokenCount"));
+  if (!x.output && found.text.empty()) // what is nothing is left out
+    x.output = x.reasoning;
   found.count(x);
 }
 

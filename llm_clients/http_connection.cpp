@@ -26,6 +26,8 @@ using endpoints = asio::ip::tcp::resolver::results_type;
 
 constexpr unsigned max_header = 64u << 10; // [bytes]
 
+constexpr int max_announcements = 20; // of one answer; one or two are usual
+
 // For a step that may take as long as the exchange.
 constexpr std::chrono::milliseconds no_limit = std::chrono::hours{24};
 
@@ -55,10 +57,18 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
+// One that is compressed is none that can be read.
 bool is_event_stream(const http::response<http::string_body>& message) {
   auto type = message[http::field::content_type];
+  auto encoding = message[http::field::content_encoding];
   return message.result_int() == 200
-         && lower_case({type.data(), type.size()}).starts_with("text/event-stream");
+         && lower_case({type.data(), type.size()}).starts_with("text/event-stream")
+         && (encoding.empty() || beast::iequals(encoding, "identity"));
+}
+
+// Whether another head follows. A change of protocols is for good, and nobody asked for one.
+bool is_announcement(unsigned status) {
+  return status / 100 == 1 && status != 101;
 }
 
 header_map headers_of(const http::fields& fields) {
@@ -100,6 +110,7 @@ void http_connection::send(const http_request& request, clock::time_point until,
   request_.set(http::field::user_agent, "lathe");
   request_.set(http::field::accept,
                request.on_part ? "text/event-stream, application/json" : "application/json");
+  request_.set(http::field::accept_encoding, "identity");
   request_.set(http::field::content_type, "application/json");
   for (auto& [name, value] : request.headers)
     request_.set(name, value);
@@ -127,8 +138,10 @@ void http_connection::send(const http_request& request, clock::time_point until,
 
 // It may come late: the connection may have gone on to another exchange.
 void http_connection::cancel(const cancellation& of) {
-  if (done_ && cancelled_.get() == &of)
-    fail("is not waited for any more");
+  if (!done_ || cancelled_.get() != &of)
+    return;
+  sent_ = connected_; // all of it may be out, though that has not been heard of yet
+  fail("is not waited for any more");
 }
 
 bool http_connection::reusable() {
@@ -190,12 +203,13 @@ void http_connection::ask_for_tunnel() {
                     step<std::size_t>([this, request](error_code code, std::size_t) {
                       if (code)
                         return fail("broke off before it answered CONNECT", code);
+                      expect_within(connect_, "did not answer CONNECT within");
+                      announced_ = 0;
                       read_tunnel_answer();
                     }));
 }
 
 void http_connection::read_tunnel_answer() {
-  expect_within(connect_, "did not answer CONNECT within");
   auto answer = std::make_shared<http::response_parser<http::empty_body>>();
   answer->header_limit(max_header);
   answer->skip(true); // whatever the header says, what follows is the server's
@@ -203,8 +217,10 @@ void http_connection::read_tunnel_answer() {
                           step<std::size_t>([this, answer](error_code code, std::size_t) {
                             if (code)
                               return fail("broke off before it answered CONNECT", code);
-                            if (auto status = answer->get().result_int();
-                                status < 200 || status > 299) {
+                            auto status = answer->get().result_int();
+                            if (is_announcement(status))
+                              return skip_announcement([this] { read_tunnel_answer(); });
+                            if (status < 200 || status > 299) {
                               close();
                               return deliver(refused_by(*via_, server_, status));
                             }
@@ -247,6 +263,11 @@ void http_connection::write() {
 
 void http_connection::read_header() {
   expect_within(first_byte_.value_or(no_limit), "did not begin to answer within");
+  announced_ = 0;
+  read_next_header();
+}
+
+void http_connection::read_next_header() {
   parser_.emplace();
   parser_->header_limit(max_header);
   parser_->body_limit(limits_.max_body);
@@ -255,6 +276,8 @@ void http_connection::read_header() {
                             step<std::size_t>([this](error_code code, std::size_t) {
                               if (code)
                                 return fail("broke off before it answered", code);
+                              if (is_announcement(parser_->get().result_int()))
+                                return skip_announcement([this] { read_next_header(); });
                               if (via_ && !server_.tls && parser_->get().result_int() == 407) {
                                 close();
                                 return deliver(refused_by(*via_, server_, 407));
@@ -265,6 +288,12 @@ void http_connection::read_header() {
                               read_body();
                             }));
   });
+}
+
+void http_connection::skip_announcement(const std::function<void()>& read_on) {
+  if (++announced_ > max_announcements)
+    return fail("announced an answer again and again, and gave none");
+  read_on();
 }
 
 void http_connection::read_body() {

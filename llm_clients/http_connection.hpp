@@ -51,6 +51,8 @@ private:
   void handshake();
   void write();
   void read_header();
+  void read_next_header();
+  void skip_announcement(const std::function<void()>& read_on);
   void read_body();
   bool hand_over();
   void stop();
@@ -111,6 +113,7 @@ private:
   std::chrono::milliseconds timeout_{0}; // what `until_` came from, for people
   std::chrono::milliseconds connect_{0};
   std::optional<std::chrono::milliseconds> first_byte_;
+  int announced_ = 0; // heads of status 1xx before that of the answer
   std::chrono::milliseconds idle_{0};
   clock::time_point last_used_;
   bool through_ = false; // what comes from now on is the server's, not its proxy's

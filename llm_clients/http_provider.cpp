@@ -109,7 +109,24 @@ private:
       return read_stream_end(at_->model, question_, std::move(found_));
     response.body = at_->secrets.scrub(std::move(response.body));
     log()->trace("model '{}': HTTP {}: {}", at_->model.name, response.status, response.body);
+    if (is_nameless_stream(response))
+      return read_events(response.body);
     return read_response(at_->spoken, at_->model, question_, response);
+  }
+
+  // Some servers do not say what it is that they stream.
+  bool is_nameless_stream(const http_response& x) const {
+    return at_->model.stream && x.status == 200 && !x.headers.contains("content-type")
+           && looks_like_events(x.body);
+  }
+
+  // All of it has come and is paid for, so there is nothing to stop.
+  reply read_events(std::string_view body) {
+    question_.stop_after_code = false;
+    take_part(body);
+    if (failed_)
+      return std::move(*failed_);
+    return read_stream_end(at_->model, question_, std::move(found_));
   }
 
   reply without_response(const http_failure& x) const {

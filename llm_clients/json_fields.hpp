@@ -3,7 +3,9 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,14 +21,23 @@ std::string text_at(const Object& object, std::string_view key) {
   return object[key].get(result) == simdjson::SUCCESS ? std::string{result} : std::string{};
 }
 
-/// Returns the whole number at `key`, from 0 to 10^15, so that sums of a few have room; 0 where
-/// there is none.
+/// The largest count and the largest cost [USD] that is read, so that sums of a few have room.
+inline constexpr std::int64_t largest_number = 1'000'000'000'000'000;
+
+/// Returns the whole number at `key`, written as 900 or as 900.0, and `largest_number` at most;
+/// nothing where there is none, or one below 0.
+template <class Object>
+std::optional<std::int64_t> whole_number_at(const Object& object, std::string_view key) {
+  double number = 0;
+  if (object[key].get(number) != simdjson::SUCCESS || number < 0 || number != std::floor(number))
+    return std::nullopt;
+  return static_cast<std::int64_t>(std::min(number, static_cast<double>(largest_number)));
+}
+
+/// Returns the same; 0 where there is none.
 template <class Object>
 std::int64_t count_at(const Object& object, std::string_view key) {
-  constexpr std::int64_t most = 1'000'000'000'000'000;
-  std::int64_t result = 0;
-  return object[key].get(result) == simdjson::SUCCESS ? std::clamp<std::int64_t>(result, 0, most)
-                                                      : 0;
+  return whole_number_at(object, key).value_or(0);
 }
 
 /// Calls `f` for each element of the list at `key`.
@@ -48,6 +59,16 @@ struct field_reader {
   T get(const char* key) {
     T result{};
     if (object[key].get(result) != simdjson::SUCCESS && missing.empty())
+      missing = key;
+    return result;
+  }
+
+  /// A count or an amount, from 0 to `largest_number`: nothing that was spent comes back.
+  template <class T>
+  T number(const char* key) {
+    auto result = get<T>(key);
+    auto valid = result >= 0 && result <= static_cast<T>(largest_number);
+    if (!valid && missing.empty())
       missing = key;
     return result;
   }

@@ -11,8 +11,6 @@ namespace lathe::llm_clients {
 
 namespace {
 
-constexpr std::string_view replacement = "\xEF\xBF\xBD"; // U+FFFD
-
 std::size_t sequence_length(unsigned char lead) {
   if (lead < 0x80)
     return 1;
@@ -26,11 +24,9 @@ std::size_t sequence_length(unsigned char lead) {
 std::string repaired(std::string_view text) {
   std::string result;
   for (std::size_t at = 0; at < text.size();) {
-    auto length = sequence_length(static_cast<unsigned char>(text[at]));
-    auto valid =
-      length > 0 && at + length <= text.size() && simdjson::validate_utf8(text.data() + at, length);
-    result += valid ? text.substr(at, length) : replacement;
-    at += valid ? length : 1;
+    auto next = first_character(text.substr(at));
+    result += next.empty() ? replacement_character : next;
+    at += std::max<std::size_t>(next.size(), 1);
   }
   return result;
 }
@@ -62,6 +58,16 @@ void append_escaped(std::string& out, char c) {
 }
 
 } // namespace
+
+std::string_view without_byte_order_mark(std::string_view text) {
+  return text.starts_with(byte_order_mark) ? text.substr(byte_order_mark.size()) : text;
+}
+
+std::string_view first_character(std::string_view text) {
+  auto length = text.empty() ? 0 : sequence_length(static_cast<unsigned char>(text[0]));
+  auto valid = length > 0 && length <= text.size() && simdjson::validate_utf8(text.data(), length);
+  return text.substr(0, valid ? length : 0);
+}
 
 std::string json_string(std::string_view text) {
   if (!simdjson::validate_utf8(text.data(), text.size()))

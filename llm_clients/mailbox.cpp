@@ -74,6 +74,7 @@ std::string batch_line(const model_config& model, const llm_request& question) {
 }
 
 std::string custom_id_in(std::string_view line) {
+  line = without_byte_order_mark(line);
   dom::parser parser;
   dom::element root;
   auto status = parser.parse(line.data(), line.size()).get(root);
@@ -85,6 +86,7 @@ mailbox_answers::mailbox_answers(model_config model) : model_(std::move(model)) 
 }
 
 mailbox_answers::noted mailbox_answers::add(std::string_view line) {
+  line = without_byte_order_mark(line);
   dom::parser parser;
   dom::element root;
   if (parser.parse(line.data(), line.size()).get(root) != simdjson::SUCCESS)
@@ -110,13 +112,14 @@ mailbox_answers::noted mailbox_answers::add(std::string_view line) {
   auto& known = i->second;
   if (!is_first && !known.failed) {
     auto differs = !found.failed && found.body != known.body;
-    return {id, differs ? fmt::format("another answer to {}: the first one counts", id) : ""};
+    return {id,
+            differs ? fmt::format("another answer to {}: the first one counts", quote(id)) : ""};
   }
   known = std::move(found);
   if (!known.failed)
     return {id, {}};
   auto final = known.failed->kind == failure_kind::refuse;
-  return {id, fmt::format("{}: {}{}", id, known.failed->sentence,
+  return {id, fmt::format("{}: {}{}", quote(id), known.failed->sentence,
                           final ? "" : "; it waits for another line")};
 }
 

@@ -46,18 +46,20 @@ void read_usage(dom::element parent, partial_answer& found) {
   if (parent["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
   auto prompt = usage["prompt_tokens_details"];
-  token_usage x;
-  x.input = count_at(usage, "prompt_tokens");
+  reported_usage x;
+  x.input = whole_number_at(usage, "prompt_tokens");
   x.cached = std::max({count_at(prompt, "cached_tokens"),
                        count_at(usage, "prompt_cache_hit_tokens"), // DeepSeek
                        count_at(usage, "cached_tokens")});         // Moonshot
   x.cache_write = count_at(prompt, "cache_write_tokens");          // OpenAI, OpenRouter
-  x.output = count_at(usage, "completion_tokens");
+  x.output = whole_number_at(usage, "completion_tokens");
   x.reasoning = std::max(count_at(usage["completion_tokens_details"], "reasoning_tokens"),
                          count_at(usage, "reasoning_tokens")); // SGLang
   // Some do not count thoughts as completion (xAI, gateways to Gemini): their sum says so.
-  if (x.reasoning > 0 && count_at(usage, "total_tokens") == x.input + x.output + x.reasoning)
-    x.output += x.reasoning;
+  auto sum = whole_number_at(usage, "total_tokens");
+  if (x.reasoning > 0 && x.input && x.output && sum == *x.input + *x.output + x.reasoning)
+    *x.output += x.reasoning;
+  x.take_sum(sum);
   found.count(x);
 }
 

@@ -41,12 +41,13 @@ void read_usage(dom::element response, partial_answer& found) {
   dom::element usage;
   if (response["usage"].get(usage) != simdjson::SUCCESS || !usage.is_object())
     return;
-  token_usage x;
-  x.input = count_at(usage, "input_tokens");
+  reported_usage x;
+  x.input = whole_number_at(usage, "input_tokens");
   x.cached = count_at(usage["input_tokens_details"], "cached_tokens");
   x.cache_write = count_at(usage["input_tokens_details"], "cache_write_tokens");
-  x.output = count_at(usage, "output_tokens");
+  x.output = whole_number_at(usage, "output_tokens");
   x.reasoning = count_at(usage["output_tokens_details"], "reasoning_tokens");
+  x.take_sum(whole_number_at(usage, "total_tokens"));
   found.count(x);
 }
 

@@ -2,6 +2,7 @@
 
 #include "llm_clients/anthropic_messages.hpp"
 #include "llm_clients/gemini_content.hpp"
+#include "llm_clients/json_fields.hpp"
 #include "llm_clients/json_text.hpp"
 #include "llm_clients/openai_chat.hpp"
 #include "llm_clients/openai_responses.hpp"
@@ -14,18 +15,38 @@
 #include <array>
 #include <utility>
 
+#include <strings.h>
+
 namespace lathe::llm_clients {
 
 namespace {
 
-// No server's numbers may make money disappear.
-token_usage plausible(token_usage x) {
-  for (auto count : {&x.input, &x.cached, &x.cache_write, &x.output, &x.reasoning})
-    *count = std::max<std::int64_t>(*count, 0);
-  x.cached = std::min(x.cached, x.input);
-  x.cache_write = std::min(x.cache_write, x.input - x.cached);
-  x.reasoning = std::min(x.reasoning, x.output);
-  return x;
+// The longest tokens of common tokenizers are so many spaces.
+constexpr std::int64_t most_bytes_a_token = 128;
+
+// Whether what a server says can be what an answer took: no server's numbers may make money
+// disappear. A question takes tokens, and so do words, besides those of thoughts.
+bool is_credible(const partial_answer& found) {
+  const auto& said = found.usage;
+  if (!said || !said->input || !said->output || *said->output < said->reasoning)
+    return false;
+  if (found.deltas == 0)
+    return true; // nothing came, so it may have taken nothing
+  auto bytes = static_cast<std::int64_t>(found.text.size());
+  auto least = said->reasoning + (bytes + most_bytes_a_token - 1) / most_bytes_a_token;
+  return found.counted == found.deltas && *said->input > 0
+         && *said->output >= std::max<std::int64_t>(least, 1);
+}
+
+// No part is more than the whole, and no number more than a journal or a recording takes.
+token_usage usage_in(const reported_usage& said) {
+  token_usage result;
+  result.input = std::min(said.input.value_or(0), largest_number);
+  result.cached = std::min(said.cached, result.input);
+  result.cache_write = std::min(said.cache_write, result.input - result.cached);
+  result.output = std::min(said.output.value_or(0), largest_number);
+  result.reasoning = std::min(said.reasoning, result.output);
+  return result;
 }
 
 // Whether a server's own parameters ask for thoughts, or may.
@@ -43,7 +64,8 @@ bool may_think(const model_config& model) {
          || model.thinking_tokens.value_or(0) != 0 || asks_for_thoughts(model.extra);
 }
 
-// What is charged where the server does not say it: too much rather than too little.
+// What is charged where the server does not say it in a way that can be believed: too much rather
+// than too little.
 //
 // A byte of text is one token at most, with every tokenizer in use (see `input_token_bound`). The
 // number of deltas cannot lower that. Each is a token at least; but servers that guess tokens ahead
@@ -69,9 +91,19 @@ token_usage bound_of(const model_config& model, const llm_request& question,
   return result;
 }
 
+token_usage charged_for(const model_config& model, const llm_request& question,
+                        const partial_answer& found) {
+  if (is_credible(found))
+    return usage_in(*found.usage);
+  auto result = bound_of(model, question, found);
+  if (found.usage) // what it counted is not charged less
+    result.output = std::max(result.output, usage_in(*found.usage).output);
+  return result;
+}
+
 llm_answer to_answer(const model_config& model, const llm_request& question,
                      partial_answer&& found) {
-  auto usage = found.usage ? plausible(*found.usage) : bound_of(model, question, found);
+  auto usage = charged_for(model, question, found);
   llm_answer result;
   result.text = std::move(found.text);
   result.model = found.model.empty() ? model.model : std::move(found.model);
@@ -82,6 +114,24 @@ llm_answer to_answer(const model_config& model, const llm_request& question,
   result.cost.output_tokens = usage.output;
   result.cost.reasoning_tokens = usage.reasoning;
   result.cost.usd = price_of(model, usage);
+  return result;
+}
+
+// Says that a body is compressed; empty where it is not.
+std::string compression_of(const http_response& response) {
+  auto found = response.headers.find("content-encoding");
+  if (found == response.headers.end() || found->second.empty()
+      || ::strcasecmp(found->second.c_str(), "identity") == 0)
+    return {};
+  return fmt::format("compressed (Content-Encoding: {})", quote(found->second));
+}
+
+// An answer was made, and the next one could not be read either.
+failure unreadable(const model_config& model, std::string_view packed) {
+  auto result = nonsense(model, fmt::format("with a body that is {}, though asked not to; switch "
+                                            "that off, there or at a proxy before it",
+                                            packed));
+  result.kind = failure_kind::fail;
   return result;
 }
 
@@ -122,17 +172,25 @@ const protocol& protocol_of(const model_config& model) {
 
 reply read_response(const protocol& spoken, const model_config& model, const llm_request& question,
                     const http_response& response) {
+  auto packed = compression_of(response);
   if (response.status < 200 || response.status >= 300)
-    return failure_of(model, response.status, complaint_in(response.body), response.headers);
-  if (looks_like_html(response.body))
+    return failure_of(model, response.status,
+                      packed.empty() ? complaint_in(response.body)
+                                     : complaint{{}, "its words are " + packed},
+                      response.headers);
+  if (!packed.empty())
+    return unreadable(model, packed);
+  auto body = without_byte_order_mark(response.body);
+  if (body.empty())
+    return nonsense(model, fmt::format("with nothing (HTTP {})", response.status));
+  if (looks_like_html(body))
     return nonsense(model, "with an HTML page instead of JSON; is base_url right?");
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  if (parser.parse(response.body).get(root) != simdjson::SUCCESS)
-    return nonsense(model,
-                    fmt::format("with something that is not JSON: {}", quote(response.body)));
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS)
+    return nonsense(model, fmt::format("with something that is not JSON: {}", quote(body)));
   partial_answer found;
-  if (auto failed = spoken.parse_response(model, root, response.body, found))
+  if (auto failed = spoken.parse_response(model, root, body, found))
     return std::move(*failed);
   return to_answer(model, question, std::move(found));
 }
@@ -169,8 +227,10 @@ llm_answer read_stopped_stream(const model_config& model, const llm_request& que
                                partial_answer&& found) {
   found.finish = "stop";
   // What it says of the output is from before the end, of which nothing is heard.
-  if (found.usage)
-    found.usage->output = std::max(found.usage->output, bound_of(model, question, found).output);
+  if (auto said = found.usage) {
+    said->output = std::max(said->output.value_or(0), bound_of(model, question, found).output);
+    found.count(*said);
+  }
   return to_answer(model, question, std::move(found));
 }
 

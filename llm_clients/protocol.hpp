@@ -17,7 +17,7 @@
 
 namespace lathe::llm_clients {
 
-/// What a server says that a call took.
+/// What a call took [tokens].
 struct token_usage {
   std::int64_t input = 0;       ///< all of it
   std::int64_t cached = 0;      ///< the part of the input that was in the provider's cache
@@ -26,12 +26,28 @@ struct token_usage {
   std::int64_t reasoning = 0;   ///< the part of the output that is not in the answer
 };
 
+/// What a server says that a call took, as `token_usage` has it. Money depends on input and output,
+/// so these are missing where they are not said in whole numbers.
+struct reported_usage {
+  std::optional<std::int64_t> input;
+  std::optional<std::int64_t> output;
+  std::int64_t cached = 0;
+  std::int64_t cache_write = 0;
+  std::int64_t reasoning = 0;
+
+  /// Takes the output from the sum of all, where it is not said by itself.
+  void take_sum(std::optional<std::int64_t> sum) {
+    if (sum && input && !output && *sum >= *input)
+      output = *sum - *input;
+  }
+};
+
 /// As much of an answer as has come in.
 struct partial_answer {
   std::string text;
   std::string model;  ///< as the server names it
   std::string finish; ///< "stop", "length", or another reason in the server's words
-  std::optional<token_usage> usage;
+  std::optional<reported_usage> usage;
   bool complete = false; ///< the server has said that this is all
 
   /// Parts of text and of thoughts so far. Each is at least one token at all known servers, and may
@@ -53,7 +69,7 @@ struct partial_answer {
   }
 
   /// Notes what the server has counted, up to the last part.
-  void count(const token_usage& x) {
+  void count(const reported_usage& x) {
     usage = x;
     counted = deltas;
   }

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using duration = std::chrono::steady_clock::duration;
 using header_map = std::map<std::string, std::string>;
 
-constexpr auto window = duration{61s};
+constexpr duration window = rate_limit::window;
 constexpr auto slot_width = duration{250ms};
 constexpr auto unsaid_pause = 1'000ms;
 

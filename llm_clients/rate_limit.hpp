@@ -76,6 +76,9 @@ class rate_limit {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
+  /// For so long a start counts.
+  static constexpr std::chrono::seconds window{61};
+
   /// Names a call that is out; never used twice.
   using ticket = std::uint64_t;
 

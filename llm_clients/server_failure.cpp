@@ -1,6 +1,7 @@
 #include "llm_clients/server_failure.hpp"
 
 #include "llm_clients/json_fields.hpp"
+#include "llm_clients/json_text.hpp"
 
 #include <fmt/format.h>
 
@@ -130,7 +131,8 @@ failure_kind kind_of(unsigned status, std::string_view code) {
   }
   if (status >= 500)
     return failure_kind::retry;
-  // A redirect would carry the key to a place that nobody configured.
+  // Any question would come to that. A redirect would carry the key to a place that nobody
+  // configured.
   return status < 400 ? failure_kind::fail : failure_kind::refuse;
 }
 
@@ -153,7 +155,12 @@ std::string_view meaning_of(unsigned status) {
   }
   if (status >= 500)
     return "the server has a problem";
-  return status < 400 ? "the server redirects, which is not followed" : "the server refuses";
+  return status < 400 ? "the server gave neither an answer nor an error; is base_url right?"
+                      : "the server refuses";
+}
+
+bool is_redirect(unsigned status, const std::map<std::string, std::string>& headers) {
+  return status >= 300 && status < 400 && status != 304 && headers.contains("location");
 }
 
 // Of the words that an error goes by the one that is known, else the first. Google has the one that
@@ -181,6 +188,14 @@ std::int64_t status_in(const auto& error) {
   return result;
 }
 
+// How long to wait where a server asks for so much [seconds]. Who asks for more than a week has
+// made a mistake, and asks for nothing.
+std::chrono::milliseconds sensible_wait(double seconds) {
+  constexpr double longest = 7 * 24 * 3600;
+  auto is_sensible = seconds > 0 && seconds <= longest; // no NaN is
+  return std::chrono::milliseconds{is_sensible ? static_cast<std::int64_t>(seconds * 1e3) : 0};
+}
+
 // Google's way to ask for time: "34s", or "1.5s".
 std::chrono::milliseconds delay_in(dom::element error) {
   double seconds = 0;
@@ -189,9 +204,7 @@ std::chrono::milliseconds delay_in(dom::element error) {
     if (text.ends_with('s'))
       std::from_chars(text.data(), text.data() + text.size() - 1, seconds);
   });
-  if (std::isnan(seconds)) // which is a number to from_chars
-    return {};
-  return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e6) * 1e3)};
+  return sensible_wait(seconds);
 }
 
 } // namespace
@@ -213,12 +226,13 @@ complaint complaint_in(dom::element root) {
 }
 
 complaint complaint_in(const std::string& body) {
-  if (looks_like_html(body))
+  auto text = without_byte_order_mark(body);
+  if (looks_like_html(text))
     return {std::string{a_page}, "an HTML page instead of JSON; is base_url right?"};
   dom::parser parser;
   dom::element root;
   complaint result;
-  if (parser.parse(body).get(root) == simdjson::SUCCESS) {
+  if (parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS) {
     if (dom::element first; root.at(0).get(first) == simdjson::SUCCESS)
       root = first; // Google wraps some in a list
     result = complaint_in(root);
@@ -226,6 +240,23 @@ complaint complaint_in(const std::string& body) {
   if (result.message.empty())
     result.message = body;
   return result;
+}
+
+// Whether a character can be seen, and leaves those around it as they are.
+bool is_printable(std::string_view character) {
+  auto within = [&](std::string_view first, std::string_view last) {
+    return character >= first && character <= last;
+  };
+  return character > " " && !within("\x7F", "\xC2\x9F") // DEL to U+009F
+         && !within("\xE2\x80\x8B", "\xE2\x80\x8F")     // of no width
+         && !within("\xE2\x80\xA8", "\xE2\x80\xAE")     // ends of lines, directions
+         && !within("\xE2\x81\xA0", "\xE2\x81\xAF")     // of no width, directions
+         && character != byte_order_mark;
+}
+
+// Whether only what is no text has it.
+bool is_control(std::string_view character) {
+  return character < " " && character != "\t" && character != "\n" && character != "\r";
 }
 
 // Somebody in between has lost patience with a server, which may go on with its answer.
@@ -241,8 +272,10 @@ failure failure_of(const model_config& model, unsigned status, const complaint& 
   result.may_be_charged = is_impatience(status);
   result.retry_after = std::max(retry_after(headers, std::time(nullptr)), said.retry_after);
   auto means = meaning_with(said.code, status);
-  result.sentence = fmt::format("model '{}' ({}): {} (HTTP {})", model.name, model.model,
-                                meaning_of(means), status);
+  result.sentence = fmt::format(
+    "model '{}' ({}): {} (HTTP {})", model.name, model.model,
+    is_redirect(means, headers) ? "the server redirects, which is not followed" : meaning_of(means),
+    status);
   if (!said.message.empty())
     result.sentence += fmt::format(": {}", quote(said.message));
   return result;
@@ -269,27 +302,29 @@ bool looks_like_html(std::string_view body) {
 }
 
 std::string quote(std::string_view text) {
-  if (text.size() > longest_quote) {
-    auto end = longest_quote;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-      --end; // not in the middle of a character
-    text = text.substr(0, end);
-  }
+  const auto size = text.size();
+  text = text.substr(0, longest_quote);
+  std::size_t odd = 0; // what no text has
   std::string result;
-  for (auto c : text)
-    if (static_cast<unsigned char>(c) > ' ')
-      result += c;
+  for (auto rest = text; !rest.empty();) {
+    auto character = first_character(rest);
+    auto is_cut = character.empty() && text.size() < size && rest.size() < 4;
+    if (is_cut || result.size() + replacement_character.size() > longest_quote)
+      break;
+    rest.remove_prefix(std::max<std::size_t>(character.size(), 1));
+    odd += character.empty() || is_control(character) ? 1 : 0;
+    if (character.empty())
+      result += result.ends_with(replacement_character) ? "" : replacement_character;
+    else if (is_printable(character))
+      result += character;
     else if (!result.empty() && result.back() != ' ')
       result += ' ';
-  return result;
+  }
+  return odd * 4 > text.size() ? fmt::format("({} bytes that are no text)", size) : result;
 }
 
 std::chrono::milliseconds retry_after(const std::map<std::string, std::string>& headers,
                                       std::time_t now) {
-  const double longest = 1e9; // [ms] twelve days: what a date in a far year comes to
-  auto milliseconds = [=](double x) {
-    return std::chrono::milliseconds{static_cast<std::int64_t>(std::clamp(x, 0.0, longest))};
-  };
   auto number = [&](const char* name) -> std::optional<double> {
     auto i = headers.find(name);
     double x = 0;
@@ -297,17 +332,17 @@ std::chrono::milliseconds retry_after(const std::map<std::string, std::string>& 
       return std::nullopt;
     auto [end, code] = std::from_chars(i->second.data(), i->second.data() + i->second.size(), x);
     auto whole = code == std::errc{} && end == i->second.data() + i->second.size();
-    return whole && !std::isnan(x) ? std::optional{x} : std::nullopt;
+    return whole ? std::optional{x} : std::nullopt;
   };
   if (auto x = number("retry-after-ms"))
-    return milliseconds(*x);
+    return sensible_wait(*x / 1000);
   if (auto x = number("retry-after"))
-    return milliseconds(*x * 1000);
+    return sensible_wait(*x);
   auto date = headers.find("retry-after");
   std::tm time{};
   if (date == headers.end() || !strptime(date->second.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &time))
     return {};
-  return milliseconds(static_cast<double>(timegm(&time) - now) * 1000);
+  return sensible_wait(static_cast<double>(timegm(&time) - now));
 }
 
 } // namespace lathe::llm_clients

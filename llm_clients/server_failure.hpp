@@ -40,11 +40,13 @@ failure nonsense(const model_config& model, std::string_view what);
 
 bool looks_like_html(std::string_view body);
 
-/// Returns the first of a text, at most 1 KiB, in one line.
+/// Returns the first of a text, at most 1 KiB, in one line of characters that can be printed. Where
+/// it is no text, this says how many bytes it has.
 std::string quote(std::string_view text);
 
 /// Returns how long a server asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a
-/// date, which `now` [seconds since the epoch] turns into a duration. Zero when it does not ask.
+/// date, which `now` [seconds since the epoch] turns into a duration. Zero when it does not ask, or
+/// for more than a week.
 std::chrono::milliseconds retry_after(const std::map<std::string, std::string>& headers,
                                       std::time_t now);
 

@@ -1,5 +1,9 @@
 #include "llm_clients/sse_reader.hpp"
 
+#include "llm_clients/json_text.hpp"
+
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace lathe::llm_clients {
@@ -30,11 +34,10 @@ bool sse_reader::take(std::string_view part, const std::function<bool(const sse_
 }
 
 bool sse_reader::take_line(std::string_view line, const std::function<bool(const sse_event&)>& f) {
-  constexpr std::string_view mark = "\xEF\xBB\xBF";
-  if (std::exchange(first_, false) && line.starts_with(mark))
-    line.remove_prefix(mark.size());
+  if (std::exchange(first_, false))
+    line = without_byte_order_mark(line);
   if (line.empty()) {
-    auto goes_on = !has_data_ || f({type_, data_});
+    auto goes_on = data_.empty() || f({type_, data_});
     type_.clear();
     data_.clear();
     has_data_ = false;
@@ -53,6 +56,15 @@ bool sse_reader::take_line(std::string_view line, const std::function<bool(const
     data_ += value;
   }
   return data_.size() <= longest;
+}
+
+bool looks_like_events(std::string_view body) {
+  constexpr std::array<std::string_view, 5> fields{"", "data", "event", "id", "retry"};
+  body = without_byte_order_mark(body);
+  body.remove_prefix(std::min(body.find_first_not_of("\r\n"), body.size()));
+  auto colon = body.find(':');
+  return colon != std::string_view::npos
+         && std::ranges::find(fields, body.substr(0, colon)) != fields.end();
 }
 
 } // namespace lathe::llm_clients

@@ -20,8 +20,8 @@ public:
   /// Of one event [bytes]; a longer one is no event.
   static constexpr std::size_t longest = 16u << 20;
 
-  /// Calls `f` for each event that `part` completes, until one of these calls returns false. What
-  /// `f` gets is only good during its call.
+  /// Calls `f` for each event that `part` completes, until one of these calls returns false; one
+  /// without data is none. What `f` gets is only good during its call.
   /// @return false when `f` did, or an event is too long
   bool take(std::string_view part, const std::function<bool(const sse_event&)>& f);
 
@@ -31,9 +31,12 @@ private:
   std::string line_; // that has begun
   std::string type_;
   std::string data_;
-  bool has_data_ = false;
+  bool has_data_ = false;     // perhaps an empty line of it
   bool after_return_ = false; // a line feed that follows belongs to it
   bool first_ = true;         // a byte order mark may stand before the first line
 };
+
+/// Whether a body is an event stream, as far as its beginning tells.
+bool looks_like_events(std::string_view body);
 
 } // namespace lathe::llm_clients

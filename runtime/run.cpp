@@ -315,6 +315,7 @@ private:
     gateway.limits = llm_clients::spending_limits{options_.plan};
     gateway.journal = writer_;
     gateway.earlier = std::move(earlier);
+    gateway.time = seconds_since_epoch();
     gateway.seed = options_.seed;
     gateway.warn = [this](const std::string& line) { warn(line); };
     gateway.providers = options_.providers;

@@ -2,6 +2,7 @@
 
 #include "messages/error.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -243,6 +244,20 @@ TEST(cassette, a_field_that_is_missing_or_of_another_type_is_named) {
   EXPECT_THAT(spoilt(R"("agent":)", R"("agnet":)"), EndsWith(":2: no valid 'agent'"));
   EXPECT_THAT(spoilt(R"("request":7)", R"("request":-7)"), EndsWith(":2: no valid 'request'"));
   EXPECT_THAT(spoilt(R"("usd":0.0125)", R"("usd":"much")"), EndsWith(":2: no valid 'usd'"));
+  for (auto odd : {"-0.0125", "-1e-9", "1e16"})
+    EXPECT_THAT(spoilt(R"("usd":0.0125)", R"("usd":)" + std::string{odd}),
+                EndsWith(":2: no valid 'usd'"))
+      << odd;
+  for (auto odd : {"1e999", "NaN", "-Infinity"})
+    EXPECT_THAT(spoilt(R"("usd":0.0125)", R"("usd":)" + std::string{odd}),
+                HasSubstr(":2: not JSON"))
+      << odd;
+  for (auto key :
+       {"queries", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"})
+    for (auto odd : {"-1", "10000000000000000", "null"})
+      EXPECT_THAT(spoilt(fmt::format("\"{}\":", key), fmt::format("\"{}\":{},\"was\":", key, odd)),
+                  EndsWith(fmt::format(":2: no valid '{}'", key)))
+        << odd;
   EXPECT_THAT(spoilt(R"("answer":)", R"("reply":)"), HasSubstr("neither 'answer' nor 'failure'"));
   EXPECT_THAT(spoilt(R"(#1")", R"(#0")"), HasSubstr("key does not fit"));
   EXPECT_THAT(spoilt(R"(#1")", R"(")"), HasSubstr("key does not fit"));

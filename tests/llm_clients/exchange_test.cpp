@@ -133,6 +133,40 @@ TEST(exchange, a_damaged_record_is_named) {
   EXPECT_TRUE(run.answers.empty());
 }
 
+TEST(exchange, a_journal_says_when_calls_went_out) {
+  earlier_run run;
+  auto written = exchange_record(question(), paid());
+  auto reserved = reserved_record(question(), "abc", {0, 900, 0, 400, 0.5});
+  for (auto* x : {&reserved, &written, &reserved}) {
+    x->records[0].time += 1'000;
+    ASSERT_FALSE(read_record(x->records[0], texts_of(written), run));
+  }
+  ASSERT_EQ(run.started.size(), 2u);
+  EXPECT_EQ(run.started[0].model, question().model);
+  EXPECT_EQ(run.started[0].time, 1'000);
+  EXPECT_EQ(run.started[0].worst.input_tokens, 900);
+  EXPECT_EQ(run.started[1].time, 2'000);
+}
+
+TEST(exchange, money_that_comes_back_is_a_damaged_record) {
+  auto written = exchange_record(question(), paid());
+  for (auto& x : {written, lost_record(question(), "abc", {1, 2, 3, 4, 0.5, 6}),
+                  reserved_record(question(), "abc", {1, 2, 3, 4, 0.5, 6})})
+    for (std::string key : {"queries", "input_tokens", "cached_input_tokens", "output_tokens",
+                            "reasoning_tokens", "usd"})
+      for (std::string odd : {"-1", "10000000000000000", "1e300", "null"}) {
+        auto record = x.records[0];
+        auto at = record.payload.find("\"" + key + "\":") + key.size() + 3;
+        auto end = record.payload.find_first_of(",}", at);
+        record.payload.replace(at, end - at, odd);
+        earlier_run run;
+        auto problem = read_record(record, texts_of(written), run);
+        EXPECT_EQ(problem, errc::journal_failed) << record.payload;
+        EXPECT_THAT(describe(problem), HasSubstr(key)) << record.payload;
+        EXPECT_TRUE(run.spent.empty() && run.open.empty() && run.answers.empty());
+      }
+}
+
 TEST(exchange, a_missing_text_is_an_error) {
   earlier_run run;
   auto written = exchange_record(question(), paid());

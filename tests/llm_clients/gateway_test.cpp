@@ -277,6 +277,20 @@ TEST_F(gateway, a_minutes_limit_is_waited_for) {
   EXPECT_EQ(text(second), "two");
 }
 
+TEST_F(gateway, a_minutes_limit_counts_calls_of_an_earlier_run) {
+  options.models[0].requests_per_minute = 2;
+  options.time = 1'000;
+  options.earlier.started = {{"another", 990, {}}, {"strong", 930, {}}, {"strong", 970, {}}};
+  start();
+  ask(1);
+  ask(2);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(30s);
+  EXPECT_EQ(asked.size(), 1u);
+  wait(2s);
+  EXPECT_EQ(asked.size(), 2u);
+}
+
 TEST_F(gateway, what_a_servers_headers_say_is_kept) {
   start();
   ask(1);

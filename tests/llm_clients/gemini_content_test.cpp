@@ -71,6 +71,20 @@ TEST(gemini_content, a_prompt_that_it_does_not_like_has_an_empty_answer) {
   EXPECT_EQ(x.finish, "safety");
 }
 
+TEST(gemini_content, a_count_that_is_left_out_is_nothing_where_there_is_no_text) {
+  const std::string thought = R"({"candidates":[{"content":{"parts":[{"text":"hm","thought":true}]},
+    "finishReason":"MAX_TOKENS"}],"usageMetadata":{"promptTokenCount":10,)";
+  for (auto more : {R"("thoughtsTokenCount":150}})", R"("totalTokenCount":160}})",
+                    R"("thoughtsTokenCount":150,"totalTokenCount":160}})"}) {
+    auto x = answer_in(read(model(), thought + more)).cost;
+    EXPECT_EQ(x.input_tokens, 10) << more;
+    EXPECT_EQ(x.output_tokens, 150) << more;
+  }
+  auto blocked = answer_in(read(model(), R"({"promptFeedback":{"blockReason":"SAFETY"},
+    "usageMetadata":{"promptTokenCount":10,"totalTokenCount":10}})"));
+  EXPECT_DOUBLE_EQ(blocked.cost.usd, 10e-6);
+}
+
 TEST(gemini_content, errors_have_their_meaning) {
   auto wrong_key = R"({"error":{"code":400,"message":"API key not valid.",
     "status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}})";

@@ -526,6 +526,82 @@ TEST(http_client, what_is_no_stream_comes_whole) {
   }
 }
 
+TEST(http_client, what_a_server_says_before_it_answers_is_passed_over) {
+  const std::string early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n"
+                            "Link: </x>\r\nx-ratelimit-limit-requests: 1\r\n\r\n";
+  http_server server;
+  client x;
+  for (auto type : {"text/event-stream", "application/json"}) {
+    scripted_reply reply;
+    reply.raw = early + "HTTP/1.1 200 OK\r\nContent-Type: " + type
+                + "\r\nContent-Length: 11\r\n\r\ndata: {}\r\n\r";
+    server.reply(reply);
+    std::string taken;
+    std::vector<header_map> heard;
+    http_request request;
+    request.on_part = [&](std::string_view part) { return taken += part, true; };
+    request.on_headers = [&](const header_map& headers) { heard.push_back(headers); };
+    auto response = std::get<http_response>(x.send(server.base_url(), std::move(request)).get());
+    EXPECT_EQ(response.status, 200u);
+    EXPECT_EQ(taken + response.body, "data: {}\r\n\r");
+    ASSERT_EQ(heard.size(), 1u);
+    EXPECT_EQ(heard[0].at("content-type"), type);
+  }
+  EXPECT_EQ(server.calls().at(1).connection, 1u) << "and the connection is used again";
+}
+
+TEST(http_client, who_never_comes_to_the_answer_is_left) {
+  http_server server;
+  scripted_reply reply;
+  for (int i = 0; i < 100; ++i)
+    reply.raw += "HTTP/1.1 102 Processing\r\n\r\n";
+  server.reply(reply);
+  client x;
+  auto failed = x.failure(server.base_url());
+  EXPECT_TRUE(failed.sent);
+  EXPECT_THAT(failed.sentence, HasSubstr("announced an answer again and again"));
+}
+
+TEST(http_client, an_announcement_is_no_first_byte_of_an_answer) {
+  http_server server;
+  scripted_reply reply;
+  reply.raw = "HTTP/1.1 100 Continue\r\n\r\n";
+  server.reply(reply);
+  client x;
+  http_request impatient;
+  impatient.first_byte = 200ms;
+  auto sent = x.send(server.base_url(), std::move(impatient));
+  EXPECT_THAT(std::get<http_failure>(sent.get()).sentence,
+              HasSubstr("did not begin to answer within 0.2 s"));
+}
+
+TEST(http_client, a_change_of_protocols_is_an_answer) {
+  http_server server;
+  scripted_reply reply;
+  reply.raw = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n";
+  server.reply(reply);
+  EXPECT_EQ(client{}.response(server.base_url()).status, 101u);
+}
+
+TEST(http_client, answers_are_asked_for_as_they_are) {
+  http_server server;
+  server.reply({200, "{}"});
+  client{}.response(server.base_url());
+  EXPECT_EQ(server.calls().at(0).headers.at("accept-encoding"), "identity");
+}
+
+TEST(http_client, a_compressed_stream_comes_whole) {
+  http_server server;
+  auto packed = event_stream("\x1f\x8b");
+  packed.headers["Content-Encoding"] = "gzip";
+  server.reply(packed);
+  client x;
+  http_request request;
+  request.on_part = [](std::string_view) { return ADD_FAILURE() << "a part", true; };
+  auto response = std::get<http_response>(x.send(server.base_url(), std::move(request)).get());
+  EXPECT_FALSE(response.streamed);
+}
+
 TEST(http_client, a_stream_that_breaks_off_is_a_failure) {
   http_server server;
   auto cut = event_stream("data: 1\n\ndata: 2\n\n");
@@ -732,6 +808,16 @@ TEST(http_client, a_proxy_that_breaks_off_or_talks_out_of_turn_is_named) {
   talks.tunnel = false;
   x.between.reply(talks);
   EXPECT_THAT(x.failure().sentence, HasSubstr("(https_proxy) sent more than an answer to CONNECT"));
+}
+
+TEST(http_client, what_a_proxy_says_before_it_answers_is_passed_over) {
+  proxied x;
+  auto early = test::tunnel();
+  early.raw = "HTTP/1.1 100 Continue\r\n\r\n" + early.raw;
+  x.between.reply(early);
+  x.server.reply({200, "{}"});
+  auto sent = x.http.send(x.server.base_url("localhost"), request_through(x.between));
+  EXPECT_EQ(std::get<http_response>(sent.get()).status, 200u);
 }
 
 TEST(http_client, a_proxy_that_is_silent_is_left) {

@@ -132,6 +132,44 @@ TEST(http_provider, a_stream_that_breaks_off_is_tried_again_and_may_cost_somethi
   EXPECT_THAT(x.sentence, HasSubstr("bad key [secret]"));
 }
 
+TEST(http_provider, a_stream_that_does_not_say_what_it_is_is_read_as_one) {
+  http_server server;
+  auto stream = event_stream(
+    {R"({"model":"gpt-x-1","choices":[{"delta":{"content":"```python\nimport a\n"}}]})",
+     R"({"choices":[{"delta":{"content":"class ModelNew: pass\n```\n"},)"
+     R"("finish_reason":"stop"}]})",
+     R"({"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":20}})", "[DONE]"});
+  stream.headers.clear();
+  auto wanted = question();
+  for (auto stop : {false, true}) {
+    wanted.stop_after_code = stop;
+    server.reply(stream);
+    auto answer = std::get<llm_answer>(ask(model(server), wanted));
+    EXPECT_THAT(answer.text, HasSubstr("class ModelNew: pass"));
+    EXPECT_EQ(answer.cost.output_tokens, 20) << "all of it is there";
+  }
+  stream.body = "data: {\"error\":{\"message\":\"bad key " + key + "\",\"code\":401}}\n\n";
+  server.reply(stream);
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_THAT(x.sentence, HasSubstr("bad key [secret]"));
+  stream.body = "data: {\"choices\":[]}\n\n";
+  server.reply(stream);
+  EXPECT_THAT(failure_to(server).sentence, HasSubstr("ends in the middle"));
+}
+
+TEST(http_provider, a_compressed_stream_is_named_once) {
+  http_server server;
+  auto packed = event_stream({"x"});
+  packed.headers["Content-Encoding"] = "gzip";
+  packed.body = "\x1f\x8b\x08";
+  server.reply(packed);
+  auto x = failure_to(server);
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_TRUE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, HasSubstr("compressed (Content-Encoding: gzip)"));
+}
+
 TEST(http_provider, who_wants_code_alone_hears_no_more_than_that) {
   http_server server;
   auto stream =

@@ -138,6 +138,23 @@ TEST_F(answers, what_a_person_leaves_out_is_not_missed) {
   EXPECT_GT(x.cost.usd, 0) << "without usage the bound is charged";
 }
 
+TEST_F(answers, a_file_may_begin_with_a_byte_order_mark) {
+  auto marked = "\xEF\xBB\xBF" + answer("done");
+  EXPECT_EQ(custom_id_in(marked), id);
+  EXPECT_THAT(add(marked), IsEmpty());
+  EXPECT_EQ(found(), "done");
+}
+
+TEST_F(answers, usage_that_says_nothing_is_charged_like_none) {
+  auto cost_with = [](const std::string& usage) {
+    mailbox_answers x{box()};
+    x.add(line(R"({"status_code":200,"body":{"choices":[{"message":{"content":"by hand"}}])" + usage
+               + "}}"));
+    return std::get<llm_answer>(x.find(id, question()).value()).cost.usd;
+  };
+  EXPECT_EQ(cost_with(R"(,"usage":{})"), cost_with(""));
+}
+
 TEST_F(answers, the_first_answer_counts_and_another_one_is_told) {
   add(answer("first"));
   EXPECT_THAT(add(answer("first")), IsEmpty()) << "a file that was downloaded twice";

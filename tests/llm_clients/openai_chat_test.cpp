@@ -1,3 +1,4 @@
+#include "llm_clients/price.hpp"
 #include "tests/llm_clients/protocol_fixture.hpp"
 
 using namespace lathe;
@@ -105,15 +106,14 @@ TEST(openai_chat, a_refusal_in_words_is_the_answer) {
   EXPECT_EQ(answer_in(read(priced_model(), body)).text, "No.");
 }
 
-TEST(openai_chat, odd_usage_does_no_harm) {
+TEST(openai_chat, with_odd_usage_the_bound_is_charged) {
   auto x = answer_in(
     read(priced_model(), R"({"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":-5,
     "completion_tokens":"many","prompt_tokens_details":{"cached_tokens":99},
     "completion_tokens_details":{"reasoning_tokens":9}}})"));
-  EXPECT_EQ(x.cost.input_tokens, 0);
+  EXPECT_EQ(x.cost.input_tokens, input_token_bound(question()));
   EXPECT_EQ(x.cost.cached_input_tokens, 0);
-  EXPECT_EQ(x.cost.reasoning_tokens, 0);
-  EXPECT_EQ(x.cost.usd, 0);
+  EXPECT_EQ(x.cost.output_tokens, 10) << "the thoughts that it counted, and a token a byte";
 }
 
 TEST(openai_chat, nonsense_in_a_good_response_may_have_been_charged) {

@@ -8,6 +8,7 @@
 using namespace lathe;
 using namespace lathe::llm_clients;
 using namespace lathe::llm_clients::test;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 namespace {
@@ -184,4 +185,175 @@ TEST(protocol, what_a_server_counted_is_not_charged_less) {
   EXPECT_EQ(charged(x, {R"({"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":1,
                           "completion_tokens":42}})"}),
             42);
+}
+
+// -- usage that cannot be so ------------------------------------------------------------------
+
+namespace {
+
+const std::string words(300, 'x');
+
+/// What a finished answer of the chat API costs that holds `text` and such a member `usage`.
+spend chat_cost(const std::string& usage, const std::string& text = words) {
+  const auto choice = R"({"content":")" + text + R"("},"finish_reason":"stop"}])";
+  auto x = model_of(provider_kind::openai);
+  auto whole = answer_in(read(x, R"({"choices":[{"message":)" + choice + usage + "}")).cost;
+  auto streamed = answer_in(read_stream(x, {R"({"choices":[{"delta":)" + choice + usage + "}"}));
+  EXPECT_EQ(whole.usd, streamed.cost.usd) << usage;
+  return whole;
+}
+
+spend responses_cost(const std::string& usage) {
+  return answer_in(read(model_of(provider_kind::openai, "responses"),
+                        R"({"status":"completed","output":[{"content":[{"text":")" + words
+                          + R"("}]}])" + usage + "}"))
+    .cost;
+}
+
+spend anthropic_cost(const std::string& usage) {
+  return answer_in(read(model_of(provider_kind::anthropic),
+                        R"({"content":[{"text":")" + words + R"("}])" + usage + "}"))
+    .cost;
+}
+
+spend gemini_cost(const std::string& usage) {
+  return answer_in(read(model_of(provider_kind::gemini),
+                        R"({"candidates":[{"content":{"parts":[{"text":")" + words
+                          + R"("}]},"finishReason":"STOP"}])" + usage + "}"))
+    .cost;
+}
+
+} // namespace
+
+TEST(protocol, usage_without_the_counts_that_cost_money_is_none) {
+  const auto bound = chat_cost("");
+  EXPECT_EQ(bound.output_tokens, 300);
+  for (auto usage :
+       {"{}", "[]", "7", R"({"total_tokens":1000})", R"({"prompt_tokens":100})",
+        R"({"completion_tokens":200})", R"({"prompt_tokens":null,"completion_tokens":null})",
+        R"({"prompt_tokens":"100","completion_tokens":"200"})",
+        R"({"prompt_tokens":100,"completion_tokens":-200})",
+        R"({"prompt_tokens":-100,"completion_tokens":200})",
+        R"({"prompt_tokens":100,"completion_tokens":200.5})",
+        R"({"prompt_tokens":100,"completion_tokens":null,"total_tokens":90})",
+        R"({"input_tokens":100,"output_tokens":200})"}) {
+    auto x = chat_cost(R"(,"usage":)" + std::string{usage});
+    EXPECT_EQ(x.usd, bound.usd) << usage;
+    EXPECT_EQ(x.input_tokens, bound.input_tokens) << usage;
+  }
+  for (auto usage : {"{}", R"({"input_tokens":100})", R"({"output_tokens":200})",
+                     R"({"input_tokens":100,"output_tokens":null})"}) {
+    auto member = R"(,"usage":)" + std::string{usage};
+    EXPECT_EQ(responses_cost(member).usd, bound.usd) << usage;
+    EXPECT_EQ(anthropic_cost(member).usd, bound.usd) << usage;
+  }
+  for (auto usage : {"{}", R"({"promptTokenCount":100})", R"({"candidatesTokenCount":200})",
+                     R"({"promptTokenCount":100,"totalTokenCount":100})"})
+    EXPECT_EQ(gemini_cost(R"(,"usageMetadata":)" + std::string{usage}).usd, bound.usd) << usage;
+}
+
+TEST(protocol, what_is_counted_in_such_usage_is_not_charged_less) {
+  EXPECT_EQ(chat_cost(R"(,"usage":{"completion_tokens":400})").output_tokens, 400);
+}
+
+TEST(protocol, text_that_took_hardly_any_tokens_is_not_believed) {
+  const auto bound = chat_cost("").usd;
+  for (auto usage : {R"({"prompt_tokens":0,"completion_tokens":0,"total_tokens":0})",
+                     R"({"prompt_tokens":100,"completion_tokens":0,"total_tokens":100})",
+                     R"({"prompt_tokens":100,"completion_tokens":2,"total_tokens":102})",
+                     R"({"prompt_tokens":0,"completion_tokens":200})"})
+    EXPECT_EQ(chat_cost(R"(,"usage":)" + std::string{usage}).usd, bound) << usage;
+  const auto* none = R"(,"usage":{"input_tokens":0,"output_tokens":0})";
+  EXPECT_EQ(responses_cost(none).usd, bound);
+  EXPECT_EQ(anthropic_cost(none).usd, bound);
+  EXPECT_EQ(
+    gemini_cost(R"(,"usageMetadata":{"promptTokenCount":100,"candidatesTokenCount":0})").usd,
+    bound);
+}
+
+TEST(protocol, text_beside_thoughts_took_tokens_of_its_own) {
+  auto x = chat_cost(R"(,"usage":{"prompt_tokens":100,"completion_tokens":40,
+                        "completion_tokens_details":{"reasoning_tokens":40}})");
+  EXPECT_EQ(x.output_tokens, 340);
+  EXPECT_EQ(gemini_cost(R"(,"usageMetadata":{"promptTokenCount":100,"thoughtsTokenCount":40})")
+              .output_tokens,
+            340);
+}
+
+TEST(protocol, an_answer_without_text_may_have_taken_nothing) {
+  EXPECT_EQ(chat_cost(R"(,"usage":{"prompt_tokens":100,"completion_tokens":0})", "").usd, 100e-6);
+  EXPECT_EQ(chat_cost(R"(,"usage":{"prompt_tokens":0,"completion_tokens":0})", "").usd, 0);
+}
+
+TEST(protocol, a_whole_number_may_have_a_decimal_point) {
+  auto x = chat_cost(R"(,"usage":{"prompt_tokens":100.0,"completion_tokens":2e2})");
+  EXPECT_EQ(x.input_tokens, 100);
+  EXPECT_EQ(x.output_tokens, 200);
+}
+
+TEST(protocol, a_sum_says_what_the_output_took) {
+  auto x =
+    chat_cost(R"(,"usage":{"prompt_tokens":100,"completion_tokens":null,"total_tokens":300})");
+  EXPECT_EQ(x.input_tokens, 100);
+  EXPECT_EQ(x.output_tokens, 200);
+  EXPECT_EQ(responses_cost(R"(,"usage":{"input_tokens":100,"total_tokens":300})").output_tokens,
+            200);
+  EXPECT_EQ(gemini_cost(R"(,"usageMetadata":{"promptTokenCount":100,"thoughtsTokenCount":40,)"
+                        R"("totalTokenCount":300})")
+              .output_tokens,
+            200);
+}
+
+TEST(protocol, usage_that_knows_nothing_of_the_last_words_is_none) {
+  auto x = model_of(provider_kind::gemini);
+  const std::string counted =
+    R"(,"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":1})";
+  auto y = answer_in(
+    read_stream(x, {gemini_part("h", counted), gemini_part(words, R"(,"usageMetadata":null)"),
+                    R"({"candidates":[{"finishReason":"STOP"}],"usageMetadata":null})"}));
+  EXPECT_EQ(y.cost.output_tokens, 301);
+}
+
+// -- bodies of any kind -----------------------------------------------------------------------
+
+TEST(protocol, a_compressed_answer_is_named_and_not_asked_for_again) {
+  const std::map<std::string, std::string> gzip{{"content-encoding", "gzip"}};
+  auto x = failure_in(read(model_of(provider_kind::openai), "\x1f\x8b\x08", 200, gzip));
+  EXPECT_EQ(x.kind, failure_kind::fail);
+  EXPECT_TRUE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, HasSubstr("compressed (Content-Encoding: gzip)"));
+  auto plain = R"({"choices":[{"message":{"content":"hi"}}]})";
+  for (auto none : {"identity", "Identity", ""})
+    EXPECT_EQ(
+      answer_in(read(model_of(provider_kind::openai), plain, 200, {{"content-encoding", none}}))
+        .text,
+      "hi")
+      << none;
+}
+
+TEST(protocol, a_compressed_complaint_leaves_its_status) {
+  const std::map<std::string, std::string> gzip{{"content-encoding", "gzip"}, {"retry-after", "3"}};
+  auto x = failure_in(read(model_of(provider_kind::openai), "\x1f\x8b\x08 zip", 400, gzip));
+  EXPECT_EQ(x.kind, failure_kind::refuse);
+  EXPECT_FALSE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, EndsWith("the server refuses (HTTP 400): its words are compressed "
+                                   "(Content-Encoding: gzip)"));
+  auto busy = failure_in(read(model_of(provider_kind::openai), "\x1f\x8b", 429, gzip));
+  EXPECT_EQ(busy.kind, failure_kind::retry);
+  EXPECT_EQ(busy.retry_after.count(), 3000);
+}
+
+TEST(protocol, a_body_without_anything_is_called_that) {
+  auto x = failure_in(read(model_of(provider_kind::openai), "", 204));
+  EXPECT_EQ(x.kind, failure_kind::retry);
+  EXPECT_TRUE(x.may_be_charged);
+  EXPECT_THAT(x.sentence, EndsWith("answered with nothing (HTTP 204)"));
+}
+
+TEST(protocol, a_body_may_begin_with_a_byte_order_mark) {
+  EXPECT_EQ(answer_in(read(model_of(provider_kind::openai),
+                           "\xEF\xBB\xBF"
+                           R"({"choices":[{"message":{"content":"hi"}}]})"))
+              .text,
+            "hi");
 }

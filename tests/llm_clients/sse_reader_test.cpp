@@ -38,6 +38,22 @@ TEST(sse_reader, events_are_the_same_however_the_stream_is_cut) {
       << "parts of " << size;
 }
 
+TEST(sse_reader, an_event_without_data_is_none) {
+  EXPECT_THAT(events_of("event: ping\ndata:\n\nevent: ping\ndata\n\ndata: x\n\n", 5),
+              ElementsAre("|x"));
+  EXPECT_THAT(events_of("data:\ndata: x\n\n", 5), ElementsAre("|\nx"));
+}
+
+TEST(sse_reader, a_stream_is_known_by_how_it_begins) {
+  for (auto begin : {"data: {}", "data:{}", "event: ping\ndata: {}", ": wait",
+                     "\xEF\xBB\xBF"
+                     "data: 1",
+                     "id: 7", "retry: 10", "\n\ndata: x"})
+    EXPECT_TRUE(looks_like_events(begin)) << begin;
+  for (auto begin : {"", "{\"data\": 1}", "<html>", "database", "[]", "no data: here"})
+    EXPECT_FALSE(looks_like_events(begin)) << begin;
+}
+
 TEST(sse_reader, who_has_enough_gets_no_more) {
   sse_reader x;
   texts found;
