@@ -1,7 +1,8 @@
 """Folds batch norm into the convolution or linear layer before it.
 
 Declined in training, where batch norm uses the batch's own statistics, and when no layer's only
-use is by a batch norm right after it.
+use is by a batch norm right after it that fits: over the same dimension, without groups of a
+transposed convolution.
 """
 
 import copy
@@ -19,13 +20,29 @@ def applies(model, inputs, mode):
         return "batch norm uses the batch's statistics in training"
     if not any(isinstance(x, torch.nn.modules.batchnorm._BatchNorm) for x in model.modules()):
         return "no batch norm"
-    if not foldable(model):
+    if not norm_pairs(model):
         return "no batch norm comes right after a convolution or linear layer"
+    if reason := why_none(model, inputs):
+        return f"no batch norm can be folded: {reason}"
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         expected = model(*inputs)
         if outputs_differ(rewrite(model)(*inputs), expected):
             return "the folded model gives other outputs"
     return ""
+
+
+def why_none(model, inputs):
+    """Returns why one call would use no pair that can be folded, or ""."""
+    found, dims = [pair_modules(x) for x in norm_pairs(model)], {}
+    hooks = [norm.register_forward_pre_hook(lambda norm, args: dims.update({norm: args[0].dim()}))
+             for _, norm in found]
+    model(*inputs)
+    for hook in hooks:
+        hook.remove()
+    called = [x for x in found if x[1] in dims]
+    reasons = [misfit(*x) or ("" if dims[x[1]] == expected_dims(x[0]) else OTHER_DIMENSION)
+               for x in called]
+    return "" if "" in reasons else next(iter(reasons), "none is called")
 
 
 LAYERS = (
@@ -37,7 +54,8 @@ LAYERS = (
     torch.nn.ConvTranspose3d,
     torch.nn.Linear,
 )
-NORMS = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)
+# Norms, and how many dimensions their inputs may have.
+NORMS = {torch.nn.BatchNorm1d: (2, 3), torch.nn.BatchNorm2d: (4,), torch.nn.BatchNorm3d: (5,)}
 
 
 class OneLevel(fx.Tracer):
@@ -47,12 +65,12 @@ class OneLevel(fx.Tracer):
         return True
 
 
-def foldable(model):
-    """Returns (parent, layer's name, norm's name) for each pair that may be folded."""
+def norm_pairs(model):
+    """Returns (parent, layer's name, norm's name) where a norm is a layer's only use."""
     modules = [x for _, x in model.named_modules(remove_duplicate=False)]
-    pairs = []
+    found = []
     for parent in model.modules():
-        if not any(isinstance(x, NORMS) for x in parent.children()):
+        if not any(isinstance(x, tuple(NORMS)) for x in parent.children()):
             continue
         try:
             nodes = OneLevel().trace(parent).nodes
@@ -68,28 +86,80 @@ def foldable(model):
             names = (before.target, node.target)
             pair = [parent.get_submodule(x) for x in names]
             once = [used.count(x) for x in names] + [modules.count(x) for x in pair] == [1, 1, 1, 1]
-            if once and fits(*pair):
-                pairs.append((parent, *names))
-    return pairs
+            if once and known_pair(*pair):
+                found.append((parent, *names))
+    return found
 
 
-def fits(layer, norm):
+def known_pair(layer, norm):
     hooks = [x for m in (layer, norm) for x in (*m._forward_hooks, *m._forward_pre_hooks)]
-    known = type(layer) in LAYERS and type(norm) in NORMS
-    return known and not hooks and norm.running_mean is not None
+    ours = type(layer) in LAYERS and type(norm) in NORMS
+    return ours and not hooks and norm.running_mean is not None
+
+
+def foldable(model):
+    """Returns those pairs that can be folded, for inputs of some dimensions at least."""
+    return [x for x in norm_pairs(model) if not misfit(*pair_modules(x))]
+
+
+def pair_modules(pair):
+    parent, *names = pair
+    return [parent.get_submodule(x) for x in names]
+
+
+OTHER_DIMENSION = "batch norm is over another dimension than the layer's features"
+
+
+def misfit(layer, norm):
+    """Returns why a norm does not go into the layer before it, or ""."""
+    linear = isinstance(layer, torch.nn.Linear)
+    if not linear and layer.transposed and layer.groups > 1:
+        return "a transposed convolution has groups"
+    features = layer.out_features if linear else layer.out_channels
+    if features != norm.num_features or expected_dims(layer) not in NORMS[type(norm)]:
+        return OTHER_DIMENSION
+    return ""
+
+
+def expected_dims(layer):
+    """Returns how many dimensions a layer's output has if its features are the second."""
+    return 2 if isinstance(layer, torch.nn.Linear) else 2 + len(layer.kernel_size)
 
 
 def folded(layer, norm):
     # In float64, so that each weight is rounded only once.
     layer, norm = copy.deepcopy(layer).double().eval(), copy.deepcopy(norm).double().eval()
+    if norm.weight is None:  # which torch takes for a convolution alone
+        norm.weight = torch.nn.Parameter(torch.ones_like(norm.running_var))
+        norm.bias = torch.nn.Parameter(torch.zeros_like(norm.running_mean))
     if isinstance(layer, torch.nn.Linear):
         return fusion.fuse_linear_bn_eval(layer, norm)
     return fusion.fuse_conv_bn_eval(layer, norm, transpose=layer.transposed)
 
 
+class FoldedOrNot(torch.nn.Module):
+    """A layer with the norm in it, and both as they were: BatchNorm1d takes inputs of two and of
+    three dimensions, and its second one is the layer's features only in inputs of so many."""
+
+    def __init__(self, layer, norm, dims):
+        super().__init__()
+        self.folded = folded(layer, norm).to(layer.weight.dtype)
+        self.layer = layer
+        self.norm = norm
+        self.dims = dims
+
+    def forward(self, x):
+        return self.folded(x) if x.dim() == self.dims else self.norm(self.layer(x))
+
+
 def rewrite(model):
-    for parent, layer_name, norm_name in foldable(model):
-        layer, norm = parent.get_submodule(layer_name), parent.get_submodule(norm_name)
-        parent.set_submodule(layer_name, folded(layer, norm).to(layer.weight.dtype))
+    for pair in foldable(model):
+        parent, layer_name, norm_name = pair
+        layer, norm = pair_modules(pair)
+        if isinstance(norm, torch.nn.BatchNorm1d):
+            one = FoldedOrNot(layer, norm, expected_dims(layer))
+        else:
+            one = folded(layer, norm).to(layer.weight.dtype)
+        parent.set_submodule(layer_name, one)
         parent.set_submodule(norm_name, torch.nn.Identity())
     return model

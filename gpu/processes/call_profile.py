@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ MOST_EVENTS = 20_000
 MOST_OPERATORS = 50
 MOST_KERNELS = 8  # whose code is looked at
 MOST_CODE = 16 << 20  # [bytes] of one file
+MOST_CALLS = 3  # until one is told
+WARMING = 1.0  # [seconds] after which no other call begins
 LOOKING = 3.0  # [seconds] for all code
 DUMPING = 5.0  # [seconds] for one library
 TOOLS = "backends/nvidia/bin"  # of the package triton
@@ -46,12 +48,20 @@ def of_device(trace: dict[str, Any]) -> dict[str, Any]:
     return {"events": events, "complete": complete, "limits": limits()}
 
 
-def of_host(model: Any, arguments: list[Any]) -> dict[str, Any]:
-    """Returns the operators that took longest, those with the same inputs as one."""
-    # Not torch.profiler's: that one imports a compiler, for a second, to record the same.
-    recording = torch.autograd.profiler.profile(record_shapes=True)
-    with torch.no_grad(), recording as profiler:
-        model(*arguments)
+def of_host(model: Any, inputs: Callable[[], list[Any]]) -> dict[str, Any]:
+    """Returns the operators that took longest, those with the same inputs as one. `inputs` gives
+    each call its own."""
+    # The first call of a small model is mostly setting up, torch's and the model's: of the times of
+    # later ones the call's own time is the sum. A slow one needs no other.
+    until = time.monotonic() + WARMING
+    for _ in range(MOST_CALLS):
+        arguments = inputs()
+        # Not torch.profiler's: that one imports a compiler, for a second, to record the same.
+        recording = torch.autograd.profiler.profile(record_shapes=True)
+        with torch.no_grad(), recording as profiler:
+            model(*arguments)
+        if time.monotonic() >= until:
+            break
     found = profiler.key_averages(group_by_input_shape=True)
     found = sorted(found, key=lambda x: -x.self_cpu_time_total)
     events = [{"kind": "operator", "name": f"{x.key} {shapes(x.input_shapes)}".strip(),

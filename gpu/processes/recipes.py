@@ -31,7 +31,17 @@ import recipe_chains
 
 PRECISIONS = ["fp32", "tf32", "half"]  # strictest first
 DEVICES = ["cpu", "cuda"]
-DATA_DEPENDENT = {"_local_scalar_dense", "tolist", "numpy", "nonzero", "masked_select", "unique"}
+DATA_TAGS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
+MASKED = "index by a mask"  # its outputs' shapes depend on data, other indices' do not
+# What torch does not tag although it decides by data.
+UNTAGGED = {"_pack_padded_sequence", "_to_sparse", "_nested_tensor_from_mask_left_aligned", MASKED}
+# Functions that read values and run no operator that would show it; on a GPU those of ADDRESSES
+# give a kernel its operands, and Python can read nothing there.
+READS = {"tolist", "numpy", "__array__", "__repr__", "__str__", "__format__", "__bool__", "__int__",
+         "__float__", "__complex__", "__index__"}
+MAKERS = {"tensor", "as_tensor", "asarray", "new_tensor"}  # they read what a list holds
+ADDRESSES = {"data_ptr", "storage", "untyped_storage", "__dlpack__"}
+CHECKED = {"quantile", "nanquantile"}  # they compare their q with what is allowed, by `equal`
 PRODUCTS = {"addmm", "mm", "bmm", "baddbmm", "convolution"}
 FAR = 0.1  # of the output: no rounding explains that
 SLICE = 0.2  # [seconds] that are waited at a time
@@ -352,7 +362,8 @@ class Unchanged:
 def operators(model, inputs):
     """Returns the names of the tensor operations that one call of `model` runs: {"addmm", "relu"}.
 
-    Reading values into Python shows as "_local_scalar_dense", "tolist" or "numpy".
+    Reading values into Python shows as "_local_scalar_dense", or by the function that does it:
+    "tolist", "__array__", "data_ptr". "index" by a mask is "index by a mask".
     """
     return {name for name, _ in calls(model, inputs)}
 
@@ -375,24 +386,57 @@ def calls(model, inputs):
     if unchanged and Unchanged.called is not None:
         return Unchanged.called
     seen = set()
+    checks = []  # functions of CHECKED that run now
 
     class Dispatched(TorchDispatchMode):
         def __torch_dispatch__(self, function, kinds, args=(), kwargs=None):
-            shapes = tuple(tuple(x.shape) for x in args if isinstance(x, torch.Tensor))
-            seen.add((function.overloadpacket.__name__, shapes))
-            return function(*args, **(kwargs or {}))
+            kwargs = kwargs or {}
+            with self:  # in inference mode operators come before they are taken apart
+                result = function.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+            name = function.overloadpacket.__name__
+            if name == "index" and any(is_mask(x) for x in args[1]):
+                name = MASKED
+            if not (checks and name == "equal"):
+                seen.add((name, tuple(tuple(x.shape) for x in args if torch.is_tensor(x))))
+            return function(*args, **kwargs)
 
     class Called(TorchFunctionMode):
         def __torch_function__(self, function, kinds, args=(), kwargs=None):
-            if function in (torch.Tensor.tolist, torch.Tensor.numpy):
-                seen.add((function.__name__, ()))
-            return function(*args, **(kwargs or {}))
+            kwargs = kwargs or {}
+            name = getattr(function, "__name__", "")
+            if reads(name, args, kwargs):
+                seen.add((name, ()))
+            if name not in CHECKED:
+                return function(*args, **kwargs)
+            checks.append(name)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                checks.pop()
 
     with Called(), Dispatched():
         model(*inputs)
     if unchanged:
         Unchanged.called = frozenset(seen)
     return seen
+
+
+def is_mask(index):
+    return torch.is_tensor(index) and index.dtype in (torch.bool, torch.uint8)
+
+
+def reads(name, args, options):
+    """Says whether a function reads a tensor's values where no operator shows it."""
+    if name == "tensor_split":
+        return any(torch.is_tensor(x) for x in (*args[1:], *options.values()))
+    if name in MAKERS:
+        given = [x for x in (*args, *options.values()) if isinstance(x, (list, tuple))]
+        return any(torch.is_tensor(x) for x in tree_leaves(given))
+    if name in ADDRESSES:
+        return torch.is_tensor(args[0]) and args[0].is_cpu
+    return name in READS
 
 
 def on_gpu(inputs):
@@ -409,8 +453,17 @@ def compiler_missing():
 
 def data_dependence(called):
     """Returns why a call that runs these operators may take another way for other data, or ""."""
-    found = sorted(called & DATA_DEPENDENT)
+    found = sorted(x for x in called if depends_on_data(x))
     return f"control flow or shapes depend on data ({', '.join(found)})" if found else ""
+
+
+def depends_on_data(name):
+    if name == "index":
+        return False
+    packet = getattr(torch.ops.aten, name, None)
+    overloads = packet.overloads() if isinstance(packet, torch._ops.OpOverloadPacket) else []
+    tagged = any(DATA_TAGS & set(getattr(packet, x).tags) for x in overloads)
+    return tagged or name in UNTAGGED | READS | ADDRESSES | MAKERS | {"tensor_split"}
 
 
 def moved(inputs):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import mmap
 import os
 import platform
@@ -44,6 +45,7 @@ def main(fd: int, threads: int, device: str) -> int:
     # The ones that were inherited believe that they write to the warm process's log.
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, errors="replace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="replace", closefd=False)
+    leave_out_logs()
     lathe_native.take_key(fd)
     if device == "cuda":
         lathe_native.load_driver()  # before foreign code could bring one of its own
@@ -60,6 +62,13 @@ def main(fd: int, threads: int, device: str) -> int:
             socket.send_fds(channel, [answer], made)
             for done in [*fds, *made]:
                 os.close(done)
+
+
+def leave_out_logs() -> None:
+    """Leaves out what would stand after a compiler's errors and has nothing to do with them: builds
+    have no GPU."""
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    logger.addFilter(lambda x: "No CUDA runtime" not in x.getMessage())
 
 
 class Worker:
@@ -388,8 +397,8 @@ class Worker:
                 self.record(request["inputs"], call_profile.MOST_EVENTS)
             profile = call_profile.of_device(self.traced)
         else:
-            arguments = copy_of(self.inputs[request["inputs"]])
-            profile = call_profile.of_host(self.constructed(), arguments)
+            pristine = self.inputs[request["inputs"]]
+            profile = call_profile.of_host(self.constructed(), lambda: copy_of(pristine))
         return self.hand_over(profile)
 
     def code(self, request: dict[str, Any], fds: list[int]) -> Reply:

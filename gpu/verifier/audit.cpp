@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
@@ -67,6 +68,12 @@ std::vector<tensors> outputs_of(std::span<const value> draws) {
   return result;
 }
 
+bool are_empty(const std::vector<tensors>& draws) {
+  return std::all_of(draws.begin(), draws.end(), [](auto& draw) {
+    return std::all_of(draw.begin(), draw.end(), [](auto& x) { return x.numel() == 0; });
+  });
+}
+
 // Nothing when the outputs are such that the trick means nothing.
 std::optional<bool> passes(const trick& trick, const std::vector<tensors>& draws,
                            const tolerance& allowed) {
@@ -94,6 +101,8 @@ std::string audit(std::span<const value> draws, const tolerance& allowed) {
   auto outputs = outputs_of(draws);
   if (!outputs.empty() && outputs[0].empty())
     return "the reference returns no tensor";
+  if (!outputs.empty() && are_empty(outputs))
+    return "its outputs are empty, so any answer passes";
   for (auto& trick : tricks)
     if (passes(trick, outputs, allowed).value_or(false))
       return trick.reason;

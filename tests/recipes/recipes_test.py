@@ -88,6 +88,43 @@ class recipes_test(drafts_case):
             "no batch norm comes right after a convolution or linear layer",
             reason(models.UNFOLDABLE, "fold"))
 
+    def test_fold_leaves_a_pair_that_does_not_fit_and_folds_the_others(self):
+        cases = []
+        for number, pair in enumerate(models.PAIRS):
+            task = models.half_foldable(pair)
+            drafts = drafts_of(task, ["fold"])
+            self.assertEqual(["fold"], list(drafts), pair)
+            model = recipes.load("draft", drafts["fold"]).ModelNew().model
+            self.assertIsInstance(model.good[1], recipes.torch.nn.Identity, pair)
+            cases.append((f"pair{number}", task, drafts))
+        self.assert_same_outputs(cases)
+
+    def test_fold_says_why_no_pair_is_left(self):
+        other = "batch norm is over another dimension than the layer's features"
+        for pair in models.PAIRS:
+            why = "a transposed convolution has groups" if "groups" in pair else other
+            found = reason(models.half_foldable(pair, good=False), "fold")
+            self.assertEqual(f"no batch norm can be folded: {why}", found, pair)
+        self.assertEqual(f"no batch norm can be folded: {other}", reason(models.UNBATCHED, "fold"))
+
+    def test_fold_takes_norms_without_weights(self):
+        drafts = drafts_of(models.PLAIN_NORMS, ["fold"])
+        self.assert_same_outputs([("plain", models.PLAIN_NORMS, drafts)])
+        model = recipes.load("draft", drafts["fold"]).ModelNew().model
+        self.assertIsInstance(model.good[1], recipes.torch.nn.Identity)
+        self.assertIsInstance(model.pair[2], recipes.torch.nn.Identity)
+
+    def test_a_folded_linear_layer_is_right_for_inputs_of_other_dimensions(self):
+        task = models.half_foldable("nn.Linear(6, 4), nn.BatchNorm1d(4)", good=False)
+        task = task.replace("*[6] * 1", "6").replace("torch.randn(2, 4, 6)", "torch.randn(2, 6)")
+        drafts = drafts_of(task, ["fold"])
+        recipes.torch.manual_seed(0)
+        model = recipes.load("task", task).Model().eval()
+        recipes.torch.manual_seed(0)
+        draft = recipes.load("draft", drafts["fold"]).ModelNew()
+        for x in (recipes.torch.randn(2, 6), recipes.torch.randn(2, 4, 6)):
+            recipes.torch.testing.assert_close(draft(x), model(x))
+
     def test_fold_declines_what_has_no_batch_norm(self):
         self.assertEqual("no batch norm", reason(models.PERCEPTRON, "fold"))
 
@@ -164,6 +201,33 @@ class recipes_test(drafts_case):
     def test_trace_declines_control_flow_that_depends_on_data(self):
         self.assertRegex(reason(models.BRANCH, "trace"), "depend on data .*_local_scalar_dense")
         self.assertRegex(reason(models.HIDDEN_BRANCH, "trace"), "depend on data .*tolist")
+
+    def test_trace_declines_every_way_in_which_a_condition_reads_data(self):
+        for condition, name in models.GUARDS.items():
+            with self.subTest(condition):
+                found = reason(models.guarded(condition), "trace")
+                self.assertIn("control flow or shapes depend on data (", found)
+                self.assertIn(name, found.partition("(")[2].rstrip(")").split(", "))
+
+    def test_trace_takes_operators_whose_data_stays_in_tensors(self):
+        for value in models.UNGUARDED:
+            with self.subTest(value):
+                self.assertEqual("", reason(models.unguarded(value), "trace"))
+
+    def test_trace_declines_an_encoder_that_looks_where_the_padding_is(self):
+        self.assertRegex(reason(models.PADDED, "trace"), "depend on data .*left_aligned")
+
+    def test_the_address_of_what_is_on_a_gpu_tells_nothing_of_its_values(self):
+        elsewhere = recipes.torch.empty(1, device="meta")
+        for name in ("data_ptr", "untyped_storage"):
+            self.assertFalse(recipes.reads(name, [elsewhere], {}))
+            self.assertTrue(recipes.reads(name, [recipes.torch.empty(1)], {}))
+
+    def test_names_of_operators_tell_whether_data_decides(self):
+        depends = recipes.data_dependence
+        self.assertEqual("", depends({"addmm", "relu", "index", "no_such_operator", "__class__"}))
+        self.assertEqual("control flow or shapes depend on data (equal, index by a mask)",
+                         depends({"relu", "index by a mask", "equal"}))
 
     def test_trace_declines_a_model_with_a_memory(self):
         self.assertRegex(reason(models.MEMORY, "trace"), "other outputs the second time")

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "gpu/processes"))
 
 import call_profile  # noqa: E402
 import compiled  # noqa: E402
+import torch  # noqa: E402
 
 PTX = """.version 8.0
 .target sm_90
@@ -45,6 +46,36 @@ Resource usage:
 
 def event(symbol="scale", ns=1000, kind="kernel"):
     return {"kind": kind, "symbol": symbol, "ns": ns, "block": (256, 1, 1), "grid": (1000, 1, 1)}
+
+
+class FirstIsOther:
+    """A model that sets itself up when it is first called."""
+
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, x):
+        self.given.append(x)
+        return x.relu() if len(self.given) > 1 else x.sort().values.add_(1)
+
+
+class host_profile_test(unittest.TestCase):
+    def profile(self, model):
+        told = call_profile.of_host(model, lambda: [torch.ones(4, 4)])
+        return {x["name"].split()[0]: x["calls"] for x in told["events"]}
+
+    def test_a_call_is_told_as_it_is_when_all_is_set_up(self):
+        model = FirstIsOther()
+        found = self.profile(model)
+        self.assertEqual(1, found["aten::relu"])
+        self.assertNotIn("aten::sort", found)
+        self.assertEqual(len(model.given), len({id(x) for x in model.given}), "inputs of its own")
+
+    def test_a_slow_model_is_called_once(self):
+        model = FirstIsOther()
+        with mock.patch.object(call_profile, "WARMING", 0.0):
+            self.assertIn("aten::sort", self.profile(model))
+        self.assertEqual(1, len(model.given))
 
 
 class call_profile_test(unittest.TestCase):

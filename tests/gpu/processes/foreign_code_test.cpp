@@ -56,7 +56,7 @@ TEST_F(foreign_code, an_error_at_import_comes_with_its_line) {
   EXPECT_EQ(summary_of("x = 1\ndef f(:\n"), "coder#1.py:2: invalid syntax");
   EXPECT_EQ(summary_of("\nimport not_a_package_anybody_has"),
             "coder#1.py:2: needs the Python package 'not_a_package_anybody_has', which is not "
-            "installed");
+            "installed for this Python; a task or candidate is one file and sees none beside it");
 }
 
 TEST_F(foreign_code, bytes_that_are_not_python_are_a_failed_build) {

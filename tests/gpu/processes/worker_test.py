@@ -1,6 +1,7 @@
 """The worker's requests, asked without a process around it."""
 
 import ast
+import logging
 import os
 import sys
 import types
@@ -35,6 +36,16 @@ class WatchedNames(unittest.TestCase):
                      and not (isinstance(node.value, ast.Name) and node.value.id in vars(module))
                      and hasattr(torch.Tensor, node.attr) and not node.attr.startswith("__")}
             self.assertEqual(asked - watched - self.OTHERS, set(), module.__name__)
+
+
+class Logs(unittest.TestCase):
+    def test_what_torch_says_of_a_missing_gpu_is_not_told_with_a_build(self) -> None:
+        logger = logging.getLogger("torch.utils.cpp_extension")
+        worker.leave_out_logs()
+        with self.assertLogs(logger) as seen:
+            logger.warning("No CUDA runtime is found, using CUDA_HOME='%s'", "/usr/local/cuda")
+            logger.warning("another")
+        self.assertEqual([x.getMessage() for x in seen.records], ["another"])
 
 
 class Inputs(unittest.TestCase):

@@ -85,6 +85,15 @@ TEST(audit, a_task_without_tensors_is_degenerate) {
   EXPECT_EQ(audit(draws, {}), "the reference returns no tensor");
 }
 
+TEST(audit, outputs_without_elements_are_degenerate) {
+  EXPECT_EQ(audit_of({at::empty({0, 16}), at::empty({0, 16})}),
+            "its outputs are empty, so any answer passes");
+  EXPECT_EQ(audit_of({at::empty({0})}), "its outputs are empty, so any answer passes");
+  EXPECT_EQ(audit_of({at::empty({0}), noise(1)}), "") << "another draw has some";
+  std::vector<value> draws{tuple_of(at::empty({0}), noise(1)), tuple_of(at::empty({0}), noise(2))};
+  EXPECT_EQ(audit(draws, {}), "") << "another output has some";
+}
+
 TEST(audit, tells_every_trivial_answer_and_which_pass) {
   std::vector<value> draws{{noise(1) * 1e-3}, {noise(2) * 1e-3}};
   auto tried = try_trivial_answers(draws, {policy::pike});

@@ -234,15 +234,16 @@ TEST(models, an_address_may_come_from_the_environment) {
   auto bad = variables_set({{"OPENAI_API_KEY", "k"}, {"SERVER", "box"}});
   EXPECT_THAT(mistakes_in(text, bad),
               ElementsAre("t.yaml:8:15: models.strong.base_url must be an address such as "
-                          "https://host/v1, without a user or password"));
+                          "https://host:8000/v1, without a user, a password or a query"));
 }
 
-TEST(models, an_address_with_a_password_in_it_is_refused_and_not_repeated) {
-  for (auto url : {"https://me:pass@host/v1", "https://me:pass@${HOST}"})
+TEST(models, an_address_that_cannot_be_used_is_refused_and_not_repeated) {
+  for (auto url : {"https://me:pass@host/v1", "https://me:pass@${HOST}", "https://host:99999/v1",
+                   "https://host/v1?key=k", "'http://[::1/v1'"})
     EXPECT_THAT(mistakes_in(with_lines(std::string{"    base_url: "} + url + "\n"),
                             variables_set({{"OPENAI_API_KEY", "k"}, {"HOST", "h"}})),
                 testing::Contains("t.yaml:8:15: models.strong.base_url must be an address such as "
-                                  "https://host/v1, without a user or password"))
+                                  "https://host:8000/v1, without a user, a password or a query"))
       << url;
 }
 
