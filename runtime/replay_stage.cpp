@@ -325,8 +325,6 @@ struct replay_state {
     const auto& x = event_at(place);
     if (x.record.kind == llm_clients::exchange_kind)
       return answer_in(x.record);
-    if (x.record.kind == llm_clients::reserved_kind) // of another model
-      return failure{failure_kind::refuse, "another model is asked, as it was recorded"};
     failure result;
     result.may_be_charged = x.record.kind == llm_clients::lost_kind;
     auto next = options.past->next_of(x.key(), place + 1);

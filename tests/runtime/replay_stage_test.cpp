@@ -175,17 +175,19 @@ TEST_F(replay_stage_test, a_model_answers_what_it_answered) {
 
 TEST_F(replay_stage_test, a_stand_in_answers_as_it_did) {
   auto result = play_question(
-    {reservation(q), reservation(cheap_q), loss(cheap_q), reservation(cheap_q)}, cheap_q);
+    {reservation(q), released(q), reservation(cheap_q), loss(cheap_q), reservation(cheap_q)},
+    cheap_q);
   EXPECT_EQ(result.parting, "");
-  EXPECT_EQ(result.played, 10u);
+  EXPECT_EQ(result.played, 11u);
 }
 
 TEST_F(replay_stage_test, after_a_crash_a_question_begins_with_its_first_model_again) {
-  auto result = play_question({reservation(q), reservation(cheap_q), loss(cheap_q), reservation(q),
-                               reservation(cheap_q), loss(cheap_q), reservation(q)},
-                              q);
+  auto result =
+    play_question({reservation(q), released(q), reservation(cheap_q), loss(cheap_q), reservation(q),
+                   released(q), reservation(cheap_q), loss(cheap_q), reservation(q)},
+                  q);
   EXPECT_EQ(result.parting, "");
-  EXPECT_EQ(result.played, 13u);
+  EXPECT_EQ(result.played, 15u);
 }
 
 TEST_F(replay_stage_test, after_a_crash_a_model_is_asked_that_was_left_alone_before) {
