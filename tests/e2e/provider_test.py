@@ -138,7 +138,7 @@ class Draining(Provider):
             answers(handler)
 
         server = self.serve(answers_then)
-        text = TOPOLOGY.replace("PORT", str(server.port)).replace("samples: 1", "samples: 12")
+        text = TOPOLOGY.replace("PORT", str(server.port)).replace("samples: 1", "samples: 6")
         text = text.replace("m-1\n", f"m-1\n    limits: {{in_flight: {self.ASKED_AT_ONCE}}}\n")
         text = text.replace("coder, model: strong", "coder, instances: 4, model: strong")
         text = text.replace("{queries: 1}", budget)
@@ -153,7 +153,7 @@ class Draining(Provider):
 
     def test_a_stop_lets_nothing_more_go_out(self) -> None:
         run, server, go = self.begin("{queries: 40}", tasks=2)
-        self.wait_until("requests", lambda: self.count("request_issued") >= 24)
+        self.wait_until("requests", lambda: self.count("request_issued") >= 12)
         interrupt(run)
         self.wait_until("it has heard", lambda: "stopping" in run.stdout.readline())
         go.set()
@@ -165,8 +165,8 @@ class Draining(Provider):
         resumed = self.lathe("run", "--resume", "runs/r", "--json",
                              env={**os.environ, "LATHE_E2E_KEY": KEY})
         self.assert_code(resumed, DONE)
-        self.assertEqual([x["queries"] for x in resumed.json["sessions"]], [12, 12])
-        self.assertEqual(len(server.requests), 24, "none is asked twice, none forgotten")
+        self.assertEqual([x["queries"] for x in resumed.json["sessions"]], [6, 6])
+        self.assertEqual(len(server.requests), 12, "none is asked twice, none forgotten")
 
     def test_time_that_is_up_lets_nothing_more_go_out(self) -> None:
         run, server, go = self.begin("{wall: 4s}")
