@@ -309,7 +309,7 @@ struct session_actor_state {
     if (code == errc::overloaded && !stopping)
       self->run_delayed(overload_pause, [this, request] { send(request); });
     else if ((code == errc::cancelled || code == errc::overloaded) && stopping)
-      leave(request.id);
+      leave(request.id); // stays in flight: a resumed run asks again
     else if (code == errc::awaits_mailbox)
       park(request.id); // so does this
     else if (code == errc::provider_unreachable || code == errc::provider_refused
@@ -319,7 +319,6 @@ struct session_actor_state {
       happened(request_failed{request.id, code, describe(reason)});
   }
 
-  // It stays in flight: a resumed run asks again.
   void leave(request_id id) {
     left.insert(id);
     answer_stop();
