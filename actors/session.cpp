@@ -313,7 +313,7 @@ struct session_actor_state {
     else if (code == errc::awaits_mailbox)
       park(request.id); // so does this
     else if (code == errc::provider_unreachable || code == errc::provider_refused
-             || code == errc::device_lost)
+             || code == errc::device_lost || code == errc::journal_failed)
       self->quit(reason); // so does this, and all that it would go on to ask in vain
     else
       happened(request_failed{request.id, code, describe(reason)});

@@ -458,8 +458,9 @@ private:
       return give_up(until(errc::provider_refused, "that is mended", reason));
     if (reason == errc::device_lost)
       return give_up(until(errc::device_lost, "it works again", reason));
-    if (reason == errc::environment_error)
-      return give_up(until(errc::environment_error, "that is mended", reason));
+    for (auto code : {errc::environment_error, errc::journal_failed})
+      if (reason == code)
+        return give_up(until(code, "that is mended", reason));
     give_up(reason.category() == caf::type_id_v<errc>
               ? reason
               : make_error(errc::journal_failed,

@@ -185,6 +185,20 @@ TEST_F(session_actor_test, a_model_that_nobody_serves_ends_the_session_and_stays
   EXPECT_EQ(count("session_ended"), 0u);
 }
 
+// Small events may still fit where an answer does not.
+TEST_F(session_actor_test, an_answer_that_cannot_be_journaled_ends_the_session_and_is_no_failure) {
+  world.refuse_to_code = [](const assignment&) {
+    return make_error(errc::journal_failed, "an answer could not be journaled");
+  };
+  auto session = spawn(fresh_options(test::small_topology()));
+  self->monitor(session);
+  self->send(session, start_atom_v);
+  caf::error reason;
+  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
+  EXPECT_EQ(reason, errc::journal_failed);
+  EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
+}
+
 TEST_F(session_actor_test, a_lost_device_ends_the_session_and_the_candidate_stays_in_flight) {
   world.judge = [](const evaluation_request&) -> caf::result<verdict> {
     return make_error(errc::device_lost, "cuda:0 did not recover");
