@@ -18,9 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How many times the error of float32 eager an answer may be off (policy fp32).
-constexpr double allowed_error = 8;
-
 constexpr auto compare_limit = 120s;
 
 constexpr double text_limit = 20; // [seconds] to read what a candidate asks to be built

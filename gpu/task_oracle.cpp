@@ -28,9 +28,6 @@ constexpr std::int64_t first_share_of_draws = 32;
 // No values file may be larger [bytes].
 constexpr std::size_t max_values = std::size_t{16} << 30;
 
-// How many times the error of float32 eager its second answer to the same inputs may be off.
-constexpr double allowed_error = 8;
-
 // What a header may be longer than the right one's [bytes].
 constexpr std::size_t header_slack = 64 * 1024;
 

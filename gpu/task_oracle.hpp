@@ -17,6 +17,9 @@
 
 namespace lathe::gpu {
 
+/// How many times the error of float32 eager an answer may be off (policy fp32).
+inline constexpr double allowed_error = 8;
+
 /// One construction of the model: candidate and reference get the same seed and arguments.
 struct weight_draw {
   std::int64_t seed = 0;

@@ -132,13 +132,13 @@ caf::error read_record(const journal_record& record,
     run.answers.push_back(std::move(answer));
   }
   run.open.erase(question);
-  if (record.kind == reserved_kind)
+  if (record.kind == reserved_kind) {
     run.started.push_back({who.model, record.time, cost});
-  if (record.kind == reserved_kind)
     run.open.emplace(std::move(question),
                      open_call{std::move(who), cost, text_at(fields.object, "role")});
-  else
+  } else {
     run.spent[std::move(who)] += cost;
+  }
   return {};
 }
 

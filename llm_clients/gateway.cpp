@@ -163,7 +163,7 @@ struct gateway_state {
     for (const auto& x : plan.agents)
       agents.insert(x.name);
     asking = std::move(agents);
-    give_up_posted([this](const question_key&, const posted_call& x) { return !is_asking(x); });
+    give_up_orphans();
     drained.clear();
     send_waiting();
   }
@@ -320,9 +320,12 @@ struct gateway_state {
     });
   }
 
-  // Whether its agent is in the topology, as far as that was changed.
-  bool is_asking(const posted_call& x) const {
-    return !asking || asking->contains(x.asked.who.agent);
+  // Their agents are not in the topology any more.
+  void give_up_orphans() {
+    if (asking)
+      give_up_posted([this](const question_key&, const posted_call& x) {
+        return !asking->contains(x.asked.who.agent);
+      });
   }
 
   // What was posted is paid for when it is answered, so its money is reserved already.
@@ -510,7 +513,7 @@ struct gateway_state {
                     x.worst,
                     std::move(x.request.role)};
     in_mailbox.emplace(std::move(key), posted_call{id, std::move(asked), std::move(x.stand_ins)});
-    give_up_posted([this](const question_key&, const posted_call& y) { return !is_asking(y); });
+    give_up_orphans();
   }
 
   // What may be on the bill counts as spent, or a budget could be exceeded unseen.

@@ -454,11 +454,9 @@ private:
       return;
     if (reason == errc::provider_unreachable)
       return give_up(until(errc::provider_unreachable, "it can be reached", reason));
-    if (reason == errc::provider_refused)
-      return give_up(until(errc::provider_refused, "that is mended", reason));
     if (reason == errc::device_lost)
       return give_up(until(errc::device_lost, "it works again", reason));
-    for (auto code : {errc::environment_error, errc::journal_failed})
+    for (auto code : {errc::provider_refused, errc::environment_error, errc::journal_failed})
       if (reason == code)
         return give_up(until(code, "that is mended", reason));
     give_up(reason.category() == caf::type_id_v<errc>

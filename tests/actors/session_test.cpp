@@ -60,7 +60,18 @@ protected:
     return changed.wait_for(guard, patience, [this] { return ended; });
   }
 
-  /// The same, from what the journal holds.
+  /// Starts a session that cannot go on.
+  caf::error why_it_quits() {
+    auto session = spawn(fresh_options(test::small_topology()));
+    self->monitor(session);
+    self->send(session, start_atom_v);
+    caf::error result;
+    self->receive([&](const caf::down_msg& x) { result = x.reason; },
+                  caf::after(patience) >> [] {});
+    return result;
+  }
+
+  /// The options of `fresh_options`, from what the journal holds.
   session_options resumed_options() {
     auto x = fresh_options({});
     x.past.clear();
@@ -151,12 +162,7 @@ TEST_F(session_actor_test, a_session_that_was_cut_off_goes_on_without_asking_twi
 
 TEST_F(session_actor_test, a_journal_that_cannot_be_written_ends_the_session_before_any_effect) {
   world.disk_full = true;
-  auto session = spawn(fresh_options(test::small_topology()));
-  self->monitor(session);
-  self->send(session, start_atom_v);
-  caf::error reason;
-  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
-  EXPECT_EQ(reason, errc::journal_failed);
+  EXPECT_EQ(why_it_quits(), errc::journal_failed);
   EXPECT_EQ(world.prepared, 0);
 }
 
@@ -175,12 +181,7 @@ TEST_F(session_actor_test, an_evaluator_that_fails_on_one_candidate_does_not_sto
 
 TEST_F(session_actor_test, a_model_that_nobody_serves_ends_the_session_and_stays_in_flight) {
   world.plan_error = make_error(errc::provider_unreachable, "nobody listens at :9");
-  auto session = spawn(fresh_options(test::small_topology()));
-  self->monitor(session);
-  self->send(session, start_atom_v);
-  caf::error reason;
-  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
-  EXPECT_EQ(reason, errc::provider_unreachable);
+  EXPECT_EQ(why_it_quits(), errc::provider_unreachable);
   EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
   EXPECT_EQ(count("session_ended"), 0u);
 }
@@ -190,12 +191,7 @@ TEST_F(session_actor_test, an_answer_that_cannot_be_journaled_ends_the_session_a
   world.refuse_to_code = [](const assignment&) {
     return make_error(errc::journal_failed, "an answer could not be journaled");
   };
-  auto session = spawn(fresh_options(test::small_topology()));
-  self->monitor(session);
-  self->send(session, start_atom_v);
-  caf::error reason;
-  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
-  EXPECT_EQ(reason, errc::journal_failed);
+  EXPECT_EQ(why_it_quits(), errc::journal_failed);
   EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
 }
 
@@ -203,12 +199,7 @@ TEST_F(session_actor_test, a_lost_device_ends_the_session_and_the_candidate_stay
   world.judge = [](const evaluation_request&) -> caf::result<verdict> {
     return make_error(errc::device_lost, "cuda:0 did not recover");
   };
-  auto session = spawn(fresh_options(test::small_topology()));
-  self->monitor(session);
-  self->send(session, start_atom_v);
-  caf::error reason;
-  self->receive([&](const caf::down_msg& x) { reason = x.reason; }, caf::after(patience) >> [] {});
-  EXPECT_EQ(reason, errc::device_lost);
+  EXPECT_EQ(why_it_quits(), errc::device_lost);
   EXPECT_EQ(count("request_failed"), 0u) << "a resumed run asks again";
   EXPECT_EQ(count("session_ended"), 0u);
 }
