@@ -84,8 +84,18 @@ lease_queue::position lease_queue::first() {
   auto rank = [](const entry& x) {
     return std::tuple{-std::int64_t{x.request.priority}, x.turn, x.ticket};
   };
-  return std::min_element(waiting_.begin(), waiting_.end(),
-                          [&](const entry& x, const entry& y) { return rank(x) < rank(y); });
+  auto result = std::ranges::min_element(waiting_, {}, rank);
+  auto priority = result->request.priority;
+  auto goes_before = [&](const entry& x) { return follows(x) && x.request.priority == priority; };
+  auto next = waiting_.end();
+  for (auto i = waiting_.begin(); i != waiting_.end(); ++i)
+    if (goes_before(*i) && (next == waiting_.end() || rank(*i) < rank(*next)))
+      next = i;
+  return next != waiting_.end() ? next : result;
+}
+
+bool lease_queue::follows(const entry& x) const {
+  return x.request.kind == lease_kind::exclusive && x.ticket <= following_;
 }
 
 bool lease_queue::may_grant(lease_kind kind) const {
@@ -95,6 +105,10 @@ bool lease_queue::may_grant(lease_kind kind) const {
 }
 
 lease lease_queue::grant(position first) {
+  if (first->request.kind == lease_kind::shared)
+    following_ = 0;
+  else if (!follows(*first))
+    following_ = last_ticket_;
   auto granted = std::move(first->request);
   waiting_.erase(first);
   ++last_turn_; // what else the session waits for goes to the end of the round

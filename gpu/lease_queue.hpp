@@ -16,7 +16,9 @@ namespace lathe::gpu {
 /// Any number of shared leases or one exclusive lease. Requests are served strictly by priority;
 /// within a priority sessions take turns, and a session's own requests go in order of arrival.
 /// Nobody overtakes the request whose turn it is: an exclusive one waits there until the leases
-/// that are out come back, and cannot starve behind newer shared ones.
+/// that are out come back, and cannot starve behind newer shared ones. Then those follow that wait
+/// for an exclusive one, too, at that moment and with the same priority, before anybody gets a
+/// shared one: waiting for what is out costs everybody's time, and is done once for all of them.
 class lease_queue {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -71,6 +73,7 @@ private:
   using position = std::vector<entry>::iterator;
 
   position first();
+  bool follows(const entry& x) const;
   bool may_grant(lease_kind kind) const;
   lease grant(position first);
 
@@ -80,6 +83,7 @@ private:
   std::uint64_t last_ticket_ = 0;
   std::uint64_t last_turn_ = 0;
   std::uint64_t last_fence_ = 0; // only grows, over the life of the queue
+  std::uint64_t following_ = 0;  // tickets up to this one follow the exclusive lease granted last
 };
 
 } // namespace lathe::gpu

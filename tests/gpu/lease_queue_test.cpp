@@ -108,6 +108,43 @@ TEST(lease_queue, a_session_that_comes_back_does_not_overtake_one_that_kept_wait
   EXPECT_EQ(second[0].ticket, a1);
 }
 
+TEST(lease_queue, those_who_wait_for_exclusive_leases_follow_each_other) {
+  lease_queue queue{8};
+  queue.push(shared, start);
+  auto out = queue.decide(start)[0].granted->fence;
+  auto first = queue.push(request("a"), start);
+  auto second = queue.push(shared, start);
+  auto third = queue.push({"b", lease_kind::shared}, start);
+  auto fourth = queue.push(request("c"), start);
+  EXPECT_TRUE(queue.decide(start).empty());
+  queue.release(out);
+  auto granted = queue.decide(start);
+  ASSERT_EQ(granted.size(), 1u);
+  EXPECT_EQ(granted[0].ticket, *first);
+  queue.push(request("d"), start);
+  queue.release(granted[0].granted->fence);
+  granted = queue.decide(start);
+  ASSERT_EQ(granted.size(), 1u);
+  EXPECT_EQ(granted[0].ticket, *fourth);
+  queue.release(granted[0].granted->fence);
+  granted = queue.decide(start);
+  ASSERT_EQ(granted.size(), 2u) << "who came later waits for its turn";
+  EXPECT_EQ(granted[0].ticket, *third);
+  EXPECT_EQ(granted[1].ticket, *second);
+}
+
+TEST(lease_queue, who_is_more_urgent_does_not_wait_for_those_who_follow) {
+  lease_queue queue{8};
+  auto first = queue.push(request("a"), start);
+  auto second = queue.push(request("b"), start);
+  auto granted = queue.decide(start);
+  ASSERT_EQ(granted.size(), 1u);
+  EXPECT_EQ(granted[0].ticket, *first);
+  auto urgent = queue.push({"c", lease_kind::shared, 1}, start);
+  queue.release(granted[0].granted->fence);
+  EXPECT_EQ(drain(queue), (std::vector{*urgent, *second}));
+}
+
 TEST(lease_queue, a_full_queue_refuses) {
   lease_queue queue{1};
   EXPECT_TRUE(queue.push(exclusive, start));
@@ -329,14 +366,29 @@ private:
       EXPECT_TRUE(granted.kind == lease_kind::shared && other.kind == lease_kind::shared);
     for (auto& [earlier, other] : waiting_) {
       EXPECT_LE(other.request.priority, x.request.priority);
-      if (line_of(other.request) == line_of(x.request)) {
+      if (line_of(other.request) == line_of(x.request) && other.request.kind == granted.kind) {
         EXPECT_GE(earlier, ticket) << "a session's own requests keep their order";
       }
     }
-    check_turns(line_of(x.request));
+    if (following_.erase(ticket) == 0) {
+      check_turns(line_of(x.request));
+      see_who_follows(ticket, x.request);
+    } else {
+      overtakes_.erase(line_of(x.request));
+    }
     held_.emplace(granted.fence, holding{granted.kind, x.holder});
     leave(ticket);
     ++granted_;
+  }
+
+  // The device is empty at last: those who wait for that, too, go before others' shared leases.
+  void see_who_follows(std::uint64_t granted, const lease_request& request) {
+    for (auto ticket : following_)
+      EXPECT_NE(waiting_.at(ticket).request.priority, request.priority) << "somebody in between";
+    following_.clear();
+    for (auto& [ticket, x] : waiting_)
+      if (request.kind == lease_kind::exclusive && x.request.kind == request.kind && ticket != granted)
+        following_.insert(ticket);
   }
 
   // While a session waits, no other gets a second lease before it gets its own.
@@ -353,6 +405,7 @@ private:
   void leave(std::uint64_t ticket) {
     auto ours = line_of(waiting_.at(ticket).request);
     waiting_.erase(ticket);
+    following_.erase(ticket);
     auto same = [&](const auto& x) { return line_of(x.second.request) == ours; };
     if (std::none_of(waiting_.begin(), waiting_.end(), same))
       overtakes_.erase(ours);
@@ -381,6 +434,7 @@ private:
   std::map<std::uint64_t, waiter> waiting_; // by ticket
   std::map<std::uint64_t, holding> held_;   // by fence
   std::map<line, std::map<session_id, int>> overtakes_;
+  std::set<std::uint64_t> following_; // tickets
   std::uint64_t last_fence_ = 0;
   int pushed_ = 0;
   int granted_ = 0;
