@@ -219,6 +219,8 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
     return error;
   result->verifier_ = std::make_unique<verifier::verifier_pool>(
     result->paths_.verifier.string(), result->verifiers(), result->device_.visible());
+  if (result->device_.cuda)
+    result->verifier_->start();
   if (result->config_.require_sandbox && !result->missing_.empty())
     return make_error(errc::environment_error,
                       fmt::format("this machine does not allow these parts of the sandbox: {}; "

@@ -28,6 +28,8 @@ namespace json = boost::json;
 
 constexpr int socket_fd = 3; // where the verifier looks for it
 
+constexpr auto start_limit = std::chrono::seconds{60};
+
 caf::error failed(const std::string& why) {
   return make_error(errc::evaluator_failed, "the verifier " + why);
 }
@@ -198,6 +200,16 @@ verifier_pool::verifier_pool(std::string executable, std::size_t most, std::stri
 
 verifier_pool::~verifier_pool() = default;
 
+// Who cannot be started says so when it is needed.
+void verifier_pool::start() {
+  while (auto one = make())
+    starting_.push_back(std::async(std::launch::async, [this, one = std::move(one)]() mutable {
+      auto deadline = std::chrono::steady_clock::now() + start_limit;
+      (void) one->ask(executable_, gpu_, {{"op", "start"}}, {}, deadline);
+      give_back(std::move(one));
+    }));
+}
+
 caf::expected<comparison> verifier_pool::compare(const comparison_request& x, time_point deadline) {
   json::object request{{"op", "compare"}, {"policy", x.policy}, {"k", x.k},
                        {"expected", 0},   {"got", 1},           {"evidence", x.evidence}};
@@ -280,6 +292,15 @@ caf::expected<json::object> verifier_pool::ask(process& one, const json::object&
       one.stop();
   }
   return reply;
+}
+
+// Nothing where there are enough.
+std::unique_ptr<verifier_pool::process> verifier_pool::make() {
+  std::lock_guard guard{mutex_};
+  if (left_ == 0)
+    return nullptr;
+  --left_;
+  return std::make_unique<process>();
 }
 
 // The one that was of use last: it has its memory still.

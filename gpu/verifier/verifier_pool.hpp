@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -42,6 +43,10 @@ public:
 
   ~verifier_pool();
 
+  /// Starts all processes that there may be, and returns at once: a first comparison on a GPU takes
+  /// seconds, and more beside others who begin there, while who asks holds a lease.
+  void start();
+
   /// Compares a candidate's output with the reference's. Errors are `errc::timed_out` and
   /// `errc::evaluator_failed`; a wrong or unreadable answer is not an error.
   caf::expected<comparison> compare(const comparison_request& x, time_point deadline);
@@ -64,6 +69,7 @@ private:
                                          std::span<const int> fds, time_point deadline);
   caf::expected<boost::json::object> ask(process& one, const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline) const;
+  std::unique_ptr<process> make();
   std::unique_ptr<process> take();
   void give_back(std::unique_ptr<process> one);
 
@@ -73,6 +79,7 @@ private:
   std::condition_variable changed_;
   std::size_t left_; // may be made
   std::vector<std::unique_ptr<process>> idle_;
+  std::vector<std::future<void>> starting_; // the last: they use all others
 };
 
 } // namespace lathe::verifier

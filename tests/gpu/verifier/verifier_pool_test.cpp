@@ -39,6 +39,47 @@ pid_t child() {
   return result;
 }
 
+// A program that answers any question, but none before there are two of it.
+class fake_verifiers {
+public:
+  fake_verifiers() {
+    std::filesystem::create_directory(folder_);
+    std::ofstream{program()} << "#!/bin/sh\n"
+                                "PATH=/usr/bin:/bin\n"
+                                "cd "
+                                  + folder_.string()
+                                  + "\n"
+                                    "touch there.$$\n"
+                                    "while [ -n \"$(dd bs=200000 count=1 <&3 2> /dev/null)\" ]; do\n"
+                                    "  while [ $(ls | grep -c there) -lt 2 ]; do sleep 0.01; done\n"
+                                    "  printf '%s' '{\"ok\": true, \"degenerate\": \"\"}' >&3\n"
+                                    "done\n";
+    std::filesystem::permissions(program(), std::filesystem::perms::owner_all);
+  }
+
+  fake_verifiers(const fake_verifiers&) = delete;
+  fake_verifiers& operator=(const fake_verifiers&) = delete;
+
+  ~fake_verifiers() {
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string program() const {
+    return folder_ / "verifier";
+  }
+
+  std::ptrdiff_t started() const {
+    auto files = std::filesystem::directory_iterator{folder_};
+    return std::count_if(begin(files), end(files), [](auto& x) {
+      return x.path().filename().string().starts_with("there");
+    });
+  }
+
+private:
+  std::filesystem::path folder_ =
+    std::filesystem::path{testing::TempDir()} / ("verifiers_" + std::to_string(::getpid()));
+};
+
 class verifier_pool_test : public testing::Test {
 protected:
   static void SetUpTestSuite() {
@@ -190,24 +231,10 @@ TEST_F(verifier_pool_test, any_thread_may_ask) {
 
 // Each says that it is there, and answers once two are.
 TEST_F(verifier_pool_test, as_many_questions_are_answered_at_once_as_there_may_be_processes) {
-  auto folder =
-    std::filesystem::path{testing::TempDir()} / ("verifiers_" + std::to_string(::getpid()));
-  std::filesystem::create_directory(folder);
-  auto program = folder / "verifier";
-  std::ofstream{program} << "#!/bin/sh\n"
-                            "PATH=/usr/bin:/bin\n"
-                            "cd "
-                              + folder.string()
-                              + "\n"
-                                "touch there.$$\n"
-                                "while [ -n \"$(dd bs=200000 count=1 <&3 2> /dev/null)\" ]; do\n"
-                                "  while [ $(ls | grep -c there) -lt 2 ]; do sleep 0.01; done\n"
-                                "  printf '%s' '{\"ok\": true, \"degenerate\": \"\"}' >&3\n"
-                                "done\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  fake_verifiers fakes;
   std::atomic<int> answered = 0;
   {
-    verifier_pool two{program.string(), 2};
+    verifier_pool two{fakes.program(), 2};
     std::vector<std::jthread> threads;
     for (int i = 0; i < 6; ++i)
       threads.emplace_back([&] {
@@ -216,12 +243,31 @@ TEST_F(verifier_pool_test, as_many_questions_are_answered_at_once_as_there_may_b
       });
   }
   EXPECT_EQ(answered, 6);
-  auto files = std::filesystem::directory_iterator{folder};
-  EXPECT_EQ(
-    std::count_if(begin(files), end(files),
-                  [](auto& x) { return x.path().filename().string().starts_with("there"); }),
-    2);
-  std::filesystem::remove_all(folder);
+  EXPECT_EQ(fakes.started(), 2);
+}
+
+TEST_F(verifier_pool_test, all_may_be_started_before_anybody_asks) {
+  fake_verifiers fakes;
+  {
+    verifier_pool two{fakes.program(), 2};
+    two.start();
+    two.start(); // there are enough
+    EXPECT_TRUE(two.audit("fp32", {}, soon()));
+  }
+  EXPECT_EQ(fakes.started(), 2);
+}
+
+TEST_F(verifier_pool_test, who_was_started_ahead_compares_as_others_do) {
+  verifier.start();
+  auto found = compare(file_of(value{answer}));
+  ASSERT_TRUE(found) << describe(found.error());
+  EXPECT_TRUE(found->agrees);
+}
+
+TEST_F(verifier_pool_test, a_verifier_that_cannot_be_started_ahead_is_an_error_when_it_is_asked) {
+  verifier_pool absent{"/nonexistent/lathe-verifier"};
+  absent.start();
+  EXPECT_FALSE(absent.audit("fp32", {}, soon()));
 }
 
 TEST_F(verifier_pool_test, descriptors_do_not_pile_up) {
