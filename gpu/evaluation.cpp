@@ -238,8 +238,12 @@ bool evaluation::warm() {
     if (!construct(first.weights))
       return false;
   }
-  if (!give(first) || !call_model(first))
+  if (!give(first))
     return false;
+  auto called = call_model(first);
+  if (!called)
+    return false;
+  spare_files_.push_back(std::move(called->output));
   if (keeps_compiled())
     site_.keep_compiled(*worker_.process, compiled_subject(), author_of_compiled());
   return true;
@@ -386,7 +390,7 @@ bool evaluation::compare_kept(const race_result& found) {
 }
 
 bool evaluation::fetch(std::size_t slot, const input_draw& draw) {
-  auto output = make_answer_file(draw);
+  auto output = file_for(draw);
   if (!output)
     return give_up(std::move(output.error()));
   int fds[] = {output->fd()};
@@ -514,7 +518,7 @@ bool evaluation::fold() {
     return give_up(std::move(held.error()));
   enter("fold");
   auto& draw = oracle_->checked().back();
-  auto output = make_answer_file(draw);
+  auto output = file_for(draw);
   if (!output)
     return give_up(std::move(output.error()));
   int fds[] = {output->fd()};

@@ -60,6 +60,11 @@ private:
     bool changed_inputs = false;
   };
 
+  struct compared_answer {
+    caf::expected<verifier::comparison> found;
+    shared_memory output;
+  };
+
   /// Goes through the stages, with a process of its own; twice where somebody killed one.
   void attempt();
   void attempt_once();
@@ -148,6 +153,10 @@ private:
   bool give(const input_draw& draw);
   bool answer(const input_draw& draw);
 
+  /// Returns a file for an answer to `draw`: one that its process had before and that nobody reads
+  /// any more, if there is. The kernel takes longer to find memory than a device to fill it.
+  caf::expected<shared_memory> file_for(const input_draw& draw);
+
   /// Has the verifier compare an answer while the next one is made. Returns whether the one before
   /// agreed.
   bool compare(const input_draw& draw, shared_memory output);
@@ -208,7 +217,8 @@ private:
   site_worker worker_;
   std::string extensions_;                    // what those are kept under that its text asks for
   std::optional<shared_memory> failed_build_; // what is left of those that could not be built
-  std::future<caf::expected<verifier::comparison>> compared_;
+  std::future<compared_answer> compared_;
+  std::vector<shared_memory> spare_files_; // that answers were in
   verdict verdict_;
   std::int32_t agreed_ = 0; // answers
   std::vector<double> seconds_;

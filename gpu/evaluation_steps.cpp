@@ -86,8 +86,21 @@ bool evaluation::answer(const input_draw& draw) {
   return compare(draw, std::move(found->output));
 }
 
+caf::expected<shared_memory> evaluation::file_for(const input_draw& draw) {
+  auto size = size_of_answer(draw);
+  auto fits = [&](const shared_memory& x) { return x.size() == size; };
+  auto spare = std::ranges::find_if(spare_files_, fits);
+  if (spare == spare_files_.end()) {
+    spare_files_.clear(); // answers may differ in size
+    return shared_memory::make(size);
+  }
+  auto result = std::move(*spare);
+  spare_files_.erase(spare);
+  return result;
+}
+
 std::optional<evaluation::model_call> evaluation::call_model(const input_draw& draw) {
-  auto output = make_answer_file(draw);
+  auto output = file_for(draw);
   if (!output) {
     give_up(std::move(output.error()));
     return std::nullopt;
@@ -104,8 +117,9 @@ std::optional<evaluation::model_call> evaluation::call_model(const input_draw& d
 bool evaluation::compare(const input_draw& draw, shared_memory output) {
   if (!finish_comparing())
     return false;
-  compared_ = std::async(std::launch::async, [this, &draw, output = std::move(output)] {
-    return ask_verifier(draw, output, true);
+  compared_ = std::async(std::launch::async, [this, &draw, output = std::move(output)]() mutable {
+    auto found = ask_verifier(draw, output, true);
+    return compared_answer{std::move(found), std::move(output)};
   });
   return true;
 }
@@ -120,7 +134,8 @@ evaluation::ask_verifier(const input_draw& draw, const shared_memory& output, bo
 bool evaluation::finish_comparing() {
   if (!compared_.valid())
     return true;
-  auto found = compared_.get();
+  auto [found, output] = compared_.get();
+  spare_files_.push_back(std::move(output));
   if (!found)
     return give_up(std::move(found.error()));
   auto& proof = *verdict_.correctness;
@@ -321,6 +336,7 @@ evaluation::stage_end::~stage_end() {
 
 void evaluation::let_go() {
   worker_.end();
+  spare_files_.clear();
   share_.reset();
 }
 

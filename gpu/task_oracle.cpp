@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace lathe::gpu {
 
@@ -58,8 +59,8 @@ double gigabytes(std::uint64_t bytes) {
 
 } // namespace
 
-caf::expected<shared_memory> make_answer_file(const input_draw& draw) {
-  return shared_memory::make(draw.expected.size() + header_slack);
+std::size_t size_of_answer(const input_draw& draw) {
+  return draw.expected.size() + header_slack;
 }
 
 verifier::comparison_request compared(const input_draw& draw, const std::string& policy, double k,
@@ -116,14 +117,15 @@ caf::error task_oracle::prepare(lease_source& leases) {
     return error;
   if (auto error = audit(leases))
     return error;
-  if (site_.device().cuda && rules_.watches_conduct) {
-    auto error = trim();
-    return error ? error : trace();
-  }
+  if (auto error = trim())
+    return error;
   for (auto* draw : {&timed_.front(), &timed_.back()})
     if (auto given = give(*draw, draw->name); !given.ok())
       return refused(given.problem());
-  count_work(*worker_.process);
+  if (site_.device().cuda && rules_.watches_conduct)
+    if (auto error = trace())
+      return error;
+  count_work();
   return trim();
 }
 
@@ -444,27 +446,41 @@ caf::error task_oracle::audit(lease_source& leases) {
       return std::move(x.error());
     own.push_back(std::move(*x));
   }
+  std::function<caf::expected<std::string>()> looks[] = {
+    [&] { return why_trivial(own.empty() ? timed_ : own); },
+    [&] { return why_weightless(); },
+    [&] { return why_unfair(); },
+  };
+  for (auto& look : looks) {
+    auto held = hold(leases, lease_kind::shared, 0); // nobody freezes the verifier
+    if (!held)
+      return std::move(held.error());
+    auto reason = look();
+    if (!reason)
+      return std::move(reason.error());
+    if (degenerate_ = std::move(*reason); !degenerate_.empty())
+      return {};
+  }
+  return {};
+}
+
+caf::expected<std::string> task_oracle::why_trivial(const std::vector<input_draw>& draws) {
   std::vector<int> outputs;
-  for (auto& x : own.empty() ? timed_ : own)
+  for (auto& x : draws)
     if (outputs.size() < most_audited)
       outputs.push_back(x.expected.fd());
-  auto held = hold(leases, lease_kind::shared, 0); // nobody freezes the verifier
-  if (!held)
-    return std::move(held.error());
-  auto reason = site_.verifier().audit(rules_.tolerance, outputs,
-                                       std::chrono::steady_clock::now() + call_limit);
-  if (!reason)
-    return reason.error();
-  degenerate_ = std::move(*reason);
-  if (degenerate_.empty() && parameters_ > 0 && !depends_on_weights())
-    degenerate_ = "an answer under other weights passes";
-  if (degenerate_.empty() && rules_.watches_conduct)
-    degenerate_ = why_unfair();
-  return {};
+  return site_.verifier().audit(rules_.tolerance, outputs,
+                                std::chrono::steady_clock::now() + call_limit);
+}
+
+std::string task_oracle::why_weightless() {
+  return parameters_ > 0 && !depends_on_weights() ? "an answer under other weights passes" : "";
 }
 
 // A candidate is called otherwise, and more often; the very same model would be found wrong.
 std::string task_oracle::why_unfair() {
+  if (!rules_.watches_conduct)
+    return {};
   if (changes_inputs_)
     return "the model changes its inputs, which no candidate may";
   auto& draw = checked_.back();
@@ -479,13 +495,10 @@ std::string task_oracle::why_unfair() {
   return same && !same->agrees ? "the same inputs give other answers the second time" : "";
 }
 
-// In a process of its own: one that CUPTI has looked into launches kernels more slowly ever after.
+// Nothing of that may be left in the process: it is timed.
 caf::error task_oracle::trace() {
-  auto tracer = spawn_twin("tracer", tag_);
-  if (!tracer)
-    return std::move(tracer.error());
-  auto found =
-    tracer->process->call({{"op", "trace"}, {"inputs", timed_.front().name}}, {}, call_limit);
+  auto found = worker_.process->call(
+    {{"op", "trace"}, {"inputs", timed_.front().name}, {"detach", true}}, {}, call_limit);
   if (!found.ok() && found.problem().how == outcome::out_of_memory)
     return refused(found.problem());
   if (!found.ok())
@@ -494,14 +507,13 @@ caf::error task_oracle::trace() {
                                   found.problem().message));
   kernels_ = found.integer("kernels").value_or(0);
   busy_ = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
-  count_work(*tracer->process);
   return {};
 }
 
 // A task whose work cannot be counted has no floor, and is as good as any other.
-void task_oracle::count_work(worker_process& worker) {
+void task_oracle::count_work() {
   auto& inputs = timed_.front().name;
-  auto counted = worker.call({{"op", "count"}, {"inputs", inputs}}, {}, call_limit);
+  auto counted = worker_.process->call({{"op", "count"}, {"inputs", inputs}}, {}, call_limit);
   if (!counted.ok())
     return;
   auto number = [](const reply& x, const char* key) {
@@ -520,8 +532,8 @@ void task_oracle::count_work(worker_process& worker) {
   if (!rules_.watches_conduct || !degenerate_.empty()
       || std::max(work.inputs / 2, work.outputs) <= spared)
     return;
-  auto needs = worker.call({{"op", "needs"}, {"inputs", inputs}, {"others", timed_.back().name}},
-                           {}, call_limit);
+  auto needs = worker_.process->call(
+    {{"op", "needs"}, {"inputs", inputs}, {"others", timed_.back().name}}, {}, call_limit);
   if (!needs.ok())
     return;
   work.read = number(needs, "read");

@@ -36,9 +36,9 @@ struct input_draw {
   std::optional<shared_memory> correction;
 };
 
-/// Makes a file for a candidate's answer to a draw: room for the right answer, and for the longer
-/// header that a wrong one may need.
-caf::expected<shared_memory> make_answer_file(const input_draw& draw);
+/// How large a file for a candidate's answer to a draw is [bytes]: room for the right answer, and for
+/// the longer header that a wrong one may need.
+std::size_t size_of_answer(const input_draw& draw);
 
 /// Returns what the verifier is to be asked about an answer to a draw.
 verifier::comparison_request compared(const input_draw& draw, const std::string& policy, double k,
@@ -252,10 +252,14 @@ private:
   caf::expected<shared_memory> file_in(reply given, const std::string& giver) const;
   caf::error audit(lease_source& leases);
 
-  /// Returns why a verdict would say nothing of a candidate, or "".
+
+  // Why a verdict would say nothing of a candidate, or "".
+  caf::expected<std::string> why_trivial(const std::vector<input_draw>& draws);
+  std::string why_weightless();
   std::string why_unfair();
+
   caf::error trace();
-  void count_work(worker_process& worker);
+  void count_work();
 
   evaluation_site& site_;
   task subject_;

@@ -209,6 +209,13 @@ PyObject* traced_call(PyObject*, PyObject* args) {
   });
 }
 
+PyObject* detach_traces(PyObject*, PyObject*) {
+  return on_device([] {
+    native::detach_device_traces();
+    return none();
+  });
+}
+
 // Holds on to the interpreter: nobody changes the memory meanwhile.
 PyObject* write_memory(PyObject*, PyObject* args) {
   int fd = -1;
@@ -243,6 +250,22 @@ PyObject* copy_to_device(PyObject*, PyObject* args) {
   from.bytes = static_cast<std::size_t>(size);
   return on_device([&] {
     native::copy_to_device(from, static_cast<std::uintptr_t>(target));
+    return none();
+  });
+}
+
+PyObject* copy_to_file(PyObject*, PyObject* args) {
+  native::file_part to;
+  unsigned long long source = 0;
+  long long offset = 0;
+  Py_ssize_t size = 0;
+  int again = 0;
+  if (!PyArg_ParseTuple(args, "KiLnp", &source, &to.fd, &offset, &size, &again))
+    return nullptr;
+  to.offset = static_cast<std::uint64_t>(offset);
+  to.bytes = static_cast<std::size_t>(size);
+  return on_device([&] {
+    native::copy_to_file(static_cast<std::uintptr_t>(source), to, again != 0);
     return none();
   });
 }
@@ -289,10 +312,14 @@ constexpr PyMethodDef methods[] = {
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"traced_call", traced_call, METH_VARARGS,
    "traced_call(callable, args, patience_ns, events=0) -> what the device did"},
+  {"detach_traces", detach_traces, METH_NOARGS,
+   "detach_traces(): calls are as fast as before the first trace again"},
   {"write_memory", write_memory, METH_VARARGS,
    "write_memory(fd, offset, address, bytes): into a file"},
   {"copy_to_device", copy_to_device, METH_VARARGS,
    "copy_to_device(fd, offset, bytes, address): out of a file, and waits until it is there"},
+  {"copy_to_file", copy_to_file, METH_VARARGS,
+   "copy_to_file(address, fd, offset, bytes, again): the other way"},
   {"wait_until_quiet", wait_until_quiet, METH_VARARGS,
    "wait_until_quiet(patience_ns) -> False when other processes' kernels still run"},
   {"load_driver", load_driver, METH_NOARGS, "load_driver(): CUDA's, without a context"},

@@ -57,7 +57,7 @@ void wait_for_device();
 /// @returns false when the device was still busy then
 bool wait_until_quiet(std::int64_t patience);
 
-// -- inputs ---------------------------------------------------------------------------
+// -- values ---------------------------------------------------------------------------
 
 /// How many threads share the work of a large copy, at most, and what is not worth a second one.
 inline constexpr std::size_t most_copying = 4;
@@ -74,6 +74,11 @@ struct file_part {
 /// there. Goes through page-locked memory, with several threads: the driver's own way takes several
 /// times as long. Throws std::runtime_error, too, when the file ends too early.
 void copy_to_device(const file_part& from, std::uintptr_t target);
+
+/// The other way, in the same manner.
+/// @param again whether the file will be written to again, which is faster then: it stays mapped,
+///              and so cannot be sealed
+void copy_to_file(std::uintptr_t source, const file_part& to, bool again);
 
 // -- traces ---------------------------------------------------------------------------
 
@@ -121,5 +126,9 @@ void begin_device_trace(std::size_t events);
 
 /// @param patience [ns] to wait for work that comes late
 device_trace end_device_trace(std::int64_t patience);
+
+/// Takes CUPTI out of the process: while it is there, kernels are launched more slowly. No other
+/// thread may be calling CUDA.
+void detach_device_traces();
 
 } // namespace lathe::native

@@ -31,6 +31,7 @@ driver::driver() {
   cuda.find("cuEventSynchronize", wait_for_event);
   cuda.find("cuMemHostAlloc", allocate_on_host);
   cuda.find("cuMemcpyHtoDAsync_v2", send);
+  cuda.find("cuMemcpyDtoHAsync_v2", receive);
   cuda.find("cuStreamCreate", create_stream);
   cuda.find("cuStreamSynchronize", wait_for_stream);
 }

@@ -31,6 +31,7 @@ struct driver {
   CUresult (*wait_for_event)(CUevent) = nullptr;
   CUresult (*allocate_on_host)(void**, std::size_t, unsigned) = nullptr;
   CUresult (*send)(CUdeviceptr, const void*, std::size_t, CUstream) = nullptr;
+  CUresult (*receive)(void*, CUdeviceptr, std::size_t, CUstream) = nullptr;
   CUresult (*create_stream)(CUstream*, unsigned) = nullptr;
   CUresult (*wait_for_stream)(CUstream) = nullptr;
 };

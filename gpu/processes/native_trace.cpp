@@ -30,6 +30,7 @@ struct interface {
     cupti.find("cuptiActivityDisable", disable);
     cupti.find("cuptiActivityFlushAll", flush);
     cupti.find("cuptiActivityGetNextRecord", next_record);
+    cupti.find("cuptiFinalize", detach);
     cupti.find("cuptiGetTimestamp", timestamp);
     cupti.find("cuptiGetResultString", result_string);
   }
@@ -39,6 +40,7 @@ struct interface {
   decltype(cuptiActivityDisable)* disable = nullptr;
   decltype(cuptiActivityFlushAll)* flush = nullptr;
   decltype(cuptiActivityGetNextRecord)* next_record = nullptr;
+  decltype(cuptiFinalize)* detach = nullptr;
   decltype(cuptiGetTimestamp)* timestamp = nullptr;
   decltype(cuptiGetResultString)* result_string = nullptr;
 };
@@ -251,6 +253,11 @@ device_trace end_device_trace(std::int64_t patience) {
     x.name = readable(x.symbol);
   }
   return result;
+}
+
+void detach_device_traces() {
+  wait_for_device();
+  check(cupti().detach());
 }
 
 } // namespace lathe::native

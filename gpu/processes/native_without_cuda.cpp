@@ -1,4 +1,4 @@
-// Stands in for native_cuda.cpp and native_trace.cpp where CUDA's headers were not to be had.
+// Stands in for native_cuda.cpp, native_copies.cpp and native_trace.cpp where CUDA's headers were not to be had.
 #include "gpu/processes/native_cuda.hpp"
 
 #include <stdexcept>
@@ -49,11 +49,19 @@ void copy_to_device(const file_part&, std::uintptr_t) {
   refuse();
 }
 
+void copy_to_file(std::uintptr_t, const file_part&, bool) {
+  refuse();
+}
+
 void begin_device_trace(std::size_t) {
   refuse();
 }
 
 device_trace end_device_trace(std::int64_t) {
+  refuse();
+}
+
+void detach_device_traces() {
   refuse();
 }
 

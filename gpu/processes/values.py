@@ -116,54 +116,31 @@ def write(fd: int, value: Any) -> int:
     room = os.fstat(fd).st_size
     if layout[2] > room:
         raise ValueTooLarge(f"the output takes {layout[2]} bytes, {room} were expected at most")
-    fill(fd, layout)
+    fill(fd, layout, again=True)
     return layout[2]
 
 
-def fill(fd: int, layout: Layout) -> None:
-    """Writes to the file. Through a mapping of it the kernel would first fill all of its pages with
-    zeros, one fault after another."""
+def fill(fd: int, layout: Layout, again: bool = False) -> None:
+    """Writes to the file; `again` says that it will be written to again, and not be sealed."""
     start, placed, _ = layout
     os.pwrite(fd, start, 0)
     for offset, tensor in placed:
         if tensor.numel():
-            put(fd, offset, tensor.reshape(-1))
+            put(fd, offset, tensor, again)
 
 
-STAGE_SIZE = 4 << 20  # [bytes]
-stages: list[torch.Tensor] = []  # page-locked memory, from the first large tensor on
+LARGE = 4 << 20  # [bytes] what the driver's own way to the device and back is too slow for
 
 
-def put(fd: int, offset: int, source: torch.Tensor) -> None:
-    """Writes a flat tensor. What comes from a GPU goes through page-locked memory, piece by piece:
-    the driver's own way is several times slower."""
-    count = STAGE_SIZE // source.element_size()
-    if source.device.type != "cuda" or source.numel() <= count:
-        put_host(fd, offset, source.cpu())
-        return
-    if not stages:
-        stages.extend(torch.empty(STAGE_SIZE, dtype=torch.uint8, pin_memory=True) for _ in range(2))
-    under_way: list[tuple[torch.cuda.Event, int, torch.Tensor]] = []
-    for number, piece in enumerate(source.split(count)):
-        stage = stages[number % 2].view(source.dtype)[: piece.numel()]
-        stage.copy_(piece, non_blocking=True)
-        event = torch.cuda.Event()
-        event.record()
-        under_way.append((event, offset + number * STAGE_SIZE, stage))
-        if len(under_way) == 2:
-            land(fd, *under_way.pop(0))
-    for landing in under_way:
-        land(fd, *landing)
-
-
-def land(fd: int, event: torch.cuda.Event, offset: int, stage: torch.Tensor) -> None:
-    event.synchronize()
-    put_host(fd, offset, stage)
-
-
-def put_host(fd: int, offset: int, source: torch.Tensor) -> None:
+def put(fd: int, offset: int, source: torch.Tensor, again: bool) -> None:
+    """Writes a contiguous tensor."""
     size = source.numel() * source.element_size()
-    lathe_native.write_memory(fd, offset, source.data_ptr(), size)
+    if source.device.type == "cuda" and size > LARGE:
+        lathe_native.copy_to_file(source.data_ptr(), fd, offset, size, again)
+    else:
+        # A mapping would have the kernel fill all pages with zeros first, one fault after another.
+        host = source.cpu()
+        lathe_native.write_memory(fd, offset, host.data_ptr(), size)
 
 
 def make_file(value: Any) -> tuple[int, int]:
@@ -208,7 +185,7 @@ def read_tensor(fd: int, memory: mmap.mmap, record: dict[str, Any], place: Place
     if min(shape, default=0) < 0 or count * dtype.itemsize != record["bytes"]:
         raise ValueError("a tensor's shape and size do not agree")
     target = place(shape, dtype)
-    if target.device.type == "cuda" and record["bytes"] > STAGE_SIZE:
+    if target.device.type == "cuda" and record["bytes"] > LARGE:
         lathe_native.copy_to_device(fd, record["offset"], record["bytes"], target.data_ptr())
     elif count > 0:
         flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])

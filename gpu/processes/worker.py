@@ -344,6 +344,8 @@ class Worker:
 
     def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.record(request["inputs"], request.get("events", 0))
+        if request.get("detach", False):
+            lathe_native.detach_traces()
         return {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
                                                      "library_ns", "framework_ns", "graphs")}
 
@@ -363,7 +365,8 @@ class Worker:
     def count(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import roofline  # brings more of torch along than other requests need
 
-        return roofline.count(self.constructed(), copy_of(self.inputs[request["inputs"]]))
+        with self.device.unmeasured():
+            return roofline.count(self.constructed(), copy_of(self.inputs[request["inputs"]]))
 
     def needs(self, request: dict[str, Any], fds: list[int]) -> Reply:
         import roofline
@@ -378,8 +381,8 @@ class Worker:
             torch.manual_seed(self.seed)
             return self.call_exact(values.widened(inputs))
 
-        first = copy_of(self.inputs[request["inputs"]])
-        with torch.no_grad():
+        with torch.no_grad(), self.device.unmeasured():
+            first = copy_of(self.inputs[request["inputs"]])
             return roofline.needs(model, run, run_exact, first, self.inputs[request["others"]])
 
     def peaks(self, request: dict[str, Any], fds: list[int]) -> Reply:
