@@ -42,8 +42,10 @@ constexpr double short_call = 1e-3;
 constexpr double host_hesitation = 1.0 / 20;
 constexpr double launch_hesitation = 1.0 / 3;
 
-// Who is checked for longer lets those pass who wait to be timed.
+// Who is checked for longer lets those pass who wait to be timed: at once where somebody does, but
+// not after every answer.
 constexpr auto longest_turn = std::chrono::milliseconds{1000};
+constexpr auto shortest_turn = std::chrono::milliseconds{200};
 
 // One answer is compared while the next is made.
 constexpr std::int64_t answers_at_once = 2;
@@ -194,6 +196,8 @@ void evaluation::attempt_once() {
 // -- stages -------------------------------------------------------------------------------
 
 bool evaluation::build() {
+  if (uses_compiler())
+    site_.prepare_compiling();
   auto core =
     site_.room().take({.cores = 1}, std::exchange(is_new_, false) ? turn::later : turn::first);
   enter("build");
@@ -283,8 +287,13 @@ bool evaluation::take_turns(std::size_t steps, Step step) {
     if (!held)
       return give_up(std::move(held.error()));
     stage_end end{*this, *held};
-    for (auto begun = clock::now(); right && next < steps && clock::now() - begun < longest_turn;)
+    auto is_over = [&, begun = clock::now()] {
+      auto time = clock::now() - begun;
+      return time >= longest_turn || (time >= shortest_turn && leases_.is_wanted_alone());
+    };
+    do
       right = step(next++);
+    while (right && next < steps && !is_over());
     right = finish_comparing() && right; // who is wrong first and breaks then is wrong
   }
   return right;

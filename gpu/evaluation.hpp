@@ -79,6 +79,7 @@ private:
   void time_again();
 
   bool ran_out_of_memory() const;
+  bool uses_compiler() const;
 
   /// Whether it gets what compilers made of the same before, and what that is kept under.
   bool keeps_compiled() const;

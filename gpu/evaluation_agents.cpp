@@ -20,8 +20,10 @@ constexpr std::int64_t lease_patience_ms = 3'600'000;
 /// Asks the GPU owner from a thread that may block. When it goes, the owner takes back what it holds.
 class owner_leases : public lease_source {
 public:
-  owner_leases(caf::actor_system& sys, gpu_owner_actor owner, session_id session)
-    : self_(sys), owner_(std::move(owner)), session_(std::move(session)) {
+  owner_leases(caf::actor_system& sys, gpu_owner_actor owner, const evaluation_site& site,
+               session_id session)
+    : self_(sys), owner_(std::move(owner)), wanted_alone_(site.wanted_alone()),
+      session_(std::move(session)) {
     // nop
   }
 
@@ -33,6 +35,10 @@ public:
     return result;
   }
 
+  bool is_wanted_alone() override {
+    return *wanted_alone_;
+  }
+
   void release(const lease& x, bool suspect) override {
     self_->send(owner_, lease_release{x.fence, suspect});
   }
@@ -40,6 +46,7 @@ public:
 private:
   caf::scoped_actor self_;
   gpu_owner_actor owner_;
+  std::shared_ptr<const std::atomic<bool>> wanted_alone_;
   session_id session_;
 };
 
@@ -50,7 +57,7 @@ preparer_actor spawn_preparer(caf::actor_system& sys, std::shared_ptr<evaluation
   auto run = [site, owner](preparer_actor::pointer self) -> preparer_actor::behavior_type {
     return {
       [self, site, owner](prepare_request& x) -> caf::result<task_profile> {
-        owner_leases leases{self->system(), owner, x.subject.name};
+        owner_leases leases{self->system(), owner, *site, x.subject.name};
         auto oracle = prepare_oracle(x.subject, *site, leases);
         if (!oracle)
           return std::move(oracle.error());
@@ -74,7 +81,7 @@ judge_actor spawn_judge(caf::actor_system& sys, std::shared_ptr<evaluation_site>
         if (!oracle)
           return site->closed() ? make_error(errc::cancelled, "the run stops")
                                 : make_error(errc::evaluator_failed, "the task was not prepared");
-        owner_leases leases{self->system(), owner, x.session};
+        owner_leases leases{self->system(), owner, *site, x.session};
         auto find = [&] { return caf::expected{oracle}; };
         auto result = evaluation{x, oracle->rules(), find, *site, leases}.run();
         if (!result)

@@ -80,7 +80,7 @@ constexpr std::int64_t worker_memory = std::int64_t{8} << 30;
 constexpr std::int64_t worker_memory_beside_gpu = std::int64_t{64} << 30;
 
 // Of the host's memory that is there at the beginning. The rest is for answers and compilers.
-constexpr double draws_share = 0.55;
+constexpr double draws_share = 0.6;
 constexpr double processes_share = 0.3;
 
 // Beside what is shared with the process that it was forked from [bytes]: seen were 0.4 GiB with a
@@ -352,6 +352,11 @@ caf::expected<site_worker> evaluation_site::spawn(const worker_config& worker,
   result.frozen = freezer_->add(
     tag, [raw] { raw->freeze(); }, [raw] { raw->thaw(); });
   return result;
+}
+
+// The first such process has them imported for all others.
+void evaluation_site::prepare_compiling() {
+  std::call_once(compiling_prepared_, [this] { (void) spawn("probe", "compilers", compiler()); });
 }
 
 // Imports of seconds go on in a process of their own: nobody else waits for them.

@@ -16,6 +16,7 @@
 
 #include <caf/expected.hpp>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -89,6 +90,10 @@ public:
   /// The modules of torch.compile, for `spawn`: worth importing once for all who use it.
   std::vector<std::string> compiler() const;
 
+  /// Waits until they are imported: whoever then calls `spawn` for them does not, holding what others
+  /// need.
+  void prepare_compiling();
+
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.
   void close();
 
@@ -156,6 +161,11 @@ public:
   /// the other: whoever is among few is there soon, and can go on.
   gpu::room& contexts() {
     return contexts_;
+  }
+
+  /// Whether somebody waits to have the device alone; the GPU owner of a run keeps it so.
+  const std::shared_ptr<std::atomic<bool>>& wanted_alone() const {
+    return wanted_alone_;
   }
 
   /// In which nobody times on the device.
@@ -278,8 +288,10 @@ private:
   std::optional<gpu::room> room_;
   std::optional<peak_room> timing_memory_; // in it
   gpu::room contexts_;
+  std::shared_ptr<std::atomic<bool>> wanted_alone_ = std::make_shared<std::atomic<bool>>(false);
   gpu::respite respite_;
   std::unique_ptr<warm_process> warm_;
+  std::once_flag compiling_prepared_;
   std::mutex compiling_mutex_;
   std::unique_ptr<warm_process> warm_compiling_; // its workers have modules of torch.compile; made
                                                  // for the first who wants one

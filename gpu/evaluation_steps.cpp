@@ -56,10 +56,6 @@ bool asks_for_extensions(const std::string& source) {
   return source.find("load_inline") != std::string::npos;
 }
 
-bool uses_compiler(const std::string& source) {
-  return source.find("torch.compile") != std::string::npos;
-}
-
 } // namespace
 
 // -- steps --------------------------------------------------------------------------------
@@ -184,6 +180,10 @@ author evaluation::author_of_compiled() const {
   return request_.kin.empty() ? author::anybody : author::rules;
 }
 
+bool evaluation::uses_compiler() const {
+  return request_.subject.source.find("torch.compile") != std::string::npos;
+}
+
 std::string evaluation::compiled_subject() const {
   return request_.kin.empty() ? "candidate " + content_hash(request_.subject.source)
                               : "kin " + request_.kin;
@@ -232,7 +232,7 @@ void evaluation::build_beside(const std::string& like) {
 }
 
 bool evaluation::begin_process() {
-  auto compiles = uses_compiler(request_.subject.source);
+  auto compiles = uses_compiler();
   for (auto gives : {keeps_compiled(), false}) {
     worker_.end();
     auto worker =

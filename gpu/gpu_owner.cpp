@@ -139,6 +139,12 @@ struct gpu_owner_state {
                                                                   options.device, x.timeout_ms)));
       }
     }
+    tell_who_waits();
+  }
+
+  void tell_who_waits() {
+    if (options.wanted_alone)
+      *options.wanted_alone = queue.is_wanted_alone();
   }
 
   // Nobody gets a lease any more.
@@ -149,6 +155,7 @@ struct gpu_owner_state {
       log.drop(ticket);
       x.promise.deliver(why);
     }
+    tell_who_waits();
   }
 
   // -- the device's health ----------------------------------------------------------------

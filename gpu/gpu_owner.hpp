@@ -6,8 +6,10 @@
 #include <caf/fwd.hpp>
 #include <caf/timespan.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace lathe::gpu {
@@ -22,6 +24,9 @@ struct gpu_owner_options {
   journal_actor journal = {};     ///< gets a `lease_event` for each lease that ends; may be null
   device_probe_actor probe = {};  ///< null: there is nothing to probe, and no doubt counts
   device_health::limits health = {};
+  /// Kept at whether somebody waits for an exclusive lease, for whoever holds a shared one; may be
+  /// null.
+  std::shared_ptr<std::atomic<bool>> wanted_alone = {};
   /// Called with what people have to hear of the device, from any thread; the journal gets it, too.
   std::function<void(const device_event&)> tell = {};
 };

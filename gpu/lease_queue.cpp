@@ -72,6 +72,11 @@ std::optional<lease_queue::time_point> lease_queue::deadline(std::uint64_t ticke
   return i->deadline;
 }
 
+bool lease_queue::is_wanted_alone() const {
+  return std::ranges::any_of(
+    waiting_, [](const entry& x) { return x.request.kind == lease_kind::exclusive; });
+}
+
 // -- holding --------------------------------------------------------------------------
 
 bool lease_queue::release(std::uint64_t fence) {

@@ -53,6 +53,9 @@ public:
     return waiting_.size();
   }
 
+  /// Whether somebody waits for an exclusive lease.
+  bool is_wanted_alone() const;
+
   // -- holding ------------------------------------------------------------------------
 
   /// Takes the lease with this fence back. Returns false for a fence that holds nothing.

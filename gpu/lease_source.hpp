@@ -16,6 +16,12 @@ public:
   /// Waits for a lease.
   virtual caf::expected<lease> acquire(lease_kind kind, std::int32_t priority) = 0;
 
+  /// Whether somebody waits for an exclusive lease, as far as is known: who holds a shared one may
+  /// give it back early.
+  virtual bool is_wanted_alone() {
+    return false;
+  }
+
   /// @param suspect the holder's processes, which are gone, left the device in doubt
   virtual void release(const lease& x, bool suspect) = 0;
 };

@@ -27,6 +27,11 @@ caf::expected<lease> local_leases::acquire(lease_kind kind, std::int32_t priorit
   return std::move(answers_.extract(*ticket).mapped());
 }
 
+bool local_leases::is_wanted_alone() {
+  std::lock_guard guard{mutex_};
+  return queue_.is_wanted_alone();
+}
+
 void local_leases::release(const lease& x, bool suspect) {
   std::unique_lock guard{mutex_};
   if (!queue_.release(x.fence))

@@ -41,6 +41,8 @@ public:
   /// Fails with `overloaded`, with `device_lost`, or with `cancelled`.
   caf::expected<lease> acquire(lease_kind kind, std::int32_t priority) override;
 
+  bool is_wanted_alone() override;
+
   void release(const lease& x, bool suspect = false) override;
 
 private:

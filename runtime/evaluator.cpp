@@ -34,6 +34,7 @@ evaluator spawn_evaluator(caf::actor_system& sys, std::shared_ptr<gpu::evaluatio
   owning.device = site->device().name();
   owning.journal = std::move(journal);
   owning.tell = std::move(tell);
+  owning.wanted_alone = site->wanted_alone();
   if (site->device().cuda)
     owning.probe = gpu::spawn_device_probe(sys, [site] { return gpu::probe_device(*site); });
   auto owner = gpu::spawn_gpu_owner(sys, std::move(owning));

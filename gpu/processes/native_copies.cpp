@@ -25,7 +25,7 @@ namespace lathe::native {
 namespace {
 
 // Large enough for the bus to be at full speed, small enough for a processor's cache.
-constexpr std::size_t piece_size = 4 << 20; // [bytes]
+constexpr std::size_t piece_size = 2 << 20; // [bytes]
 
 void read_file(int fd, std::uint64_t offset, char* to, std::size_t bytes) {
   while (bytes > 0) {

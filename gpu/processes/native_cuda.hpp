@@ -60,7 +60,7 @@ bool wait_until_quiet(std::int64_t patience);
 // -- values ---------------------------------------------------------------------------
 
 /// How many threads share the work of a large copy, at most, and what is not worth a second one.
-inline constexpr std::size_t most_copying = 4;
+inline constexpr std::size_t most_copying = 8;
 inline constexpr std::size_t least_share = 16 << 20; // [bytes]
 
 /// Bytes of a file.

@@ -48,6 +48,7 @@ protected:
   gpu_owner() {
     auto owning = options();
     owning.queue_bound = 2;
+    owning.wanted_alone = wanted_alone;
     owning.tell = [this](const device_event& x) { told.push_back(gpu::in_words(x)); };
     owner = gpu::spawn_gpu_owner(sys, std::move(owning));
   }
@@ -92,12 +93,28 @@ protected:
 
   std::vector<caf::actor> askers;
   std::vector<std::string> told;
+  std::shared_ptr<std::atomic<bool>> wanted_alone = std::make_shared<std::atomic<bool>>(false);
 };
 
 constexpr auto shared = lease_kind::shared;
 constexpr auto exclusive = lease_kind::exclusive;
 
 } // namespace
+
+TEST_F(gpu_owner, tells_whether_somebody_waits_for_the_device_alone) {
+  auto first = make_asker();
+  auto second = make_asker();
+  ask(first, shared);
+  EXPECT_FALSE(*wanted_alone);
+  ask(second, exclusive);
+  EXPECT_TRUE(*wanted_alone);
+  release(first);
+  EXPECT_FALSE(*wanted_alone) << "it has it";
+  ask(first, exclusive);
+  EXPECT_TRUE(*wanted_alone);
+  kill(first);
+  EXPECT_FALSE(*wanted_alone);
+}
 
 TEST_F(gpu_owner, the_next_gets_its_lease_when_the_holder_gives_it_back) {
   auto first = make_asker();

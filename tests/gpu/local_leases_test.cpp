@@ -51,6 +51,22 @@ TEST(local_leases, shared_leases_are_held_side_by_side) {
   EXPECT_LT(first->fence, second->fence);
 }
 
+TEST(local_leases, who_holds_a_shared_lease_hears_that_somebody_waits_for_the_device_alone) {
+  local_leases leases;
+  auto first = leases.acquire(lease_kind::shared, 0);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(leases.is_wanted_alone());
+  std::jthread other{[&] {
+    if (auto alone = leases.acquire(lease_kind::exclusive, 0))
+      leases.release(*alone);
+  }};
+  while (!leases.is_wanted_alone())
+    std::this_thread::yield();
+  leases.release(*first);
+  other.join();
+  EXPECT_FALSE(leases.is_wanted_alone());
+}
+
 TEST(local_leases, a_stale_lease_gives_nothing_back) {
   local_leases leases;
   auto first = leases.acquire(lease_kind::exclusive, 0);
