@@ -356,7 +356,7 @@ caf::expected<site_worker> evaluation_site::spawn(const worker_config& worker,
 
 // The first such process has them imported for all others.
 void evaluation_site::prepare_compiling() {
-  std::call_once(compiling_prepared_, [this] { (void) spawn("probe", "compilers", compiler()); });
+  std::call_once(compiling_prepared_, [this] { (void)spawn("probe", "compilers", compiler()); });
 }
 
 // Imports of seconds go on in a process of their own: nobody else waits for them.

@@ -90,8 +90,8 @@ public:
   /// The modules of torch.compile, for `spawn`: worth importing once for all who use it.
   std::vector<std::string> compiler() const;
 
-  /// Waits until they are imported: whoever then calls `spawn` for them does not, holding what others
-  /// need.
+  /// Waits until they are imported: whoever then calls `spawn` for them does not, holding what
+  /// others need.
   void prepare_compiling();
 
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.

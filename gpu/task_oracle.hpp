@@ -36,8 +36,8 @@ struct input_draw {
   std::optional<shared_memory> correction;
 };
 
-/// How large a file for a candidate's answer to a draw is [bytes]: room for the right answer, and for
-/// the longer header that a wrong one may need.
+/// How large a file for a candidate's answer to a draw is [bytes]: room for the right answer, and
+/// for the longer header that a wrong one may need.
 std::size_t size_of_answer(const input_draw& draw);
 
 /// Returns what the verifier is to be asked about an answer to a draw.
@@ -251,7 +251,6 @@ private:
   /// Returns the values that came with a reply. `giver` is who made them, for people.
   caf::expected<shared_memory> file_in(reply given, const std::string& giver) const;
   caf::error audit(lease_source& leases);
-
 
   // Why a verdict would say nothing of a candidate, or "".
   caf::expected<std::string> why_trivial(const std::vector<input_draw>& draws);

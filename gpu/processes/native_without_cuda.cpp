@@ -1,4 +1,5 @@
-// Stands in for native_cuda.cpp, native_copies.cpp and native_trace.cpp where CUDA's headers were not to be had.
+// Stands in for native_cuda.cpp, native_copies.cpp and native_trace.cpp where CUDA's headers were
+// not to be had.
 #include "gpu/processes/native_cuda.hpp"
 
 #include <stdexcept>

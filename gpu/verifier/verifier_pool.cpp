@@ -205,7 +205,7 @@ void verifier_pool::start() {
   while (auto one = make())
     starting_.push_back(std::async(std::launch::async, [this, one = std::move(one)]() mutable {
       auto deadline = std::chrono::steady_clock::now() + start_limit;
-      (void) one->ask(executable_, gpu_, {{"op", "start"}}, {}, deadline);
+      (void)one->ask(executable_, gpu_, {{"op", "start"}}, {}, deadline);
       give_back(std::move(one));
     }));
 }

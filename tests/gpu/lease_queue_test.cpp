@@ -387,7 +387,8 @@ private:
       EXPECT_NE(waiting_.at(ticket).request.priority, request.priority) << "somebody in between";
     following_.clear();
     for (auto& [ticket, x] : waiting_)
-      if (request.kind == lease_kind::exclusive && x.request.kind == request.kind && ticket != granted)
+      if (request.kind == lease_kind::exclusive && x.request.kind == request.kind
+          && ticket != granted)
         following_.insert(ticket);
   }
 

@@ -44,16 +44,17 @@ class fake_verifiers {
 public:
   fake_verifiers() {
     std::filesystem::create_directory(folder_);
-    std::ofstream{program()} << "#!/bin/sh\n"
-                                "PATH=/usr/bin:/bin\n"
-                                "cd "
-                                  + folder_.string()
-                                  + "\n"
-                                    "touch there.$$\n"
-                                    "while [ -n \"$(dd bs=200000 count=1 <&3 2> /dev/null)\" ]; do\n"
-                                    "  while [ $(ls | grep -c there) -lt 2 ]; do sleep 0.01; done\n"
-                                    "  printf '%s' '{\"ok\": true, \"degenerate\": \"\"}' >&3\n"
-                                    "done\n";
+    std::ofstream{program()}
+      << "#!/bin/sh\n"
+         "PATH=/usr/bin:/bin\n"
+         "cd "
+           + folder_.string()
+           + "\n"
+             "touch there.$$\n"
+             "while [ -n \"$(dd bs=200000 count=1 <&3 2> /dev/null)\" ]; do\n"
+             "  while [ $(ls | grep -c there) -lt 2 ]; do sleep 0.01; done\n"
+             "  printf '%s' '{\"ok\": true, \"degenerate\": \"\"}' >&3\n"
+             "done\n";
     std::filesystem::permissions(program(), std::filesystem::perms::owner_all);
   }
 
@@ -70,9 +71,8 @@ public:
 
   std::ptrdiff_t started() const {
     auto files = std::filesystem::directory_iterator{folder_};
-    return std::count_if(begin(files), end(files), [](auto& x) {
-      return x.path().filename().string().starts_with("there");
-    });
+    return std::count_if(begin(files), end(files),
+                         [](auto& x) { return x.path().filename().string().starts_with("there"); });
   }
 
 private:
