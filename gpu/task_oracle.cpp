@@ -267,6 +267,9 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
 }
 
 caf::error task_oracle::construct() {
+  std::optional<room::share> place; // the first time it makes a context
+  if (weights_.empty())
+    place.emplace(site_.contexts().take({.places = 1}));
   auto seed = rules_.seeds ? rules_.seeds->weights : site_.secret_seed();
   auto given = worker_.process->call(
     {{"op", "arguments"}, {"seed", rules_.seeds ? rules_.seeds->arguments : seed}}, {}, call_limit);
@@ -452,7 +455,7 @@ caf::error task_oracle::audit(lease_source& leases) {
     [&] { return why_unfair(); },
   };
   for (auto& look : looks) {
-    auto held = hold(leases, lease_kind::shared, 0); // nobody freezes the verifier
+    auto held = hold(leases, lease_kind::shared, preparing); // nobody freezes the verifier
     if (!held)
       return std::move(held.error());
     auto reason = look();

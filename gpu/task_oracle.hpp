@@ -11,6 +11,8 @@
 #include "messages/task.hpp"
 
 #include <atomic>
+#include <cstdint>
+#include <limits>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -35,6 +37,9 @@ struct input_draw {
   /// What a float64 run adds to `expected`, in bfloat16; none where the model cannot do it.
   std::optional<shared_memory> correction;
 };
+
+/// The priority of leases for a task's preparation: candidates wait for that.
+inline constexpr auto preparing = std::numeric_limits<std::int32_t>::max();
 
 /// How large a file for a candidate's answer to a draw is [bytes]: room for the right answer, and
 /// for the longer header that a wrong one may need.

@@ -58,7 +58,7 @@ eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& 
     worker.call({{"op", "baseline"}, {"name", "eager"}, {"inputs", draw.name}}, {}, limit);
   if (!warm.ok())
     return untimed{warm.problem()};
-  auto quiet = quiet_hold::take(site, leases, oracle, 0);
+  auto quiet = quiet_hold::take(site, leases, oracle, preparing);
   if (!quiet)
     return untimed{std::move(quiet.error())};
   boost::json::array sequence(20, boost::json::value(draw.name));

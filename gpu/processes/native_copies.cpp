@@ -15,6 +15,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -25,7 +26,7 @@ namespace lathe::native {
 namespace {
 
 // Large enough for the bus to be at full speed, small enough for a processor's cache.
-constexpr std::size_t piece_size = 2 << 20; // [bytes]
+constexpr std::size_t piece_size = 1 << 20; // [bytes]
 
 void read_file(int fd, std::uint64_t offset, char* to, std::size_t bytes) {
   while (bytes > 0) {
@@ -112,14 +113,37 @@ void touch(char* begin, std::size_t bytes) {
 #endif
 }
 
+// A stream and page-locked memory for all threads that copy, got once and kept: the driver takes
+// long over each such request where it makes contexts for others meanwhile.
+struct dock {
+  dock() {
+    check(cuda().create_stream(&stream, CU_STREAM_NON_BLOCKING));
+    void* start = nullptr;
+    check(cuda().allocate_on_host(&start, most_copying * pieces * piece_size,
+                                  CU_MEMHOSTALLOC_PORTABLE));
+    memory = static_cast<char*>(start);
+  }
+
+  static constexpr std::size_t pieces = 2; // of each thread
+
+  CUstream stream = nullptr;
+  char* memory = nullptr;
+};
+
+const dock& the_dock() {
+  static const dock instance;
+  return instance;
+}
+
 // Carries parts of files to the device and back: while one piece is on its way, the next is read or
-// the last one written. Kept for the next time, since page-locked memory is slow to get.
+// the last one written.
 class carrier {
 public:
-  carrier() {
-    check(cuda().create_stream(&stream_, CU_STREAM_NON_BLOCKING));
+  /// @param number of all that work at once
+  explicit carrier(std::size_t number) : stream_(the_dock().stream) {
+    auto* memory = the_dock().memory + number * dock::pieces * piece_size;
     for (auto& x : pieces_) {
-      check(cuda().allocate_on_host(&x.memory, piece_size, CU_MEMHOSTALLOC_PORTABLE));
+      x.memory = std::exchange(memory, memory + piece_size);
       check(cuda().create_event(&x.moved, CU_EVENT_DISABLE_TIMING));
     }
   }
@@ -129,11 +153,12 @@ public:
       auto& x = pieces_[turn % pieces_.size()];
       auto count = std::min(piece_size, from.bytes - done);
       check(cuda().wait_for_event(x.moved));
-      read_file(from.fd, from.offset + done, static_cast<char*>(x.memory), count);
+      read_file(from.fd, from.offset + done, x.memory, count);
       check(cuda().send(target + done, x.memory, count, stream_));
       check(cuda().record_event(x.moved, stream_));
     }
-    check(cuda().wait_for_stream(stream_));
+    for (auto& x : pieces_)
+      check(cuda().wait_for_event(x.moved));
   }
 
   void fetch(CUdeviceptr source, std::size_t bytes, char* target) {
@@ -159,18 +184,18 @@ public:
 
 private:
   struct piece {
-    void* memory = nullptr;
+    char* memory = nullptr;
     CUevent moved = nullptr;
   };
 
-  CUstream stream_ = nullptr;
-  std::array<piece, 2> pieces_;
+  CUstream stream_;
+  std::array<piece, dock::pieces> pieces_;
 };
 
 carrier& carrier_of(std::size_t number) {
   static std::deque<carrier> all;
   while (all.size() <= number)
-    all.emplace_back();
+    all.emplace_back(all.size());
   return all[number];
 }
 

@@ -33,7 +33,6 @@ driver::driver() {
   cuda.find("cuMemcpyHtoDAsync_v2", send);
   cuda.find("cuMemcpyDtoHAsync_v2", receive);
   cuda.find("cuStreamCreate", create_stream);
-  cuda.find("cuStreamSynchronize", wait_for_stream);
 }
 
 const driver& cuda() {

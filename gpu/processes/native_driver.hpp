@@ -33,7 +33,6 @@ struct driver {
   CUresult (*send)(CUdeviceptr, const void*, std::size_t, CUstream) = nullptr;
   CUresult (*receive)(void*, CUdeviceptr, std::size_t, CUstream) = nullptr;
   CUresult (*create_stream)(CUstream*, unsigned) = nullptr;
-  CUresult (*wait_for_stream)(CUstream) = nullptr;
 };
 
 /// Loads it when it is first called. Throws std::runtime_error where there is none.
