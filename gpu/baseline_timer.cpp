@@ -74,6 +74,7 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
 caf::error baseline_timer::start() {
   if (worker_)
     return {};
+  site_.prepare_compiling();
   if (!share_)
     share_.emplace(site_.room().take(site_.of_process(oracle_.needed_memory(), 1), turn::later));
   auto twin = oracle_.spawn_twin("baselines", tag_, site_.compiler());

@@ -237,17 +237,8 @@ bool evaluation::meet_oracle() {
 bool evaluation::warm() {
   enter("warm");
   auto& first = oracle_->checked().front();
-  {
-    auto place = site_.contexts().take({.places = 1});
-    if (!construct(first.weights))
-      return false;
-  }
-  if (!give(first))
+  if (!make_context() || !construct(first.weights) || !give(first) || !call_model(first))
     return false;
-  auto called = call_model(first);
-  if (!called)
-    return false;
-  spare_files_.push_back(std::move(called->output));
   if (keeps_compiled())
     site_.keep_compiled(*worker_.process, compiled_subject(), author_of_compiled());
   return true;
@@ -399,7 +390,8 @@ bool evaluation::compare_kept(const race_result& found) {
 }
 
 bool evaluation::fetch(std::size_t slot, const input_draw& draw) {
-  auto output = file_for(draw);
+  spare_files_.clear(); // its process has had those in its hands since before the race
+  auto output = shared_memory::make(size_of_answer(draw));
   if (!output)
     return give_up(std::move(output.error()));
   int fds[] = {output->fd()};
@@ -527,7 +519,7 @@ bool evaluation::fold() {
     return give_up(std::move(held.error()));
   enter("fold");
   auto& draw = oracle_->checked().back();
-  auto output = file_for(draw);
+  auto output = shared_memory::make(size_of_answer(draw));
   if (!output)
     return give_up(std::move(output.error()));
   int fds[] = {output->fd()};

@@ -150,6 +150,7 @@ private:
   caf::expected<std::string> call_for_file(boost::json::object request);
   bool fold();
 
+  bool make_context();
   bool construct(std::size_t weights);
   bool give(const input_draw& draw);
   bool answer(const input_draw& draw);
@@ -199,6 +200,9 @@ private:
   /// Begins to count the cost of a stage.
   void enter(std::string stage);
   reply call(boost::json::object request, std::span<const int> fds, double limit);
+
+  /// Adds what a call cost to the stage, and returns it.
+  reply counted(reply result);
 
   // How much of the device's memory it waits for before its first call.
   enum class room_for : std::uint8_t {

@@ -81,7 +81,8 @@ constexpr std::int64_t memory_of_verifier = std::int64_t{2} << 30;
 constexpr std::int64_t worker_memory = std::int64_t{8} << 30;
 constexpr std::int64_t worker_memory_beside_gpu = std::int64_t{64} << 30;
 
-// Of the host's memory that is there at the beginning. The rest is for answers and compilers.
+// Of the host's memory that is there at the beginning. The rest is for compilers, and for processes
+// that wait for a task.
 constexpr double draws_share = 0.65;
 constexpr double processes_share = 0.25;
 
@@ -220,14 +221,15 @@ evaluation_site::open(site_paths paths, evaluator_config config, gpu::device whe
   if (auto error = result->look_around())
     return error;
   result->verifier_ = std::make_unique<verifier::verifier_pool>(
-    result->paths_.verifier.string(), result->verifiers(), result->device_.visible());
-  if (result->device_.cuda)
-    result->verifier_->start();
+    result->paths_.verifier.string(), result->verifiers(), result->device_.visible(),
+    result->memory_of_verifier_to_keep());
   if (result->config_.require_sandbox && !result->missing_.empty())
     return make_error(errc::environment_error,
                       fmt::format("this machine does not allow these parts of the sandbox: {}; "
                                   "lathe doctor says more",
                                   fmt::join(result->missing_, ", ")));
+  if (result->device_.cuda)
+    result->verifier_->start();
   return result;
 }
 
@@ -380,6 +382,12 @@ std::vector<std::string> evaluation_site::compiler() const {
   return result;
 }
 
+// Any request makes one that needs the device.
+reply evaluation_site::make_context(worker_process& process) {
+  auto place = contexts_.take({.places = 1});
+  return process.call({{"op", "memory"}}, {}, look_limit);
+}
+
 void evaluation_site::close() {
   decltype(oracles_) given_up; // others wait for their memory, only to hear that the site is closed
   std::lock_guard guard{mutex_};
@@ -475,6 +483,11 @@ std::size_t evaluation_site::verifiers() const {
   auto fit =
     device_.cuda ? static_cast<std::size_t>(spare_memory_ / memory_of_verifier) : most_verifiers;
   return std::clamp<std::size_t>(std::min(cores() / cores_a_verifier, fit), 1, most_verifiers);
+}
+
+// Beside what its context and a comparison's own tensors take.
+std::int64_t evaluation_site::memory_of_verifier_to_keep() const {
+  return spare_memory_ / static_cast<std::int64_t>(verifiers()) - memory_of_verifier / 2;
 }
 
 std::size_t evaluation_site::usual_workers() const {

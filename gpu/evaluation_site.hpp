@@ -90,8 +90,8 @@ public:
   /// The modules of torch.compile, for `spawn`: worth importing once for all who use it.
   std::vector<std::string> compiler() const;
 
-  /// Waits until they are imported: whoever then calls `spawn` for them does not, holding what
-  /// others need.
+  /// Waits until they are imported, or could not be: whoever then calls `spawn` for them does not
+  /// wait for that, holding what others need.
   void prepare_compiling();
 
   /// Kills all workers and makes no more: evaluations under way end at once, with errors.
@@ -157,11 +157,9 @@ public:
 
   // -- shares ---------------------------------------------------------------------------------
 
-  /// Places for processes that make their context on the device, which a driver does for one after
-  /// the other: whoever is among few is there soon, and can go on.
-  gpu::room& contexts() {
-    return contexts_;
-  }
+  /// Has a process make its context on the device, which a driver does for one after the other:
+  /// whoever is among few is there soon, and can go on. Nothing on the CPU.
+  reply make_context(worker_process& process);
 
   /// Whether somebody waits to have the device alone; the GPU owner of a run keeps it so.
   const std::shared_ptr<std::atomic<bool>>& wanted_alone() const {
@@ -265,6 +263,7 @@ private:
   caf::error claim_device();
   caf::error look_around();
   std::size_t verifiers() const;
+  std::int64_t memory_of_verifier_to_keep() const;
   worker_config limits(const std::string& role) const;
   caf::expected<site_worker> spawn(const worker_config& worker, const std::string& tag);
   void make_room(const resources& size);

@@ -60,6 +60,13 @@ bool asks_for_extensions(const std::string& source) {
 
 // -- steps --------------------------------------------------------------------------------
 
+bool evaluation::make_context() {
+  if (!site_.device().cuda)
+    return true;
+  auto made = counted(site_.make_context(*worker_.process));
+  return made.ok() || fail(made.problem());
+}
+
 bool evaluation::construct(std::size_t weights) {
   auto& x = oracle_->weights()[weights];
   int fds[] = {x.arguments.fd()};
@@ -160,8 +167,11 @@ bool evaluation::obeys() {
 }
 
 reply evaluation::call(boost::json::object request, std::span<const int> fds, double limit) {
-  auto result = worker_.process->call(
-    std::move(request), fds, std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)});
+  return counted(worker_.process->call(
+    std::move(request), fds, std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)}));
+}
+
+reply evaluation::counted(reply result) {
   auto cpu = worker_.process->cpu_seconds();
   auto& cost = verdict_.stages.back();
   cost.wall += result.wall;

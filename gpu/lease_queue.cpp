@@ -34,9 +34,11 @@ lease_queue::lease_queue(std::size_t bound) : bound_(bound) {
 std::optional<std::uint64_t> lease_queue::push(lease_request request, time_point now) {
   if (waiting_.size() >= bound_)
     return std::nullopt;
-  auto ours = [&](const entry& x) { return same_line(x.request, request); };
-  auto sibling = std::find_if(waiting_.begin(), waiting_.end(), ours);
-  auto turn = sibling != waiting_.end() ? sibling->turn : ++last_turn_;
+  auto turn = last_turn_ + 1;
+  for (auto& x : waiting_)
+    if (same_line(x.request, request))
+      turn = std::min(turn, x.turn);
+  last_turn_ = std::max(last_turn_, turn);
   auto deadline = deadline_of(request, now);
   waiting_.push_back(entry{++last_ticket_, turn, deadline, std::move(request)});
   return last_ticket_;
@@ -90,17 +92,17 @@ lease_queue::position lease_queue::first() {
     return std::tuple{-std::int64_t{x.request.priority}, x.turn, x.ticket};
   };
   auto result = std::ranges::min_element(waiting_, {}, rank);
-  auto priority = result->request.priority;
-  auto goes_before = [&](const entry& x) { return follows(x) && x.request.priority == priority; };
   auto next = waiting_.end();
   for (auto i = waiting_.begin(); i != waiting_.end(); ++i)
-    if (goes_before(*i) && (next == waiting_.end() || rank(*i) < rank(*next)))
+    if (follows(*i) && (next == waiting_.end() || rank(*i) < rank(*next)))
       next = i;
-  return next != waiting_.end() ? next : result;
+  auto follows_now = next != waiting_.end() && next->request.priority == result->request.priority;
+  return follows_now ? next : result;
 }
 
 bool lease_queue::follows(const entry& x) const {
-  return x.request.kind == lease_kind::exclusive && x.ticket <= following_;
+  return x.request.kind == lease_kind::exclusive && x.ticket <= following_
+         && x.request.priority == following_priority_;
 }
 
 bool lease_queue::may_grant(lease_kind kind) const {
@@ -110,16 +112,17 @@ bool lease_queue::may_grant(lease_kind kind) const {
 }
 
 lease lease_queue::grant(position first) {
-  if (first->request.kind == lease_kind::shared)
-    following_ = 0;
-  else if (!follows(*first))
-    following_ = last_ticket_;
+  auto is_follower = follows(*first);
+  if (!is_follower) {
+    following_ = first->request.kind == lease_kind::exclusive ? last_ticket_ : 0;
+    following_priority_ = first->request.priority;
+  }
   auto granted = std::move(first->request);
   waiting_.erase(first);
   ++last_turn_; // what else the session waits for goes to the end of the round
   for (auto& x : waiting_)
-    if (same_line(x.request, granted))
-      x.turn = last_turn_;
+    if (same_line(x.request, granted) && (!is_follower || x.request.kind == lease_kind::exclusive))
+      x.turn = last_turn_; // a shared one that was passed keeps its place
   held_.emplace(++last_fence_, granted.kind);
   return lease{last_fence_, granted.kind};
 }

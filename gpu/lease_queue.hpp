@@ -14,11 +14,12 @@ namespace lathe::gpu {
 /// Decides who holds a GPU. Pure: no actors, no GPU, and time comes in as a parameter.
 ///
 /// Any number of shared leases or one exclusive lease. Requests are served strictly by priority;
-/// within a priority sessions take turns, and a session's own requests go in order of arrival.
-/// Nobody overtakes the request whose turn it is: an exclusive one waits there until the leases
-/// that are out come back, and cannot starve behind newer shared ones. Then those follow that wait
-/// for an exclusive one, too, at that moment and with the same priority, before anybody gets a
-/// shared one: waiting for what is out costs everybody's time, and is done once for all of them.
+/// within a priority sessions take turns, and a session's own requests of one kind go in order of
+/// arrival. Nobody overtakes the request whose turn it is: an exclusive one waits there until the
+/// leases that are out come back, and cannot starve behind newer shared ones. Then those follow
+/// that wait for an exclusive one, too, at that moment and with the same priority, before anybody
+/// gets a shared one: waiting for what is out costs everybody's time, and is done once for all of
+/// them. Who is passed keeps the place in the round.
 class lease_queue {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -68,7 +69,7 @@ public:
 private:
   struct entry {
     std::uint64_t ticket;
-    std::uint64_t turn; // its session's place in the round, shared by its requests of one priority
+    std::uint64_t turn; // its session's place in the round
     time_point deadline;
     lease_request request;
   };
@@ -86,7 +87,8 @@ private:
   std::uint64_t last_ticket_ = 0;
   std::uint64_t last_turn_ = 0;
   std::uint64_t last_fence_ = 0; // only grows, over the life of the queue
-  std::uint64_t following_ = 0;  // tickets up to this one follow the exclusive lease granted last
+  std::uint64_t following_ = 0;  // tickets up to this one follow an exclusive lease
+  std::int32_t following_priority_ = 0; // of that lease, and of those that follow
 };
 
 } // namespace lathe::gpu

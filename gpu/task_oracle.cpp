@@ -126,6 +126,9 @@ caf::error task_oracle::prepare(lease_source& leases) {
     if (auto error = trace())
       return error;
   count_work();
+  if (is_spoilt_ || !worker_.process->usable())
+    if (auto error = revive())
+      return error;
   return trim();
 }
 
@@ -240,7 +243,10 @@ caf::error task_oracle::load(worker_process& worker) const {
   if (!loaded.ok())
     return refused(loaded.problem());
   site_.keep_compiled(worker, subject, author::rules);
-  return {};
+  if (!site_.device().cuda)
+    return {};
+  auto ready = site_.make_context(worker);
+  return ready.ok() ? caf::error{} : refused(ready.problem());
 }
 
 race_memory task_oracle::memory_of_race() const {
@@ -267,9 +273,6 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
 }
 
 caf::error task_oracle::construct() {
-  std::optional<room::share> place; // the first time it makes a context
-  if (weights_.empty())
-    place.emplace(site_.contexts().take({.places = 1}));
   auto seed = rules_.seeds ? rules_.seeds->weights : site_.secret_seed();
   auto given = worker_.process->call(
     {{"op", "arguments"}, {"seed", rules_.seeds ? rules_.seeds->arguments : seed}}, {}, call_limit);
@@ -498,7 +501,7 @@ std::string task_oracle::why_unfair() {
   return same && !same->agrees ? "the same inputs give other answers the second time" : "";
 }
 
-// Nothing of that may be left in the process: it is timed.
+// Where CUPTI stays in the process, another one is timed: it launches kernels more slowly.
 caf::error task_oracle::trace() {
   auto found = worker_.process->call(
     {{"op", "trace"}, {"inputs", timed_.front().name}, {"detach", true}}, {}, call_limit);
@@ -510,10 +513,12 @@ caf::error task_oracle::trace() {
                                   found.problem().message));
   kernels_ = found.integer("kernels").value_or(0);
   busy_ = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
+  is_spoilt_ = found.flag("attached").value_or(false);
   return {};
 }
 
-// A task whose work cannot be counted has no floor, and is as good as any other.
+// A task whose work cannot be counted has no floor, and is as good as any other: also where a
+// process did not survive that.
 void task_oracle::count_work() {
   auto& inputs = timed_.front().name;
   auto counted = worker_.process->call({{"op", "count"}, {"inputs", inputs}}, {}, call_limit);

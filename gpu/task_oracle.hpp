@@ -38,7 +38,7 @@ struct input_draw {
   std::optional<shared_memory> correction;
 };
 
-/// The priority of leases for a task's preparation: candidates wait for that.
+/// The priority of leases for a task's audit and its eager time: candidates wait for that.
 inline constexpr auto preparing = std::numeric_limits<std::int32_t>::max();
 
 /// How large a file for a candidate's answer to a draw is [bytes]: room for the right answer, and
@@ -295,6 +295,7 @@ private:
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
   bool changes_inputs_ = false;            // a call of the model
+  bool is_spoilt_ = false;                 // its process, for timing
   mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
   std::mutex renewal_;

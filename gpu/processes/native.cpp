@@ -270,6 +270,11 @@ PyObject* copy_to_file(PyObject*, PyObject* args) {
   });
 }
 
+PyObject* forget_files(PyObject*, PyObject*) {
+  native::forget_files();
+  return none();
+}
+
 PyObject* wait_until_quiet(PyObject*, PyObject* args) {
   long long patience = 0;
   if (!PyArg_ParseTuple(args, "L", &patience))
@@ -320,6 +325,7 @@ constexpr PyMethodDef methods[] = {
    "copy_to_device(fd, offset, bytes, address): out of a file, and waits until it is there"},
   {"copy_to_file", copy_to_file, METH_VARARGS,
    "copy_to_file(address, fd, offset, bytes, again): the other way"},
+  {"forget_files", forget_files, METH_NOARGS, "forget_files(): that were to be written to again"},
   {"wait_until_quiet", wait_until_quiet, METH_VARARGS,
    "wait_until_quiet(patience_ns) -> False when other processes' kernels still run"},
   {"load_driver", load_driver, METH_NOARGS, "load_driver(): CUDA's, without a context"},

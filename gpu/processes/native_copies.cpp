@@ -82,11 +82,17 @@ struct kept_file {
   }
 };
 
+// The last one first.
+std::list<kept_file>& kept_files() {
+  static std::list<kept_file> all;
+  return all;
+}
+
 // Returns the whole file as memory, mapped for as long as it is among those that were asked for
 // last: to map all pages of a file takes longer than to fill them.
 char* kept_window(int fd) {
-  constexpr std::size_t most = 2;  // one is compared while the other is written
-  static std::list<kept_file> all; // the last one first
+  constexpr std::size_t most = 2; // one is compared while the other is written
+  auto& all = kept_files();
   struct stat info {};
   if (::fstat(fd, &info) != 0)
     throw std::runtime_error{std::string{"not a file: "} + std::strerror(errno)};
@@ -279,6 +285,10 @@ void copy_to_file(std::uintptr_t source, const file_part& to, bool again) {
   share_out(to.bytes, [&](carrier& x, std::size_t begin, std::size_t size) {
     x.fetch(source + begin, size, target + begin);
   });
+}
+
+void forget_files() {
+  kept_files().clear();
 }
 
 } // namespace lathe::native

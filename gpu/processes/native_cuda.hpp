@@ -80,6 +80,9 @@ void copy_to_device(const file_part& from, std::uintptr_t target);
 ///              and so cannot be sealed
 void copy_to_file(std::uintptr_t source, const file_part& to, bool again);
 
+/// Lets go of the files that were to be written to again.
+void forget_files();
+
 // -- traces ---------------------------------------------------------------------------
 
 /// Pieces of work of one kind.

@@ -54,6 +54,10 @@ void copy_to_file(std::uintptr_t, const file_part&, bool) {
   refuse();
 }
 
+void forget_files() {
+  // nop
+}
+
 void begin_device_trace(std::size_t) {
   refuse();
 }

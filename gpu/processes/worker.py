@@ -211,6 +211,7 @@ class Worker:
         it has left."""
         self.inputs.forget_all_but(request["inputs"])
         self.answered = self.exact_model = None
+        lathe_native.forget_files()
         self.device.trim()
         return self.device.memory()
 
@@ -344,9 +345,8 @@ class Worker:
 
     def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.record(request["inputs"], request.get("events", 0))
-        if request.get("detach", False):
-            lathe_native.detach_traces()
-        return {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
+        attached = request.get("detach", False) and not detached()
+        return {"attached": attached} | {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
                                                      "library_ns", "framework_ns", "graphs")}
 
     def perturb(self, request: dict[str, Any], fds: list[int]) -> Reply:
@@ -487,6 +487,14 @@ OPERATIONS: dict[str, Callable[[Worker, dict[str, Any], list[int]], Reply]] = {
     "describe": Worker.describe,
     "quiet": Worker.wait_until_quiet,
 }
+
+
+def detached() -> bool:
+    try:
+        lathe_native.detach_traces()
+    except RuntimeError:
+        return False
+    return True
 
 
 def read_bytes(fd: int) -> bytes:

@@ -5,6 +5,10 @@
 
 namespace lathe::verifier {
 
+/// The environment variable that says how much of the GPU's memory a verifier may keep [bytes]: to
+/// have it found anew takes longer than a comparison, where others make contexts meanwhile.
+inline constexpr auto kept_memory_variable = "LATHE_KEPT_MEMORY";
+
 /// What the verifier says about one answer.
 struct comparison {
   bool agrees = false;

@@ -1,8 +1,11 @@
 #include "gpu/verifier/compute_device.hpp"
 
+#include "gpu/verifier/comparison.hpp"
+
 #include <ATen/ATen.h>
 #include <c10/core/CachingDeviceAllocator.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <dlfcn.h>
@@ -11,9 +14,8 @@ namespace lathe::verifier {
 
 namespace {
 
-// Of the device's memory, what comparisons use again and again: to have it found anew takes longer
-// than they do, where others make contexts meanwhile. Four verifiers have an eighth between them.
-constexpr double kept_share = 0.025;
+// What is kept where nobody says how much [bytes].
+constexpr std::int64_t usually_kept = 512 << 20;
 
 // For what others take meanwhile, and for what is lost between blocks [bytes].
 constexpr std::int64_t spared_memory = 512 << 20;
@@ -28,6 +30,11 @@ at::Device choose() {
   if (::dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr || !at::hasCUDA())
     return at::kCPU;
   return {at::kCUDA, 0};
+}
+
+std::int64_t memory_to_keep() {
+  auto* given = std::getenv(kept_memory_variable);
+  return given != nullptr ? std::max(usually_kept, std::int64_t{std::atoll(given)}) : usually_kept;
 }
 
 } // namespace
@@ -54,11 +61,9 @@ void release_memory() {
   if (device.is_cpu())
     return;
   auto& memory = *c10::getDeviceAllocator(device.type());
-  if (!memory.initialized())
-    return;
-  static const auto kept =
-    kept_share * static_cast<double>(memory.getMemoryInfo(device.index()).second);
-  if (static_cast<double>(memory.getDeviceStats(device.index()).reserved_bytes[all].current) > kept)
+  static const auto kept = memory_to_keep();
+  if (memory.initialized()
+      && memory.getDeviceStats(device.index()).reserved_bytes[all].current > kept)
     memory.emptyCache();
 }
 

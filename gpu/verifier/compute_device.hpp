@@ -14,8 +14,8 @@ at::Device compute_device();
 /// is spared torch's own way of running out of memory, on which processes have been seen to abort.
 at::Device place_with_room(std::int64_t bytes);
 
-/// Gives the GPU's memory back that comparisons took and none needs now, where it is much: it is
-/// everybody's.
+/// Gives the GPU's memory back that comparisons took and none needs now, where it is more than may
+/// be kept (`kept_memory_variable`): it is everybody's.
 void release_memory();
 
 } // namespace lathe::verifier

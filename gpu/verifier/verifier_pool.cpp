@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -40,7 +41,8 @@ caf::error late() {
 
 // The process gets its socket, our standard streams and nothing else: no other descriptor and an
 // environment of its own.
-int spawn(const std::string& executable, const std::string& gpu, int socket, pid_t& pid) {
+int spawn(const std::string& executable, const std::string& gpu, std::int64_t kept, int socket,
+          pid_t& pid) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, socket, socket_fd);
@@ -49,7 +51,8 @@ int spawn(const std::string& executable, const std::string& gpu, int socket, pid
   std::string threads = "OMP_NUM_THREADS=1";
   std::string visible = "CUDA_VISIBLE_DEVICES=" + gpu;
   std::array<char*, 2> arguments{name.data(), nullptr};
-  std::array<char*, 3> variables{threads.data(), visible.data(), nullptr};
+  auto memory = kept_memory_variable + ("=" + std::to_string(kept));
+  std::array<char*, 4> variables{threads.data(), visible.data(), memory.data(), nullptr};
   auto result =
     ::posix_spawn(&pid, executable.c_str(), &actions, nullptr, arguments.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
@@ -110,25 +113,30 @@ public:
   // Starts it where it does not run. Whatever goes wrong ends it: a late answer must not be taken
   // for the next one's.
   caf::expected<json::object> ask(const std::string& executable, const std::string& gpu,
-                                  const json::object& request, std::span<const int> fds,
-                                  time_point deadline);
+                                  std::int64_t kept, const json::object& request,
+                                  std::span<const int> fds, time_point deadline);
 
   void stop();
 
+  /// Has whoever waits for its answer hear that it died. From any thread.
+  void kill();
+
 private:
-  caf::error start(const std::string& executable, const std::string& gpu);
+  caf::error start(const std::string& executable, const std::string& gpu, std::int64_t kept);
 
   std::optional<gpu::channel> channel_; // there while the process is
+  std::mutex mutex_;                    // guards what follows
   pid_t pid_ = -1;
+  bool killed_ = false;
 };
 
 caf::expected<json::object> verifier_pool::process::ask(const std::string& executable,
-                                                        const std::string& gpu,
+                                                        const std::string& gpu, std::int64_t kept,
                                                         const json::object& request,
                                                         std::span<const int> fds,
                                                         time_point deadline) {
   if (!channel_)
-    if (auto problem = start(executable, gpu))
+    if (auto problem = start(executable, gpu, kept))
       return problem;
   auto problem = channel_->send(request, fds);
   if (!problem) {
@@ -145,11 +153,15 @@ caf::expected<json::object> verifier_pool::process::ask(const std::string& execu
   return failed("died");
 }
 
-caf::error verifier_pool::process::start(const std::string& executable, const std::string& gpu) {
+caf::error verifier_pool::process::start(const std::string& executable, const std::string& gpu,
+                                         std::int64_t kept) {
   auto ends = gpu::channel::make();
   if (!ends)
     return std::move(ends.error());
-  if (auto code = spawn(executable, gpu, ends->second.get(), pid_); code != 0) {
+  std::lock_guard guard{mutex_};
+  if (killed_)
+    return failed("is not needed any more");
+  if (auto code = spawn(executable, gpu, kept, ends->second.get(), pid_); code != 0) {
     pid_ = -1;
     return make_error(errc::environment_error,
                       "cannot start " + executable + ": " + std::strerror(code));
@@ -160,12 +172,20 @@ caf::error verifier_pool::process::start(const std::string& executable, const st
 
 void verifier_pool::process::stop() {
   channel_.reset();
+  std::lock_guard guard{mutex_};
   if (pid_ < 0)
     return;
   ::kill(pid_, SIGKILL); // it owns nothing that needs an orderly end
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR)
     ;
   pid_ = -1;
+}
+
+void verifier_pool::process::kill() {
+  std::lock_guard guard{mutex_};
+  killed_ = true;
+  if (pid_ >= 0)
+    ::kill(pid_, SIGKILL);
 }
 
 // -- all of them --------------------------------------------------------------------------
@@ -190,24 +210,48 @@ public:
 
 private:
   verifier_pool& home_;
-  std::unique_ptr<process> holder_;
+  std::shared_ptr<process> holder_;
 };
 
-verifier_pool::verifier_pool(std::string executable, std::size_t most, std::string gpu)
-  : executable_(std::move(executable)), gpu_(std::move(gpu)), left_(most) {
+verifier_pool::verifier_pool(std::string executable, std::size_t most, std::string gpu,
+                             std::int64_t kept)
+  : executable_(std::move(executable)), gpu_(std::move(gpu)), kept_(kept), left_(most) {
   // nop
 }
 
-verifier_pool::~verifier_pool() = default;
+verifier_pool::~verifier_pool() {
+  std::lock_guard guard{mutex_};
+  ends_ = true;
+  for (auto* x : begun_)
+    x->kill();
+}
 
 // Who cannot be started says so when it is needed.
 void verifier_pool::start() {
-  while (auto one = make())
-    starting_.push_back(std::async(std::launch::async, [this, one = std::move(one)]() mutable {
-      auto deadline = std::chrono::steady_clock::now() + start_limit;
-      (void)one->ask(executable_, gpu_, {{"op", "start"}}, {}, deadline);
-      give_back(std::move(one));
-    }));
+  while (auto one = make()) {
+    auto work = [this, one] {
+      begin(*one);
+      give_back(one);
+    };
+    try {
+      starting_.push_back(std::async(std::launch::async, work));
+    } catch (const std::system_error&) { // there are no threads left
+      return give_back(one);
+    }
+  }
+}
+
+void verifier_pool::begin(process& one) {
+  {
+    std::lock_guard guard{mutex_};
+    if (ends_)
+      return;
+    begun_.push_back(&one);
+  }
+  auto deadline = std::chrono::steady_clock::now() + start_limit;
+  (void)one.ask(executable_, gpu_, kept_, {{"op", "start"}}, {}, deadline);
+  std::lock_guard guard{mutex_};
+  std::erase(begun_, &one);
 }
 
 caf::expected<comparison> verifier_pool::compare(const comparison_request& x, time_point deadline) {
@@ -282,12 +326,12 @@ caf::expected<json::object> verifier_pool::ask(const json::object& request,
 caf::expected<json::object> verifier_pool::ask(process& one, const json::object& request,
                                                std::span<const int> fds,
                                                time_point deadline) const {
-  auto reply = one.ask(executable_, gpu_, request, fds, deadline);
+  auto reply = one.ask(executable_, gpu_, kept_, request, fds, deadline);
   auto died = !one.runs();
   if (!reply && reply.error() != errc::timed_out && (died || !gpu_.empty())) {
     spdlog::trace("{}; it is asked once more, on the CPU", describe(reply.error()));
     one.stop();
-    reply = one.ask(executable_, {}, request, fds, deadline);
+    reply = one.ask(executable_, {}, kept_, request, fds, deadline);
     if (!gpu_.empty())
       one.stop();
   }
@@ -295,28 +339,28 @@ caf::expected<json::object> verifier_pool::ask(process& one, const json::object&
 }
 
 // Nothing where there are enough.
-std::unique_ptr<verifier_pool::process> verifier_pool::make() {
+std::shared_ptr<verifier_pool::process> verifier_pool::make() {
   std::lock_guard guard{mutex_};
   if (left_ == 0)
     return nullptr;
   --left_;
-  return std::make_unique<process>();
+  return std::make_shared<process>();
 }
 
 // The one that was of use last: it has its memory still.
-std::unique_ptr<verifier_pool::process> verifier_pool::take() {
+std::shared_ptr<verifier_pool::process> verifier_pool::take() {
   std::unique_lock guard{mutex_};
   changed_.wait(guard, [this] { return left_ > 0 || !idle_.empty(); });
   if (idle_.empty()) {
     --left_;
-    return std::make_unique<process>();
+    return std::make_shared<process>();
   }
   auto result = std::move(idle_.back());
   idle_.pop_back();
   return result;
 }
 
-void verifier_pool::give_back(std::unique_ptr<process> one) {
+void verifier_pool::give_back(std::shared_ptr<process> one) {
   {
     std::lock_guard guard{mutex_};
     idle_.push_back(std::move(one));

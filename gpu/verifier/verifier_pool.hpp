@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -36,11 +37,14 @@ public:
   /// Will run the `lathe-verifier` at `executable`.
   /// @param most how many at once: each takes memory of the GPU for itself
   /// @param gpu the one to compare on, by its UUID; empty: the CPU. Whoever asks holds a lease.
-  explicit verifier_pool(std::string executable, std::size_t most = 1, std::string gpu = {});
+  /// @param kept what each may keep of the GPU's memory [bytes]
+  explicit verifier_pool(std::string executable, std::size_t most = 1, std::string gpu = {},
+                         std::int64_t kept = 0);
 
   verifier_pool(const verifier_pool&) = delete;
   verifier_pool& operator=(const verifier_pool&) = delete;
 
+  /// Ends all processes, those that are being started, too.
   ~verifier_pool();
 
   /// Starts all processes that there may be, and returns at once: a first comparison on a GPU takes
@@ -69,16 +73,20 @@ private:
                                          std::span<const int> fds, time_point deadline);
   caf::expected<boost::json::object> ask(process& one, const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline) const;
-  std::unique_ptr<process> make();
-  std::unique_ptr<process> take();
-  void give_back(std::unique_ptr<process> one);
+  void begin(process& one);
+  std::shared_ptr<process> make();
+  std::shared_ptr<process> take();
+  void give_back(std::shared_ptr<process> one);
 
   const std::string executable_;
   const std::string gpu_;
+  const std::int64_t kept_;
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;
   std::size_t left_; // may be made
-  std::vector<std::unique_ptr<process>> idle_;
+  std::vector<std::shared_ptr<process>> idle_;
+  bool ends_ = false;
+  std::vector<process*> begun_;             // by `start`, and not ready yet
   std::vector<std::future<void>> starting_; // the last: they use all others
 };
 

@@ -133,6 +133,43 @@ TEST(lease_queue, those_who_wait_for_exclusive_leases_follow_each_other) {
   EXPECT_EQ(granted[1].ticket, *second);
 }
 
+TEST(lease_queue, a_shared_request_waits_for_one_turn_of_others_however_many_follow_it) {
+  lease_queue queue{8};
+  auto one = request("a");
+  auto other = request("b");
+  queue.push(other, start);
+  auto fence = queue.decide(start)[0].granted->fence;
+  queue.push(other, start);
+  auto patient = queue.push({"a", lease_kind::shared}, start);
+  queue.push(one, start);
+  // Whoever had a lease wants the next one.
+  auto rounds = 0;
+  for (auto served = false; !served && rounds < 10; ++rounds) {
+    queue.release(fence);
+    for (auto& x : queue.decide(start)) {
+      served = served || x.ticket == *patient;
+      fence = x.granted->fence;
+    }
+    queue.push(rounds % 2 == 0 ? other : one, start);
+  }
+  EXPECT_LE(rounds, 3);
+}
+
+TEST(lease_queue, who_follows_does_not_do_so_after_a_more_urgent_one) {
+  lease_queue queue{8};
+  queue.push(request("a", 1), start);
+  auto fence = queue.decide(start)[0].granted->fence;
+  auto patient = queue.push({"a", lease_kind::shared}, start);
+  queue.push(request("b"), start);
+  queue.push(request("c", 1), start);
+  queue.release(fence);
+  fence = queue.decide(start)[0].granted->fence; // the urgent one's: b waits for exclusive, too
+  queue.release(fence);
+  auto next = queue.decide(start);
+  ASSERT_FALSE(next.empty());
+  EXPECT_EQ(next[0].ticket, *patient);
+}
+
 TEST(lease_queue, who_is_more_urgent_does_not_wait_for_those_who_follow) {
   lease_queue queue{8};
   auto first = queue.push(request("a"), start);
@@ -272,6 +309,7 @@ private:
   };
 
   using line = std::pair<std::int32_t, session_id>;
+  using kind_of_line = std::pair<line, lease_kind>;
 
   static line line_of(const lease_request& x) {
     return {x.priority, x.session};
@@ -374,7 +412,7 @@ private:
       check_turns(line_of(x.request));
       see_who_follows(ticket, x.request);
     } else {
-      overtakes_.erase(line_of(x.request));
+      overtakes_.erase({line_of(x.request), granted.kind});
     }
     held_.emplace(granted.fence, holding{granted.kind, x.holder});
     leave(ticket);
@@ -388,26 +426,30 @@ private:
     following_.clear();
     for (auto& [ticket, x] : waiting_)
       if (request.kind == lease_kind::exclusive && x.request.kind == request.kind
-          && ticket != granted)
+          && x.request.priority == request.priority && ticket != granted)
         following_.insert(ticket);
   }
 
-  // While a session waits, no other gets a second lease before it gets its own.
+  // While a session waits, no other gets a second lease before it gets its own, but to follow.
   void check_turns(const line& granted) {
-    overtakes_.erase(granted);
-    std::set<line> others;
+    for (auto kind : {lease_kind::shared, lease_kind::exclusive})
+      overtakes_.erase({granted, kind});
+    std::set<kind_of_line> others;
     for (auto& [ticket, x] : waiting_)
       if (x.request.priority == granted.first && x.request.session != granted.second)
-        others.insert(line_of(x.request));
+        others.insert({line_of(x.request), x.request.kind});
     for (auto& x : others)
       EXPECT_LE(++overtakes_[x][granted.second], 1);
   }
 
   void leave(std::uint64_t ticket) {
-    auto ours = line_of(waiting_.at(ticket).request);
+    auto& left = waiting_.at(ticket).request;
+    auto ours = kind_of_line{line_of(left), left.kind};
     waiting_.erase(ticket);
     following_.erase(ticket);
-    auto same = [&](const auto& x) { return line_of(x.second.request) == ours; };
+    auto same = [&](const auto& x) {
+      return kind_of_line{line_of(x.second.request), x.second.request.kind} == ours;
+    };
     if (std::none_of(waiting_.begin(), waiting_.end(), same))
       overtakes_.erase(ours);
   }
@@ -434,7 +476,7 @@ private:
   lease_queue queue_{bound};
   std::map<std::uint64_t, waiter> waiting_; // by ticket
   std::map<std::uint64_t, holding> held_;   // by fence
-  std::map<line, std::map<session_id, int>> overtakes_;
+  std::map<kind_of_line, std::map<session_id, int>> overtakes_;
   std::set<std::uint64_t> following_; // tickets
   std::uint64_t last_fence_ = 0;
   int pushed_ = 0;

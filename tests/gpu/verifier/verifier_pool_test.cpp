@@ -257,6 +257,17 @@ TEST_F(verifier_pool_test, all_may_be_started_before_anybody_asks) {
   EXPECT_EQ(fakes.started(), 2);
 }
 
+TEST_F(verifier_pool_test, nobody_waits_for_those_who_are_being_started_and_not_needed) {
+  fake_verifiers fakes;
+  std::ofstream{fakes.program(), std::ios::trunc} << "#!/bin/sh\nexec /bin/sleep 3600\n";
+  auto began = std::chrono::steady_clock::now();
+  {
+    verifier_pool two{fakes.program(), 2};
+    two.start();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 30s) << "half of what a start may take";
+}
+
 TEST_F(verifier_pool_test, who_was_started_ahead_compares_as_others_do) {
   verifier.start();
   auto found = compare(file_of(value{answer}));
