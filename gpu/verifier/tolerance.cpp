@@ -40,18 +40,26 @@ struct output_scale {
   double own_round_off = 0; // of the output's dtype
 };
 
-double unit_of(const output_scale& scale, precision x) {
+// Whatever eager's error is.
+double least_unit(const output_scale& scale, precision x) {
   auto u = std::max(round_off[static_cast<std::size_t>(x)], scale.own_round_off);
-  return std::max({scale.eager_error, 2 * u * scale.spread, u / 2 * scale.largest,
-                   double{std::numeric_limits<float>::min()}});
+  return std::max(
+    {2 * u * scale.spread, u / 2 * scale.largest, double{std::numeric_limits<float>::min()}});
+}
+
+double unit_of(const output_scale& scale, precision x) {
+  return std::max(scale.eager_error, least_unit(scale, x));
 }
 
 double least_tf32_error(const output_scale& scale) {
   return tf32_sign * round_off[static_cast<std::size_t>(precision::tf32)] * scale.spread;
 }
 
+// A single number has no spread, and one that hardly varies has little: what rounding to float32
+// does to it is no sign of anything.
 bool eager_is_tf32(const output_scale& scale) {
-  return scale.own_round_off <= 0x1p-24 && scale.eager_error > least_tf32_error(scale);
+  return scale.own_round_off <= 0x1p-24 && scale.eager_error > least_tf32_error(scale)
+         && scale.eager_error > class_width * least_unit(scale, precision::fp32);
 }
 
 double own_round_off(at::ScalarType type) {

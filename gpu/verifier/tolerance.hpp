@@ -72,9 +72,10 @@ inline constexpr double worst_ratio = 1e30;
 ///   - u / 2 of the largest value, so that 8 units hold a last digit that is off by two.
 /// The second and third keep constant outputs, and outputs that eager hits exactly, from asking for
 /// the impossible. An answer has the class of the first precision whose 8 units hold its error,
-/// whatever k is. Where eager itself multiplies in TF32, which its own error shows, an answer of
-/// class fp32 has to be well below that error, and policy fp32 allows 3 of its errors at most.
-/// Integers and bools have to be equal. NaN and infinities have to match in place.
+/// whatever k is. Where eager itself multiplies in TF32, which its own error shows where rounding
+/// to float32 does not explain it, an answer of class fp32 has to be well below that error, and
+/// policy fp32 allows 3 of its errors at most. Integers and bools have to be equal. NaN and
+/// infinities have to match in place.
 ///
 /// Beside the tensors, and `off`, it takes some gigabytes at most, however large they are.
 tensor_comparison compare(const at::Tensor& expected, const at::Tensor& correction,

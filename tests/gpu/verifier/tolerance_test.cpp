@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -104,6 +105,23 @@ TEST(tolerance, k_scales_what_is_allowed) {
   auto got = (reference.exact + 5 * unit).to(at::kFloat);
   EXPECT_TRUE(compare_product(got, policy::fp32, 8).agrees);
   EXPECT_FALSE(compare_product(got, policy::fp32, 3).agrees);
+}
+
+// As losses are: eager is a third of the last digit off, and other orders of summation are one or
+// two.
+TEST(tolerance, a_single_number_may_be_off_in_its_last_digit) {
+  constexpr auto loss = 8.358f;
+  auto digit = std::nextafter(loss, 9.f) - loss;
+  auto expected = at::full({}, loss);
+  auto exact = expected.to(at::kDouble) + 0.3 * digit;
+  for (auto off : {-2, -1, 1, 2}) {
+    auto found = compare_to(exact, expected, expected + off * digit, {policy::fp32, 8});
+    EXPECT_TRUE(found.agrees) << off << " digits, " << found.ratio;
+    EXPECT_EQ(found.measured, precision::fp32) << off;
+  }
+  auto coarse = compare_to(exact, expected, expected * (1 + 0x1p-11), {policy::fp32, 8});
+  EXPECT_FALSE(coarse.agrees);
+  EXPECT_EQ(coarse.measured, precision::tf32);
 }
 
 TEST(tolerance, a_generous_k_does_not_improve_the_class) {
