@@ -446,8 +446,10 @@ bool evaluation::trace() {
   x.kernels = found.integer("kernels").value_or(0);
   x.late = static_cast<double>(found.integer("late_ns").value_or(0)) * 1e-9;
   x.busy = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
-  if (auto refused = check_trace(x, oracle_->kernels()))
+  if (auto refused = check_trace(x, oracle_->kernels())) {
+    refused_by_clocks_ = x.late > 0; // the device's and the host's, which may have drifted apart
     return refuse(refused->rule, refused->evidence);
+  }
   verdict_.work = read_work(found);
   allow_for_processes(1 - std::min(1.0, x.busy / verdict_.timing->candidate));
   return obeys();
