@@ -40,7 +40,7 @@ class Copies(unittest.TestCase):
     def test_a_file_has_what_the_device_had_and_nothing_beside(self) -> None:
         for size in SIZES:
             source = numbers(size)
-            for offset in OFFSETS:
+            for offset in OFFSETS if size < 20 * MEBIBYTE else OFFSETS[-1:]:
                 fd = self.file(offset + size + AFTER)
                 lathe_native.copy_to_file(source.data_ptr(), fd, offset, size, False)
                 got = content(fd)
