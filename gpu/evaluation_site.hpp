@@ -158,7 +158,7 @@ public:
   // -- shares ---------------------------------------------------------------------------------
 
   /// Has a process make its context on the device, which a driver does for one after the other:
-  /// whoever is among few is there soon, and can go on. Nothing on the CPU.
+  /// whoever is among few is there soon, and can go on. For a GPU alone.
   reply make_context(worker_process& process);
 
   /// Whether somebody waits to have the device alone; the GPU owner of a run keeps it so.

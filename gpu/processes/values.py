@@ -111,8 +111,8 @@ def lay_out(value: Any) -> Layout:
 
 
 def write(fd: int, value: Any) -> int:
-    """Writes `value` to the file, whose size is fixed and which may come again, and returns the bytes
-    used."""
+    """Writes `value` to the file, whose size is fixed and which may come again, and returns the
+    bytes used."""
     layout = lay_out(value)
     room = os.fstat(fd).st_size
     if layout[2] > room:

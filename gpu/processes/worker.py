@@ -346,8 +346,8 @@ class Worker:
     def trace(self, request: dict[str, Any], fds: list[int]) -> Reply:
         self.record(request["inputs"], request.get("events", 0))
         attached = request.get("detach", False) and not detached()
-        return {"attached": attached} | {name: self.traced[name] for name in ("kernels", "busy_ns", "late_ns", "own_ns",
-                                                     "library_ns", "framework_ns", "graphs")}
+        told = ("kernels", "busy_ns", "late_ns", "own_ns", "library_ns", "framework_ns", "graphs")
+        return {"attached": attached, **{name: self.traced[name] for name in told}}
 
     def perturb(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()

@@ -1,5 +1,5 @@
-"""Copies between memory files and a device, through a driver that is made up: the device's memory is
-the host's."""
+"""Copies between memory files and a device, through a driver that is made up: the device's memory
+is the host's."""
 
 import os
 import sys
