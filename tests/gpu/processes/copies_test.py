@@ -62,19 +62,21 @@ class Copies(unittest.TestCase):
 
     def test_a_file_that_may_come_again_stays_mapped_until_it_is_forgotten(self) -> None:
         fd = self.file(5 * MEBIBYTE)
-        lathe_native.copy_to_file(numbers(MEBIBYTE).data_ptr(), fd, 0, MEBIBYTE, True)
+        source = numbers(MEBIBYTE)
+        lathe_native.copy_to_file(source.data_ptr(), fd, 0, MEBIBYTE, True)
         with self.assertRaises(OSError):
             values.seal(fd)
         lathe_native.forget_files()
         values.seal(fd)
 
     def test_what_cannot_be_done_is_an_error(self) -> None:
+        here = numbers(8)
         for again in (False, True):
             with self.assertRaises(RuntimeError):
-                lathe_native.copy_to_file(numbers(8).data_ptr(), -1, 0, 8, again)
+                lathe_native.copy_to_file(here.data_ptr(), -1, 0, 8, again)
         fd = self.file(4)
         with self.assertRaisesRegex(RuntimeError, "cut off"):
-            lathe_native.copy_to_device(fd, 0, 8, numbers(8).data_ptr())
+            lathe_native.copy_to_device(fd, 0, 8, here.data_ptr())
 
 
 if __name__ == "__main__":
