@@ -122,11 +122,13 @@ caf::error task_oracle::prepare(lease_source& leases) {
   for (auto* draw : {&timed_.front(), &timed_.back()})
     if (auto given = give(*draw, draw->name); !given.ok())
       return refused(given.problem());
+  caf::expected<bool> spoilt = false;
   if (site_.device().cuda && rules_.watches_conduct)
-    if (auto error = trace())
-      return error;
+    spoilt = trace();
+  if (!spoilt)
+    return std::move(spoilt.error());
   count_work();
-  if (is_spoilt_ || !worker_.process->usable())
+  if (*spoilt || !worker_.process->usable())
     if (auto error = revive())
       return error;
   return trim();
@@ -502,7 +504,7 @@ std::string task_oracle::why_unfair() {
 }
 
 // Where CUPTI stays in the process, another one is timed: it launches kernels more slowly.
-caf::error task_oracle::trace() {
+caf::expected<bool> task_oracle::trace() {
   auto found = worker_.process->call(
     {{"op", "trace"}, {"inputs", timed_.front().name}, {"detach", true}}, {}, call_limit);
   if (!found.ok() && found.problem().how == outcome::out_of_memory)
@@ -513,8 +515,7 @@ caf::error task_oracle::trace() {
                                   found.problem().message));
   kernels_ = found.integer("kernels").value_or(0);
   busy_ = static_cast<double>(found.integer("busy_ns").value_or(0)) * 1e-9;
-  is_spoilt_ = found.flag("attached").value_or(false);
-  return {};
+  return found.flag("attached").value_or(false);
 }
 
 // A task whose work cannot be counted has no floor, and is as good as any other: also where a

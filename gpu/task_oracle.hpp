@@ -262,7 +262,8 @@ private:
   std::string why_weightless();
   std::string why_unfair();
 
-  caf::error trace();
+  /// Returns whether its process must not be timed any more.
+  caf::expected<bool> trace();
   void count_work();
 
   evaluation_site& site_;
@@ -295,7 +296,6 @@ private:
   std::size_t output_bytes_ = 0;
   std::size_t draw_bytes_ = 0; // of the latest: inputs and answers
   bool changes_inputs_ = false;            // a call of the model
-  bool is_spoilt_ = false;                 // its process, for timing
   mutable bool ran_out_of_memory_ = false; // while it was prepared
   std::mutex mutex_;
   std::mutex renewal_;

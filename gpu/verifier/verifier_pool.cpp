@@ -97,7 +97,10 @@ auto read_reply(const json::object& reply, Read read) -> caf::expected<decltype(
 
 class verifier_pool::process {
 public:
-  process() = default;
+  process(std::string executable, std::int64_t kept)
+    : executable_(std::move(executable)), kept_(kept) {
+    // nop
+  }
 
   process(const process&) = delete;
   process& operator=(const process&) = delete;
@@ -112,31 +115,31 @@ public:
 
   // Starts it where it does not run. Whatever goes wrong ends it: a late answer must not be taken
   // for the next one's.
-  caf::expected<json::object> ask(const std::string& executable, const std::string& gpu,
-                                  std::int64_t kept, const json::object& request,
+  caf::expected<json::object> ask(const std::string& gpu, const json::object& request,
                                   std::span<const int> fds, time_point deadline);
 
   void stop();
 
-  /// Has whoever waits for its answer hear that it died. From any thread.
+  /// Has whoever waits for its answer hear that it died, and starts no more. From any thread.
   void kill();
 
 private:
-  caf::error start(const std::string& executable, const std::string& gpu, std::int64_t kept);
+  caf::error start(const std::string& gpu);
 
+  const std::string executable_;
+  const std::int64_t kept_;             // of the GPU's memory [bytes]
   std::optional<gpu::channel> channel_; // there while the process is
   std::mutex mutex_;                    // guards what follows
   pid_t pid_ = -1;
   bool killed_ = false;
 };
 
-caf::expected<json::object> verifier_pool::process::ask(const std::string& executable,
-                                                        const std::string& gpu, std::int64_t kept,
+caf::expected<json::object> verifier_pool::process::ask(const std::string& gpu,
                                                         const json::object& request,
                                                         std::span<const int> fds,
                                                         time_point deadline) {
   if (!channel_)
-    if (auto problem = start(executable, gpu, kept))
+    if (auto problem = start(gpu))
       return problem;
   auto problem = channel_->send(request, fds);
   if (!problem) {
@@ -153,18 +156,17 @@ caf::expected<json::object> verifier_pool::process::ask(const std::string& execu
   return failed("died");
 }
 
-caf::error verifier_pool::process::start(const std::string& executable, const std::string& gpu,
-                                         std::int64_t kept) {
+caf::error verifier_pool::process::start(const std::string& gpu) {
   auto ends = gpu::channel::make();
   if (!ends)
     return std::move(ends.error());
   std::lock_guard guard{mutex_};
   if (killed_)
     return failed("is not needed any more");
-  if (auto code = spawn(executable, gpu, kept, ends->second.get(), pid_); code != 0) {
+  if (auto code = spawn(executable_, gpu, kept_, ends->second.get(), pid_); code != 0) {
     pid_ = -1;
     return make_error(errc::environment_error,
-                      "cannot start " + executable + ": " + std::strerror(code));
+                      "cannot start " + executable_ + ": " + std::strerror(code));
   }
   channel_.emplace(std::move(ends->first));
   return {};
@@ -220,17 +222,17 @@ verifier_pool::verifier_pool(std::string executable, std::size_t most, std::stri
 }
 
 verifier_pool::~verifier_pool() {
-  std::lock_guard guard{mutex_};
-  ends_ = true;
-  for (auto* x : begun_)
+  for (auto& x : begun_)
     x->kill();
 }
 
 // Who cannot be started says so when it is needed.
 void verifier_pool::start() {
   while (auto one = make()) {
+    begun_.push_back(one);
     auto work = [this, one] {
-      begin(*one);
+      auto deadline = std::chrono::steady_clock::now() + start_limit;
+      (void)one->ask(gpu_, {{"op", "start"}}, {}, deadline);
       give_back(one);
     };
     try {
@@ -239,19 +241,6 @@ void verifier_pool::start() {
       return give_back(one);
     }
   }
-}
-
-void verifier_pool::begin(process& one) {
-  {
-    std::lock_guard guard{mutex_};
-    if (ends_)
-      return;
-    begun_.push_back(&one);
-  }
-  auto deadline = std::chrono::steady_clock::now() + start_limit;
-  (void)one.ask(executable_, gpu_, kept_, {{"op", "start"}}, {}, deadline);
-  std::lock_guard guard{mutex_};
-  std::erase(begun_, &one);
 }
 
 caf::expected<comparison> verifier_pool::compare(const comparison_request& x, time_point deadline) {
@@ -326,12 +315,12 @@ caf::expected<json::object> verifier_pool::ask(const json::object& request,
 caf::expected<json::object> verifier_pool::ask(process& one, const json::object& request,
                                                std::span<const int> fds,
                                                time_point deadline) const {
-  auto reply = one.ask(executable_, gpu_, kept_, request, fds, deadline);
+  auto reply = one.ask(gpu_, request, fds, deadline);
   auto died = !one.runs();
   if (!reply && reply.error() != errc::timed_out && (died || !gpu_.empty())) {
     spdlog::trace("{}; it is asked once more, on the CPU", describe(reply.error()));
     one.stop();
-    reply = one.ask(executable_, {}, kept_, request, fds, deadline);
+    reply = one.ask({}, request, fds, deadline);
     if (!gpu_.empty())
       one.stop();
   }
@@ -341,20 +330,21 @@ caf::expected<json::object> verifier_pool::ask(process& one, const json::object&
 // Nothing where there are enough.
 std::shared_ptr<verifier_pool::process> verifier_pool::make() {
   std::lock_guard guard{mutex_};
-  if (left_ == 0)
-    return nullptr;
+  return left_ > 0 ? make_counted() : nullptr;
+}
+
+// For whoever has the mutex.
+std::shared_ptr<verifier_pool::process> verifier_pool::make_counted() {
   --left_;
-  return std::make_shared<process>();
+  return std::make_shared<process>(executable_, kept_);
 }
 
 // The one that was of use last: it has its memory still.
 std::shared_ptr<verifier_pool::process> verifier_pool::take() {
   std::unique_lock guard{mutex_};
   changed_.wait(guard, [this] { return left_ > 0 || !idle_.empty(); });
-  if (idle_.empty()) {
-    --left_;
-    return std::make_shared<process>();
-  }
+  if (idle_.empty())
+    return make_counted();
   auto result = std::move(idle_.back());
   idle_.pop_back();
   return result;

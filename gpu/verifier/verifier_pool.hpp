@@ -73,8 +73,8 @@ private:
                                          std::span<const int> fds, time_point deadline);
   caf::expected<boost::json::object> ask(process& one, const boost::json::object& request,
                                          std::span<const int> fds, time_point deadline) const;
-  void begin(process& one);
   std::shared_ptr<process> make();
+  std::shared_ptr<process> make_counted();
   std::shared_ptr<process> take();
   void give_back(std::shared_ptr<process> one);
 
@@ -85,9 +85,8 @@ private:
   std::condition_variable changed_;
   std::size_t left_; // may be made
   std::vector<std::shared_ptr<process>> idle_;
-  bool ends_ = false;
-  std::vector<process*> begun_;             // by `start`, and not ready yet
-  std::vector<std::future<void>> starting_; // the last: they use all others
+  std::vector<std::shared_ptr<process>> begun_; // by `start`; its caller's alone
+  std::vector<std::future<void>> starting_;     // the last: they use all others
 };
 
 } // namespace lathe::verifier
