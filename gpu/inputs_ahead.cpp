@@ -4,9 +4,16 @@
 
 namespace lathe::gpu {
 
-inputs_ahead::inputs_ahead(std::vector<site_worker> workers, std::vector<std::int64_t> seeds,
+boost::json::object request_for(const planned_draw& draw, const worker_process& worker) {
+  boost::json::object result{{"op", "draw"}, {"seed", draw.seed}};
+  if (draw.key)
+    result["key"] = worker.wrapped(*draw.key);
+  return result;
+}
+
+inputs_ahead::inputs_ahead(std::vector<site_worker> workers, std::vector<planned_draw> plans,
                            std::chrono::milliseconds limit)
-  : workers_(std::move(workers)), seeds_(std::move(seeds)), limit_(limit),
+  : workers_(std::move(workers)), plans_(std::move(plans)), limit_(limit),
     working_(workers_.size()) {
   for (auto& worker : workers_)
     threads_.emplace_back([this, &worker] { work(*worker.process); });
@@ -38,13 +45,13 @@ void inputs_ahead::work(worker_process& worker) {
   std::unique_lock guard{mutex_};
   while (true) {
     changed_.wait(guard, [&] {
-      return closing_ || begun_ == seeds_.size() || begun_ < taken_ + workers_.size();
+      return closing_ || begun_ == plans_.size() || begun_ < taken_ + workers_.size();
     });
-    if (closing_ || begun_ == seeds_.size())
+    if (closing_ || begun_ == plans_.size())
       return;
     auto index = begun_++;
     guard.unlock();
-    auto drawn = worker.call({{"op", "draw"}, {"seed", seeds_[index]}}, {}, limit_);
+    auto drawn = worker.call(request_for(plans_[index], worker), {}, limit_);
     guard.lock();
     auto broke = !drawn.ok();
     done_.insert_or_assign(index, std::move(drawn));

@@ -6,19 +6,29 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 namespace lathe::gpu {
+
+/// A draw of inputs that is to be made.
+struct planned_draw {
+  std::int64_t seed = 0;
+  std::optional<input_key> key = std::nullopt; ///< that locks the file it comes in
+};
+
+/// Returns the request `draw` for it.
+boost::json::object request_for(const planned_draw& draw, const worker_process& worker);
 
 /// Draws a task's inputs in processes of its own, some draws ahead of whoever needs them: gigabytes
 /// of random numbers take seconds. One thread uses it.
 class inputs_ahead {
 public:
   /// @param workers have the task loaded; each of them draws
-  /// @param seeds of the draws, in the order in which they will be asked for
+  /// @param plans in the order in which they will be asked for
   /// @param limit for one draw
-  inputs_ahead(std::vector<site_worker> workers, std::vector<std::int64_t> seeds,
+  inputs_ahead(std::vector<site_worker> workers, std::vector<planned_draw> plans,
                std::chrono::milliseconds limit);
 
   inputs_ahead(const inputs_ahead&) = delete;
@@ -35,7 +45,7 @@ private:
   void work(worker_process& worker);
 
   std::vector<site_worker> workers_;
-  std::vector<std::int64_t> seeds_;
+  std::vector<planned_draw> plans_;
   std::chrono::milliseconds limit_;
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;

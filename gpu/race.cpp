@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <iterator>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -32,12 +33,10 @@ constexpr block_size host_blocks{0.01, 6, 6};
 constexpr block_size device_blocks{0.003, 3, 8};
 constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
 
-// What is enough to tell who caches by. Short calls are compared by block, long ones by call: only
-// suspects need blocks of the second kind.
-constexpr race_blocks enough_on_host{10, 12};
-constexpr race_blocks enough_on_device{10, 10};
-constexpr race_blocks enough_of_long_calls{8, 0};
-constexpr race_blocks enough_of_a_suspect{8, 10};
+// What is enough to tell who caches by. Calls of blocks without new inputs count as well, but
+// nobody shall know that each block has some.
+constexpr race_blocks enough{10, 4};
+constexpr race_blocks enough_of_long_calls{8, 2};
 constexpr double short_call = 2e-3; // [seconds]
 
 // A decision that is still open after so many time budgets, and so many seconds, stays open.
@@ -50,7 +49,7 @@ constexpr double least_patience = 3;
 constexpr std::size_t most_compilations = 4;
 
 // The first call after the other side had the device finds neither its code nor its page tables in
-// the device's caches.
+// the device's caches, and not its Python in the processor's.
 constexpr std::size_t calls_to_settle = 1;
 
 // A GPU that idled needs so long under load to raise its clock [seconds].
@@ -208,11 +207,11 @@ bool race::warm_up() {
 }
 
 bool race::pair_of_blocks() {
+  if (!hand_over())
+    return false;
   if (!reading_)
     reading_ = read_clock();
-  auto x = inputs_.next(calls_, missing_blocks(), calls_are_short_);
-  if (x.fresh && !give(*x.calls.front()))
-    return false;
+  auto x = inputs_.next(calls_, skipped(), missing_blocks());
   std::optional<lap> reference;
   if (reference_first_)
     reference = run_block(oracle_.process(), x);
@@ -263,8 +262,15 @@ bool race::run_up() {
   return going;
 }
 
-// Just before its block: what a candidate does not have, it cannot work on ahead of the clock. The
-// reference is given it just then, too, so that the block finds both in the same state.
+bool race::hand_over() {
+  while (auto* draw = inputs_.hand_over())
+    if (!give(*draw))
+      return false;
+  return true;
+}
+
+// Locked: what a candidate cannot read, it cannot work on ahead of the clock. The reference is
+// given it just then, too, so that the next block finds both in the same state.
 bool race::give(const input_draw& draw) {
   auto begin = clock::now();
   // Several threads copy what is large, and would have one processor between them.
@@ -309,12 +315,22 @@ bool race::keep(const block_plan& x, const lap& candidate) {
   return true;
 }
 
+// How many calls of a block do not count.
+std::size_t race::skipped() const {
+  return site_.device().cuda ? calls_to_settle : 0;
+}
+
 race::lap race::run_block(worker_process& runner, const block_plan& x) const {
   boost::json::array names;
-  for (auto* draw : x.calls)
+  boost::json::array keys;
+  for (auto* draw : x.calls) {
     names.emplace_back(inputs_.name_of(*draw));
-  boost::json::object request{
-    {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
+    keys.emplace_back(draw->key ? runner.wrapped(*draw->key) : "");
+  }
+  boost::json::object request{{"op", "time"},
+                              {"sequence", std::move(names)},
+                              {"keys", std::move(keys)},
+                              {"flush", site_.flush_bytes()}};
   still other{&runner == &candidate_ ? oracle_.process() : candidate_};
   auto begin = clock::now();
   lap result{
@@ -369,22 +385,18 @@ void race::choose_first() {
 void race::record(const block_plan& x, const lap& reference, const lap& candidate) {
   choose_first();
   ++pairs_;
-  auto skipped = site_.device().cuda ? calls_to_settle : 0;
-  for (std::size_t i = 0; i < x.calls.size(); ++i) {
-    candidate_calls_.push_back({candidate.seconds[i], x.fresh && i == 0});
-    reference_calls_.push_back({reference.seconds[i], x.fresh && i == 0});
-    if (i < skipped)
-      continue;
+  ++(x.fresh ? seen_.fresh : seen_.repeated);
+  for (auto i = skipped(); i < x.calls.size(); ++i) {
+    candidate_calls_.push_back({candidate.seconds[i], x.fresh == i});
+    reference_calls_.push_back({reference.seconds[i], x.fresh == i});
     result_.seconds.push_back(candidate.seconds[i]);
     candidate_after_.push_back(candidate.after[i]);
     reference_after_.push_back(reference.after[i]);
   }
-  candidate_leads_.push_back({candidate.seconds.front(), x.fresh});
-  reference_leads_.push_back({reference.seconds.front(), x.fresh});
   candidate_clocks_.push_back(candidate.clocks);
   reference_clocks_.push_back(reference.clocks);
   auto settled = [&](const std::vector<double>& seconds) {
-    return block{seconds.begin() + static_cast<std::ptrdiff_t>(skipped), seconds.end()};
+    return block{seconds.begin() + static_cast<std::ptrdiff_t>(skipped()), seconds.end()};
   };
   rule_.add(settled(reference.seconds), settled(candidate.seconds), since(began_) - aside_);
 }
@@ -396,30 +408,35 @@ bool race::is_finished() const {
     return false;
   if (is_hopeless() || since(began_) - aside_ > std::max(least_patience, most_budgets * budget_))
     return true;
-  // The test for cached answers wants unseen inputs, and blocks without to compare them with. What
-  // noise hides may show after more calls.
+  // What noise hides of who caches may show after more calls.
   auto missing = missing_blocks();
-  if (missing.fresh > 0 && !inputs_.all_seen())
+  if (missing.repeated > 0 || (missing.fresh > 0 && !inputs_.all_seen()))
     return false;
-  if (missing.repeated > 0 && calls_are_short_)
-    return false; // long calls may show without who caches
-  auto [theirs, ours] = compared_calls();
-  return (missing.repeated == 0 && is_cleared()) || check_cached_output(theirs, ours)
-         || (!calls_are_short_ && check_long_calls(candidate_calls_, reference_calls_, calls_));
+  return !why_doubtful() || check_cached_output(candidate_calls_, reference_calls_)
+         || check_speedup(speedup(), candidate_calls_, reference_calls_);
+}
+
+// What the pairs say so far; 0 where they allow no interval.
+double race::speedup() const {
+  return rule_.result() ? rule_.result()->speedup : 0;
+}
+
+// Why the times are not to be believed, if so.
+const char* race::why_doubtful() const {
+  if (!is_cleared_of_caching(candidate_calls_, reference_calls_))
+    return "the host is too busy to tell whether never-seen inputs are answered as fast as "
+           "repeated ones";
+  if (!is_speedup_steady(speedup(), candidate_calls_, reference_calls_))
+    return "less than half of its calls are as fast as its speed-up says: it is fast for a while "
+           "and slow for a while";
+  return nullptr;
 }
 
 // Pairs that do not count have not been there.
 race_blocks race::missing_blocks() const {
-  auto enough = site_.device().cuda ? enough_on_device : enough_on_host;
-  if (!calls_are_short_)
-    enough = is_suspect_of_caching(candidate_calls_, reference_calls_, calls_)
-               ? enough_of_a_suspect
-               : enough_of_long_calls;
-  auto fresh =
-    static_cast<std::size_t>(std::ranges::count_if(candidate_leads_, &timed_call::first_visit));
-  auto repeated = candidate_leads_.size() - fresh;
-  return {enough.fresh - std::min(fresh, enough.fresh),
-          enough.repeated - std::min(repeated, enough.repeated)};
+  auto wanted = calls_are_short_ ? enough : enough_of_long_calls;
+  return {wanted.fresh - std::min(seen_.fresh, wanted.fresh),
+          wanted.repeated - std::min(seen_.repeated, wanted.repeated)};
 }
 
 // Who is slower than the reference gains nothing by what it caches.
@@ -427,45 +444,28 @@ bool race::is_hopeless() const {
   return rule_.reason() == stop_reason::hopeless;
 }
 
-// A short call owes more to its place in the block than to what it finds cached: then only calls in
-// the same place are compared.
-std::pair<std::span<const timed_call>, std::span<const timed_call>> race::compared_calls() const {
-  if (calls_are_short_)
-    return {candidate_leads_, reference_leads_};
-  return {candidate_calls_, reference_calls_};
-}
-
-bool race::is_cleared() const {
-  auto [theirs, ours] = compared_calls();
-  return is_cleared_of_caching(theirs, ours)
-         && (calls_are_short_ || is_cleared_of_saving(candidate_calls_, reference_calls_, calls_));
-}
-
-// What the place in its block costs a call, what new inputs do, and what goes on beside the mark:
-// for those who set the limits.
-void race::trace_leads() const {
-  auto told = [](const std::vector<timed_call>& leads, const std::vector<timed_call>& calls,
-                 const std::vector<double>& after) {
-    return fmt::format("{:.1f} us ({:.1f} us in all, {:.1f} us after the mark)",
-                       1e6 * median(seconds_of(leads)), 1e6 * median(seconds_of(calls)),
-                       1e6 * median(after));
+// What new inputs cost a call, and what goes on beside the mark: for those who set the limits.
+void race::trace_calls() const {
+  auto told = [](const std::vector<timed_call>& calls, const std::vector<double>& after) {
+    std::vector<timed_call> fresh;
+    std::ranges::copy_if(calls, std::back_inserter(fresh), &timed_call::first_visit);
+    return fmt::format("{:.1f} us ({:.1f} us with new inputs, {:.1f} us after the mark)",
+                       1e6 * median(seconds_of(calls)),
+                       fresh.empty() ? 0 : 1e6 * median(seconds_of(fresh)), 1e6 * median(after));
   };
-  spdlog::trace(
-    "race of worker {} against worker {}: calls that are first in their blocks take {}, the "
-    "reference's {}",
-    candidate_.group(), oracle_.process().group(),
-    told(candidate_leads_, candidate_calls_, candidate_after_),
-    told(reference_leads_, reference_calls_, reference_after_));
+  spdlog::trace("race of worker {} against worker {}: calls take {}, the reference's {}",
+                candidate_.group(), oracle_.process().group(),
+                told(candidate_calls_, candidate_after_), told(reference_calls_, reference_after_));
 }
 
 void race::judge(double cpu) {
-  trace_leads();
-  auto [theirs, ours] = compared_calls();
+  trace_calls();
   auto& refused = result_.refused;
-  refused = check_cached_output(theirs, ours);
+  refused = check_cached_output(candidate_calls_, reference_calls_);
   if (!refused)
-    refused = calls_are_short_ ? check_leading_calls(candidate_leads_, reference_leads_)
-                               : check_long_calls(candidate_calls_, reference_calls_, calls_);
+    refused = check_small_savings(candidate_calls_, reference_calls_);
+  if (!refused)
+    refused = check_speedup(speedup(), candidate_calls_, reference_calls_);
   if (!refused && site_.device().cuda)
     refused =
       check_joined(candidate_after_, reference_after_, median(seconds_of(candidate_calls_)));
@@ -475,10 +475,8 @@ void race::judge(double cpu) {
   if (!refused)
     refused = check_background(cpu, asked_ * site_.config().threads + copying_, result_.wall);
   result_.may_be_noise = refused.has_value();
-  if (!is_hopeless() && !is_cleared())
-    result_.doubt =
-      "the host is too busy to tell whether never-seen inputs are answered as fast as "
-      "repeated ones";
+  if (auto* why = why_doubtful(); why != nullptr && !is_hopeless())
+    result_.doubt = why;
   result_.timing = rule_.result();
   if (result_.timing)
     result_.timing->throttled = static_cast<std::int32_t>(throttle_.discarded());

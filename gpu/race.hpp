@@ -15,7 +15,6 @@
 #include <random>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lathe::gpu {
@@ -35,8 +34,9 @@ struct race_result {
 
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
 /// one exclusive lease. The order of the inputs is drawn at random and the same for both; some of
-/// them the candidate has never seen. Both sides' reports are held against the clock of this
-/// process.
+/// them the candidate has never seen, and cannot see before the call that gets them: it has no way
+/// to tell such a call from those that count for its speed but by what it is called with. Both
+/// sides' reports are held against the clock of this process.
 class race {
 public:
   race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
@@ -68,7 +68,9 @@ private:
   std::optional<clock_reading> read_clock() const;
   bool rest();
   bool run_up();
+  std::size_t skipped() const;
   lap run_block(worker_process& runner, const block_plan& x) const;
+  bool hand_over();
   bool give(const input_draw& draw);
   bool keep(const block_plan& x, const lap& candidate);
   bool accept(const block_plan& x, const lap& reference, const lap& candidate);
@@ -77,9 +79,9 @@ private:
   bool is_finished() const;
   race_blocks missing_blocks() const;
   bool is_hopeless() const;
-  bool is_cleared() const;
-  std::pair<std::span<const timed_call>, std::span<const timed_call>> compared_calls() const;
-  void trace_leads() const;
+  double speedup() const;
+  const char* why_doubtful() const;
+  void trace_calls() const;
   void judge(double cpu);
 
   evaluation_site& site_;
@@ -95,15 +97,14 @@ private:
   race_inputs inputs_;
   std::size_t calls_ = 0; // a block
   bool calls_are_short_ = false;
-  std::vector<timed_call> candidate_calls_;
+  std::vector<timed_call> candidate_calls_; // but for those that are skipped
   std::vector<timed_call> reference_calls_;
   std::vector<double> candidate_after_; // [seconds] of calls after their last marks
   std::vector<double> reference_after_;
-  std::vector<timed_call> candidate_leads_; // the first call of each block
-  std::vector<timed_call> reference_leads_;
   std::vector<block_clocks> candidate_clocks_;
   std::vector<block_clocks> reference_clocks_;
   std::chrono::steady_clock::time_point began_;
+  race_blocks seen_; // that count
   std::size_t pairs_ = 0;
   bool reference_first_ = true; // in the next pair
   std::size_t compilations_ = 0;

@@ -23,45 +23,45 @@ std::vector<std::string> race_inputs::places() const {
   return result;
 }
 
+// Whose place is taken is gone.
+const input_draw* race_inputs::hand_over() {
+  if (unseen_.empty() || (places_.front().draw != nullptr && !waiting_.empty()))
+    return nullptr;
+  auto* result = unseen_.back();
+  unseen_.pop_back();
+  waiting_.push_back(result);
+  places_.push_back(std::move(places_.front()));
+  places_.pop_front();
+  if (auto* gone = std::exchange(places_.back().draw, result); gone != nullptr)
+    std::erase(seen_, gone);
+  return result;
+}
+
 race_inputs::block race_inputs::repeat(std::size_t calls) const {
   block result;
   result.calls.assign(calls, familiar_);
   return result;
 }
 
-race_inputs::block race_inputs::next(std::size_t calls, race_blocks missing, bool calls_are_short) {
+race_inputs::block race_inputs::next(std::size_t calls, std::size_t skipped, race_blocks missing) {
   block result;
-  result.fresh = draws_fresh(missing, calls_are_short);
-  auto* fresh = result.fresh ? take_unseen() : nullptr;
   for (std::size_t i = 0; i < calls; ++i)
     result.calls.push_back(seen_[random_() % seen_.size()]);
-  // First in its block, for the same reason that it is handed over only then.
-  if (fresh != nullptr) {
-    result.calls.front() = fresh;
-    seen_.push_back(fresh);
-  }
+  if (!draws_fresh(missing))
+    return result;
+  result.fresh = skipped + random_() % (calls - skipped);
+  result.calls[*result.fresh] = waiting_.front();
+  seen_.push_back(waiting_.front());
+  waiting_.pop_front();
   return result;
 }
 
-bool race_inputs::draws_fresh(race_blocks missing, bool calls_are_short) {
-  if (unseen_.empty())
+bool race_inputs::draws_fresh(race_blocks missing) {
+  if (waiting_.empty())
     return false;
-  if (!calls_are_short)
-    return missing.fresh > 0 || missing.repeated == 0;
-  auto fresh = std::min(missing.fresh, unseen_.size());
+  auto fresh = std::min(missing.fresh, unseen_.size() + waiting_.size());
   auto needed = fresh + missing.repeated;
   return needed > 0 ? random_() % needed < fresh : random_() % 2 == 0;
-}
-
-// Whose place it takes is gone.
-const input_draw* race_inputs::take_unseen() {
-  auto* result = unseen_.back();
-  unseen_.pop_back();
-  places_.push_back(std::move(places_.front()));
-  places_.pop_front();
-  if (auto* gone = std::exchange(places_.back().draw, result); gone != nullptr)
-    std::erase(seen_, gone);
-  return result;
 }
 
 const std::string& race_inputs::name_of(const input_draw& draw) const {

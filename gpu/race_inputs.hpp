@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -13,19 +14,20 @@ namespace lathe::gpu {
 
 /// So many pairs of blocks.
 struct race_blocks {
-  std::size_t fresh = 0;    ///< that begin with inputs which are new to the candidate
-  std::size_t repeated = 0; ///< that do not
+  std::size_t fresh = 0;    ///< with a call whose inputs are new to the candidate
+  std::size_t repeated = 0; ///< without
 };
 
 /// What the blocks of a race are called with, drawn at random: inputs that were seen before, and in
-/// some blocks first of all ones that are new. These lie in a few places of both processes, where
-/// the newest take the place of those that were new the longest ago.
+/// some blocks, at some place, ones that are new. These lie locked in a few places of both
+/// processes, well before they are called with; the next ones take the place of those that were new
+/// the longest ago.
 class race_inputs {
 public:
   /// The calls of one block.
   struct block {
     std::vector<const input_draw*> calls;
-    bool fresh = false; ///< the first one's inputs are new: they are handed over just before
+    std::optional<std::size_t> fresh = std::nullopt; ///< the call whose inputs are new
   };
 
   /// @param known draws that both processes have; at least one
@@ -42,18 +44,23 @@ public:
     return *familiar_;
   }
 
+  /// Returns the draw that both processes have to be given now, under its name here, before another
+  /// block is drawn; nullptr if none: to be asked until then. All places are filled at first, and
+  /// later one of them, when no place holds anything new.
+  const input_draw* hand_over();
+
   /// As many calls with the familiar draw.
   block repeat(std::size_t calls) const;
 
-  /// Draws the next block. Of short calls blocks of both kinds lie among each other, as the weather
-  /// changes: of those that are still needed one is drawn as from an urn, and afterwards either is
-  /// as likely. Of others, those with new inputs come first.
-  /// @param calls at least one
-  block next(std::size_t calls, race_blocks missing, bool calls_are_short);
+  /// Draws the next block. Blocks of both kinds lie among each other, as the weather changes: of
+  /// those that are still needed one is drawn as from an urn, and afterwards either is as likely.
+  /// @param calls at least one more than are skipped
+  /// @param skipped so many calls of a block do not count: none of them is new
+  block next(std::size_t calls, std::size_t skipped, race_blocks missing);
 
   /// Whether nothing is left that would be new.
   bool all_seen() const {
-    return unseen_.empty();
+    return unseen_.empty() && waiting_.empty();
   }
 
   /// How both processes call the inputs of a draw.
@@ -65,14 +72,14 @@ private:
     const input_draw* draw = nullptr; // none: nobody's yet
   };
 
-  bool draws_fresh(race_blocks missing, bool calls_are_short);
-  const input_draw* take_unseen();
+  bool draws_fresh(race_blocks missing);
 
   std::mt19937_64& random_;
   const input_draw* familiar_;
   std::vector<const input_draw*> seen_;
   std::vector<const input_draw*> unseen_;
-  std::deque<place> places_; // the first one gets the next new inputs
+  std::deque<const input_draw*> waiting_; // in a place, and new
+  std::deque<place> places_;              // the first one gets the next new inputs
 };
 
 } // namespace lathe::gpu

@@ -69,6 +69,14 @@ verifier::comparison_request compared(const input_draw& draw, const std::string&
           true};
 }
 
+boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key,
+                                    const worker_process& worker) {
+  boost::json::object result{{"op", "inputs"}, {"name", name}};
+  if (key)
+    result["key"] = worker.wrapped(*key);
+  return result;
+}
+
 caf::expected<std::shared_ptr<task_oracle>> task_oracle::prepare(const task& subject,
                                                                  evaluation_site& site,
                                                                  judge_rules rules,
@@ -153,13 +161,12 @@ void task_oracle::end_timing() {
 }
 
 reply task_oracle::give(const input_draw& draw, const std::string& name) {
-  return give(*worker_.process, draw.inputs, name);
+  return give(*worker_.process, draw, name);
 }
 
-reply task_oracle::give(worker_process& worker, const shared_memory& inputs,
-                        const std::string& name) {
-  int fds[] = {inputs.fd()};
-  return worker.call({{"op", "inputs"}, {"name", name}}, fds, call_limit);
+reply task_oracle::give(worker_process& worker, const input_draw& draw, const std::string& name) {
+  int fds[] = {draw.inputs.fd()};
+  return worker.call(request_to_keep(name, draw.key, worker), fds, call_limit);
 }
 
 caf::expected<memory_use> task_oracle::ask_for_memory(bool trim) {
@@ -210,7 +217,7 @@ caf::error task_oracle::revive() {
     worker.call({{"op", "construct"}, {"seed", weights_[last].seed}}, arguments, call_limit);
   for (auto& draw : checked_)
     if (done.ok() && draw.weights == last)
-      done = give(worker, draw.inputs, draw.name);
+      done = give(worker, draw, draw.name);
   if (done.ok() && !checked_.empty() && checked_.back().weights == last)
     done = worker.call({{"op", "run"}, {"inputs", checked_.back().name}}, {}, call_limit);
   if (!done.ok())
@@ -268,7 +275,7 @@ caf::expected<site_worker> task_oracle::spawn_twin(const std::string& role, cons
   auto done = worker.call({{"op", "construct"}, {"seed", weights.seed}}, arguments, call_limit);
   for (auto* draw : {&timed_.front(), &timed_.back()})
     if (done.ok())
-      done = give(worker, draw->inputs, draw->name);
+      done = give(worker, *draw, draw->name);
   if (!done.ok())
     return refused(done.problem());
   return result;
@@ -299,7 +306,7 @@ caf::error task_oracle::draw_checked() {
       return error;
     for (std::size_t j = 0; j < rules_.input_draws[i]; ++j) {
       auto number = checked_.size();
-      auto x = draw(fmt::format("c{}", number), i, (*seeds)[number]);
+      auto x = draw(fmt::format("c{}", number), i, {(*seeds)[number]});
       if (!x)
         return std::move(x.error());
       checked_.push_back(std::move(*x));
@@ -312,8 +319,10 @@ caf::error task_oracle::draw_checked() {
       plan_timed();
       if (auto error = make_room_for_draws())
         return error;
-      std::vector<std::int64_t> others{seeds->begin() + 1, seeds->end()};
-      others.insert(others.end(), timed_seeds_.begin(), timed_seeds_.end());
+      std::vector<planned_draw> others;
+      for (auto seed : std::span{*seeds}.subspan(1))
+        others.push_back({seed});
+      others.insert(others.end(), timed_plans_.begin(), timed_plans_.end());
       draw_ahead(std::move(others));
     }
   }
@@ -325,13 +334,14 @@ void task_oracle::plan_timed() {
   auto count = rules_.timing ? 1
                              : std::clamp(timed_bytes / std::max<std::size_t>(1, draw_bytes_),
                                           fewest_timed_draws, most_timed_draws);
-  while (timed_seeds_.size() < count)
-    timed_seeds_.push_back(rules_.seeds ? rules_.seeds->timed : site_.secret_seed());
+  while (timed_plans_.size() < count)
+    timed_plans_.push_back(
+      {rules_.seeds ? rules_.seeds->timed : site_.secret_seed(), input_key::random()});
 }
 
 // Who holds memory of the device does not wait here: those who could make room may need that.
 caf::error task_oracle::make_room_for_draws() {
-  auto count = rules_.all_input_draws() + timed_seeds_.size();
+  auto count = rules_.all_input_draws() + timed_plans_.size();
   draws_needed_ = static_cast<std::int64_t>(count * draw_bytes_);
   if (auto host = site_.host_memory(); !host.can_hold(count * draw_bytes_))
     return make_error(errc::bad_task,
@@ -348,8 +358,8 @@ caf::error task_oracle::make_room_for_draws() {
 
 // Each takes the last one's place: who needs them is given them then.
 caf::error task_oracle::draw_timed() {
-  for (auto seed : timed_seeds_) {
-    auto x = draw("timed", weights_.size() - 1, seed);
+  for (auto& plan : timed_plans_) {
+    auto x = draw("timed", weights_.size() - 1, plan);
     if (!x)
       return std::move(x.error());
     x->name = fmt::format("t{}", timed_.size());
@@ -376,8 +386,8 @@ caf::expected<std::vector<std::int64_t>> task_oracle::trial_seeds() {
 }
 
 caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weights,
-                                            std::int64_t seed) {
-  auto inputs = draw_inputs(name, seed);
+                                            const planned_draw& plan) {
+  auto inputs = draw_inputs(name, plan);
   if (!inputs)
     return std::move(inputs.error());
   input_bytes_ = inputs->size();
@@ -391,37 +401,43 @@ caf::expected<input_draw> task_oracle::draw(std::string name, std::size_t weight
   if (checked_.empty())
     if (auto error = make_room_for_exact())
       return error;
-  input_draw result{std::move(name), weights, std::move(*inputs), std::move(*expected), {}};
+  input_draw result{std::move(name),      weights, std::move(*inputs),
+                    std::move(*expected), {},      plan.key};
   if (auto correction = answer({{"op", "correct"}, {"inputs", result.name}}))
     result.correction = std::move(*correction);
   draw_bytes_ = input_bytes_ + output_bytes_ + (result.correction ? result.correction->size() : 0);
   return result;
 }
 
-caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name, std::int64_t seed) {
+caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name,
+                                                      const planned_draw& plan) {
   if (ahead_)
     if (auto given = ahead_->next(); given.ok())
-      return keep_inputs(name, file_in(std::move(given), "get_inputs"));
-  auto given = worker_.process->call(
-    {{"op", "draw"}, {"seed", seed}, {"name", name}, {"on_device", draws_on_device_}}, {},
-    call_limit);
+      return keep_inputs(name, file_in(std::move(given), "get_inputs"), plan.key);
+  auto request = request_for(plan, *worker_.process);
+  request["name"] = name;
+  request["on_device"] = draws_on_device_;
+  auto given = worker_.process->call(std::move(request), {}, call_limit);
   draws_on_device_ = given.flag("on_device").value_or(false);
   draw_seconds_ = given.wall;
   return file_in(std::move(given), "get_inputs");
 }
 
 caf::expected<shared_memory> task_oracle::keep_inputs(const std::string& name,
-                                                      caf::expected<shared_memory> inputs) {
+                                                      caf::expected<shared_memory> inputs,
+                                                      const std::optional<input_key>& key) {
   if (!inputs)
     return inputs;
-  if (auto kept = give(*worker_.process, *inputs, name); !kept.ok())
+  int fds[] = {inputs->fd()};
+  auto& worker = *worker_.process;
+  if (auto kept = worker.call(request_to_keep(name, key, worker), fds, call_limit); !kept.ok())
     return refused(kept.problem());
   return inputs;
 }
 
 // Without them everything goes on, and takes longer.
-void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
-  if (draws_on_device_ || draw_seconds_ < slow_draw || seeds.empty())
+void task_oracle::draw_ahead(std::vector<planned_draw> plans) {
+  if (draws_on_device_ || draw_seconds_ < slow_draw || plans.empty())
     return;
   std::vector<site_worker> workers;
   while (workers.size() < std::clamp<std::size_t>(site_.cores() / 4, 1, most_drawing)) {
@@ -431,7 +447,7 @@ void task_oracle::draw_ahead(std::vector<std::int64_t> seeds) {
     workers.push_back(std::move(*worker));
   }
   if (!workers.empty())
-    ahead_ = std::make_unique<inputs_ahead>(std::move(workers), std::move(seeds), call_limit);
+    ahead_ = std::make_unique<inputs_ahead>(std::move(workers), std::move(plans), call_limit);
 }
 
 caf::expected<shared_memory> task_oracle::answer(boost::json::object request) {
@@ -449,7 +465,7 @@ caf::expected<shared_memory> task_oracle::file_in(reply given, const std::string
 caf::error task_oracle::audit(lease_source& leases) {
   std::vector<input_draw> own; // published draws may all be the same one
   while (rules_.seeds && own.size() < own_audited) {
-    auto x = draw(fmt::format("a{}", own.size()), weights_.size() - 1, site_.secret_seed());
+    auto x = draw(fmt::format("a{}", own.size()), weights_.size() - 1, {site_.secret_seed()});
     if (!x)
       return std::move(x.error());
     own.push_back(std::move(*x));

@@ -32,11 +32,17 @@ struct weight_draw {
 struct input_draw {
   std::string name;        ///< as both workers call it
   std::size_t weights = 0; ///< index of the weight draw that the answers belong to
-  shared_memory inputs;
+  shared_memory inputs;    ///< locked, if there is a key
   shared_memory expected; ///< of the float32 run
   /// What a float64 run adds to `expected`, in bfloat16; none where the model cannot do it.
   std::optional<shared_memory> correction;
+  std::optional<input_key> key = std::nullopt; ///< that opens the inputs
 };
+
+/// Returns the request that gives a worker inputs to keep under that name, open: the file that goes
+/// with it is locked if there is a key.
+boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key,
+                                    const worker_process& worker);
 
 /// The priority of leases for a task's audit and its eager time: candidates wait for that.
 inline constexpr auto preparing = std::numeric_limits<std::int32_t>::max();
@@ -80,8 +86,8 @@ public:
     return checked_;
   }
 
-  /// Draws that a candidate sees for the first time while it is timed. They belong to the last
-  /// weight draw, as do the last of `checked()`.
+  /// Draws that a candidate sees for the first time while it is timed, locked. They belong to the
+  /// last weight draw, as do the last of `checked()`.
   std::span<const input_draw> timed() const {
     return timed_;
   }
@@ -229,7 +235,7 @@ private:
   caf::error refused(const failure& why) const;
 
   caf::error load(worker_process& worker) const;
-  static reply give(worker_process& worker, const shared_memory& inputs, const std::string& name);
+  static reply give(worker_process& worker, const input_draw& draw, const std::string& name);
   caf::error construct();
   caf::error draw_checked();
   void plan_timed();
@@ -239,19 +245,20 @@ private:
   caf::error make_room_for_draws();
   caf::error draw_timed();
   caf::expected<std::vector<std::int64_t>> trial_seeds();
-  caf::expected<input_draw> draw(std::string name, std::size_t weights, std::int64_t seed);
+  caf::expected<input_draw> draw(std::string name, std::size_t weights, const planned_draw& plan);
 
   /// Draws inputs, or takes the next ones that were drawn ahead. The worker keeps them, too, under
   /// that name.
-  caf::expected<shared_memory> draw_inputs(const std::string& name, std::int64_t seed);
+  caf::expected<shared_memory> draw_inputs(const std::string& name, const planned_draw& plan);
 
-  /// Has the draws with these seeds made ahead, if they take long.
-  void draw_ahead(std::vector<std::int64_t> seeds);
+  /// Has these draws made ahead, if they take long.
+  void draw_ahead(std::vector<planned_draw> plans);
   caf::expected<shared_memory> answer(boost::json::object request);
 
   /// Gives the worker inputs that others drew, and returns them.
   caf::expected<shared_memory> keep_inputs(const std::string& name,
-                                           caf::expected<shared_memory> inputs);
+                                           caf::expected<shared_memory> inputs,
+                                           const std::optional<input_key>& key);
 
   /// Returns the values that came with a reply. `giver` is who made them, for people.
   caf::expected<shared_memory> file_in(reply given, const std::string& giver) const;
@@ -278,7 +285,7 @@ private:
   site_worker worker_;
   std::vector<weight_draw> weights_;
   std::vector<input_draw> checked_;
-  std::vector<std::int64_t> timed_seeds_;
+  std::vector<planned_draw> timed_plans_;
   std::vector<input_draw> timed_;
   std::unique_ptr<inputs_ahead> ahead_; // while large inputs are drawn
   double draw_seconds_ = 0;             // that the latest draw took

@@ -21,13 +21,15 @@ constexpr double cleared_share = 1.0 / 3; // of the never-seen calls
 constexpr double cleared_sigmas = 3;
 constexpr double paired_cleared_share = 2.0 / 3;
 constexpr double paired_cleared_factor = 1.25;
-constexpr int neighbours = 12; // repeated calls that a never-seen one is held against
+constexpr std::size_t neighbours = 12; // repeated calls that a never-seen one is held against
 constexpr double least_reach = 3.2; // [standard deviations], as with 5 never-seen and 15 repeated
-constexpr double lead_factor = 1.1;
-constexpr double lead_sigmas = 3;
-constexpr std::size_t fewest_leads = 5;
-constexpr double suspect_factor = 1.15;
-constexpr double suspect_gap = 100e-6; // [seconds]
+constexpr double saving_factor = 1.1;
+constexpr double saving_sigmas = 3;
+constexpr std::size_t fewest_compared = 5; // never-seen calls
+constexpr double speedup_slack = 1.1;
+constexpr double speedup_chance = 1.35e-3;     // three standard deviations
+constexpr double steady_share = 0.5;           // of all calls
+constexpr double steady_fresh_share = 1.0 / 3; // of the share of repeated calls
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
@@ -140,21 +142,24 @@ double most_rank_excess(std::size_t x, std::size_t y) {
   return std::sqrt(3 * n * m / (n + m + 1));
 }
 
-// The fastest of the repeated calls around one: they met the same weather.
-double fastest_neighbour(std::span<const timed_call> calls, std::size_t at) {
-  auto result = HUGE_VAL;
-  int found = 0;
+// The repeated calls around one, without it: they met the same weather.
+std::vector<double> neighbours_of(std::span<const timed_call> calls, std::size_t at) {
+  std::vector<double> result;
   auto look = [&](std::size_t i) {
-    if (i < calls.size() && !calls[i].first_visit) {
-      result = std::min(result, calls[i].seconds);
-      ++found;
-    }
+    if (i < calls.size() && !calls[i].first_visit)
+      result.push_back(calls[i].seconds);
   };
-  for (std::size_t distance = 1; distance < calls.size() && found < neighbours; ++distance) {
+  for (std::size_t distance = 1; distance < calls.size() && result.size() < neighbours;
+       ++distance) {
     look(at - distance); // wraps around before the first call, and is out of range then
     look(at + distance);
   }
   return result;
+}
+
+double fastest_neighbour(std::span<const timed_call> calls, std::size_t at) {
+  auto found = neighbours_of(calls, at);
+  return found.empty() ? HUGE_VAL : *std::ranges::min_element(found);
 }
 
 // Whether never-seen inputs cost as much more than the reference's call beside them as repeated ones
@@ -174,30 +179,58 @@ bool is_cleared_by_pairs(std::span<const timed_call> candidate,
          >= paired_cleared_share * static_cast<double>(found.first.size());
 }
 
-// What the first calls of blocks take beside the others of their blocks, which had the same
-// weather.
-struct leads {
-  visits ratios;
-  visits gaps; // [seconds]
+// What calls take beside the repeated ones around them.
+struct beside_neighbours {
+  explicit beside_neighbours(std::span<const timed_call> calls) {
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      auto around = neighbours_of(calls, i);
+      if (around.empty())
+        continue;
+      auto usual = median(std::move(around));
+      (calls[i].first_visit ? ratios.first : ratios.repeated).push_back(calls[i].seconds / usual);
+      (calls[i].first_visit ? gaps.first : gaps.repeated).push_back(calls[i].seconds - usual);
+    }
+  }
+
+  visits ratios{{}};
+  visits gaps{{}}; // [seconds]
 };
 
-leads leads_of(std::span<const timed_call> calls, std::size_t block) {
-  std::vector<timed_call> ratios;
-  std::vector<timed_call> gaps;
-  for (; block > 1 && calls.size() >= block; calls = calls.subspan(block)) {
-    std::vector<double> others;
-    for (auto& x : calls.subspan(1, block - 1))
-      others.push_back(x.seconds);
-    auto usual = median(std::move(others));
-    auto& lead = calls.front();
-    ratios.push_back({lead.seconds / usual, lead.first_visit});
-    gaps.push_back({lead.seconds - usual, lead.first_visit});
+// How many calls are as much faster than the reference's beside them as the speed-up says.
+struct fast_calls {
+  fast_calls(double speedup, std::span<const timed_call> candidate,
+             std::span<const timed_call> reference) {
+    for (std::size_t i = 0; i < std::min(candidate.size(), reference.size()); ++i) {
+      auto is_fast = reference[i].seconds * speedup_slack >= speedup * candidate[i].seconds;
+      ++(candidate[i].first_visit ? fresh : repeated);
+      (candidate[i].first_visit ? fast_fresh : fast_repeated) += is_fast ? 1 : 0;
+    }
   }
-  return {visits{ratios}, visits{gaps}};
-}
 
-bool can_be_compared(const leads& x) {
-  return std::min(x.ratios.first.size(), x.ratios.repeated.size()) >= fewest_leads;
+  double share_of_repeated() const {
+    return repeated > 0 ? static_cast<double>(fast_repeated) / static_cast<double>(repeated) : 0;
+  }
+
+  bool are_few_when_fresh() const {
+    return static_cast<double>(fast_fresh)
+           < steady_fresh_share * share_of_repeated() * static_cast<double>(fresh);
+  }
+
+  std::size_t fresh = 0;
+  std::size_t repeated = 0;
+  std::size_t fast_fresh = 0;
+  std::size_t fast_repeated = 0;
+};
+
+// The chance that of n calls, each fast with this chance, no more than k are. Less than all.
+double chance_of_at_most(std::size_t k, std::size_t n, double share) {
+  auto term = std::pow(1 - share, static_cast<double>(n)); // for none
+  auto sum = term;
+  for (std::size_t i = 1; i <= k && share < 1; ++i) {
+    term *= static_cast<double>(n - i + 1) / static_cast<double>(i) * share / (1 - share);
+    sum += term;
+  }
+  return sum;
 }
 
 // -- clocks -------------------------------------------------------------------------------
@@ -252,68 +285,49 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
                              milliseconds(median(theirs.repeated)), ours.ratio())};
 }
 
-std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
+std::optional<refusal> check_small_savings(std::span<const timed_call> candidate,
                                            std::span<const timed_call> reference) {
-  auto theirs = visits{candidate};
-  auto ours = visits{reference};
-  if (theirs.empty() || ours.empty())
-    return std::nullopt;
-  auto innocent_gap =
-    lead_sigmas * std::hypot(theirs.gap_error(), ours.gap_error()) + 2 * std::max(0.0, ours.gap());
-  if (theirs.ratio() <= lead_factor * std::max(1.0, ours.ratio()) || theirs.gap() <= innocent_gap
-      || rank_excess(theirs.first, theirs.repeated) < lead_sigmas)
-    return std::nullopt;
-  return refusal{"cached-output",
-                 fmt::format("at the beginning of a block the answer for never-seen inputs took "
-                             "{:.2f} times as long as for repeated ones ({} against {}; the "
-                             "reference: {:.2f} times)",
-                             theirs.ratio(), milliseconds(median(theirs.first)),
-                             milliseconds(median(theirs.repeated)), ours.ratio())};
-}
-
-bool is_suspect_of_caching(std::span<const timed_call> candidate,
-                           std::span<const timed_call> reference, std::size_t block) {
-  auto theirs = leads_of(candidate, block);
-  auto ours = leads_of(reference, block);
-  if (std::min(theirs.ratios.first.size(), ours.ratios.first.size()) < fewest_leads)
-    return false;
-  // What their place costs the reference's, at least: noise should excuse nobody.
-  auto factor = std::max(1.0, quantile(ours.ratios.first, 0.25));
-  auto extra = std::max(0.0, quantile(ours.gaps.first, 0.25));
-  return median(theirs.ratios.first) > suspect_factor * factor
-         && median(theirs.gaps.first) > suspect_gap + 2 * extra;
-}
-
-std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
-                                        std::span<const timed_call> reference, std::size_t block) {
-  auto theirs = leads_of(candidate, block);
-  auto ours = leads_of(reference, block);
-  if (!can_be_compared(theirs) || !can_be_compared(ours))
+  auto theirs = beside_neighbours{candidate};
+  auto ours = beside_neighbours{reference};
+  if (theirs.gaps.empty() || ours.gaps.empty() || theirs.gaps.first.size() < fewest_compared)
     return std::nullopt;
   auto ratio = theirs.ratios.ratio();
   auto gap = theirs.gaps.gap();
-  if (ratio <= lead_factor * std::max(1.0, ours.ratios.ratio())
-      || gap <= cached_gap + 2 * std::max(0.0, ours.gaps.gap())
-      || rank_excess(theirs.ratios.first, theirs.ratios.repeated) < lead_sigmas)
+  auto innocent_gap = saving_sigmas * std::hypot(theirs.gaps.gap_error(), ours.gaps.gap_error())
+                      + 2 * std::max(0.0, ours.gaps.gap());
+  if (ratio <= saving_factor * std::max(1.0, ours.ratios.ratio()) || gap <= innocent_gap
+      || rank_excess(theirs.ratios.first, theirs.ratios.repeated) < saving_sigmas)
     return std::nullopt;
   return refusal{"cached-output",
-                 fmt::format("at the beginning of a block, beside the rest of it, the answer for "
-                             "never-seen inputs took {:.2f} times as long as for repeated ones, {} "
-                             "more (the reference: {:.2f} times)",
+                 fmt::format("beside the calls around it the answer for never-seen inputs took "
+                             "{:.2f} times as long as for repeated ones, {} more (the reference: "
+                             "{:.2f} times)",
                              ratio, milliseconds(gap), ours.ratios.ratio())};
 }
 
-bool is_cleared_of_saving(std::span<const timed_call> candidate,
-                          std::span<const timed_call> reference, std::size_t block) {
-  auto theirs = leads_of(candidate, block);
-  auto ours = leads_of(reference, block);
-  if (!can_be_compared(theirs) || !can_be_compared(ours))
-    return true;
-  // What fresh inputs cost the reference, at least.
-  auto factor = std::max(1.0, std::exp(ours.ratios.log_ratio_bounds(cleared_sigmas).low));
-  auto extra = std::max(0.0, ours.gaps.gap_bounds(cleared_sigmas).low);
-  return theirs.ratios.ratio() <= lead_factor * factor
-         || theirs.gaps.gap() <= cached_gap + 2 * extra;
+std::optional<refusal> check_speedup(double speedup, std::span<const timed_call> candidate,
+                                     std::span<const timed_call> reference) {
+  auto found = fast_calls{speedup, candidate, reference};
+  auto share = found.share_of_repeated();
+  if (found.fresh < fewest_compared || !found.are_few_when_fresh())
+    return std::nullopt;
+  // One standard error less: the share is not known better than that.
+  auto sure =
+    std::max(0.0, share - std::sqrt(share * (1 - share) / static_cast<double>(found.repeated)));
+  if (chance_of_at_most(found.fast_fresh, found.fresh, sure) >= speedup_chance)
+    return std::nullopt;
+  return refusal{"cached-output",
+                 fmt::format("{} of {} calls with never-seen inputs were as fast as a speed-up of "
+                             "{:.2f}x says, and {:.0f} % of those with repeated ones",
+                             found.fast_fresh, found.fresh, speedup, 100 * share)};
+}
+
+bool is_speedup_steady(double speedup, std::span<const timed_call> candidate,
+                       std::span<const timed_call> reference) {
+  auto found = fast_calls{speedup, candidate, reference};
+  auto all = static_cast<double>(found.fresh + found.repeated);
+  auto fast = static_cast<double>(found.fast_fresh + found.fast_repeated);
+  return fast >= steady_share * all && !found.are_few_when_fresh();
 }
 
 std::optional<refusal> check_background(double cpu, double asked, double wall) {

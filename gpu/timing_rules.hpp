@@ -46,33 +46,30 @@ std::optional<refusal> check_cached_output(std::span<const timed_call> candidate
 bool is_cleared_of_caching(std::span<const timed_call> candidate,
                            std::span<const timed_call> reference);
 
-/// Refuses with `cached-output` a candidate that saves even a little on inputs it has seen.
-/// Compares calls that all come first in their blocks, and so meet the same state of the machine:
+/// Refuses with `cached-output` a candidate that saves even a little on inputs it has seen: each
+/// call is held against the repeated ones around it, so that the weather does not matter, and
 /// never-seen inputs may take a tenth longer than repeated ones, beyond what the reference shows
-/// and what noise explains.
-std::optional<refusal> check_leading_calls(std::span<const timed_call> candidate,
+/// and what noise explains. For calls of both kinds in places that are drawn by lot: then nothing
+/// but what they are called with tells them apart. Refuses nobody with less than five never-seen
+/// calls.
+std::optional<refusal> check_small_savings(std::span<const timed_call> candidate,
                                            std::span<const timed_call> reference);
 
-/// Tells whether a candidate may save on inputs it has seen in calls of some milliseconds, all of
-/// whose blocks begin with never-seen inputs: those calls take 15 % and 0.1 ms longer than the
-/// others of their blocks, beyond what the reference shows. Being first in a block may be why, on
-/// the side of a candidate that is much faster: blocks that begin with repeated inputs tell.
-/// @param block how many calls each block has; all of them in the order in which they were made
-bool is_suspect_of_caching(std::span<const timed_call> candidate,
-                           std::span<const timed_call> reference, std::size_t block);
+/// Refuses with `cached-output` a candidate that owes its speed-up to inputs it has seen: of its
+/// never-seen calls less than a third as many are as much faster than the reference's beside them
+/// as it is said to be, a tenth less will do, as of the repeated ones, and chance does not explain
+/// that at three standard deviations. Finds who answers but some calls from a cache: a third of
+/// them is enough to move the centre of the pairs, and too few for the rules above.
+/// @param speedup what the race has found so far
+std::optional<refusal> check_speedup(double speedup, std::span<const timed_call> candidate,
+                                     std::span<const timed_call> reference);
 
-/// `check_leading_calls` for suspects: each first call is taken beside the others of its block, so
-/// that the weather does not matter. Refuses nobody with less than five blocks of either kind, and
-/// is sharp from ten on.
-std::optional<refusal> check_long_calls(std::span<const timed_call> candidate,
-                                        std::span<const timed_call> reference, std::size_t block);
-
-/// Tells whether first calls, so compared, show no more of a saving than the reference's do at
-/// least. Who is neither refused nor cleared is hidden by noise: more blocks tell, and without them
-/// nothing may be believed of its times. Who has less than five blocks of either kind, and so is no
-/// suspect, is cleared.
-bool is_cleared_of_saving(std::span<const timed_call> candidate,
-                          std::span<const timed_call> reference, std::size_t block);
+/// Tells whether the speed-up shows call by call: half of all calls are that much faster, and of
+/// the never-seen ones a third as many as of the repeated ones at least; a tenth less will do.
+/// Where it does not, the candidate is fast for a while and slow for a while on its own, and
+/// nothing may be believed of its times.
+bool is_speedup_steady(double speedup, std::span<const timed_call> candidate,
+                       std::span<const timed_call> reference);
 
 /// One block of calls, by two clocks.
 struct block_clocks {

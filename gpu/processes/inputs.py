@@ -12,7 +12,8 @@ from failures import BadRequest
 
 
 class Inputs:
-    """One worker's, each a private copy that no call gets to change."""
+    """One worker's, each a private copy that no call gets to change. Some are locked: they are
+    opened where a timed call gets them, and nowhere before that."""
 
     __slots__ = ("named",)
 
@@ -24,9 +25,11 @@ class Inputs:
             raise BadRequest(f"there are no inputs named '{name}'")
         return self.named[name]
 
-    def read(self, name: str, fd: int, place: values.Place) -> None:
-        """They take the place of those with the same name."""
+    def read(self, name: str, fd: int, place: values.Place, key: str = "") -> None:
+        """They take the place of those with the same name, and are opened if there is a key."""
         self.named[name] = values.read(fd, places_in(self.named.get(name), place))
+        if key:
+            values.toggle_lock(self.named[name], key)
 
     def copy(self, name: str, inputs: list[Any], place: values.Place) -> None:
         """Keeps what `read` would, had they come in a file."""
@@ -59,12 +62,13 @@ def places_in(room: Any, otherwise: values.Place) -> values.Place:
 Memory = list[tuple[int, int, int]]  # (target, source, bytes)
 
 
-def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
-    """Returns for each of these inputs the arguments of a call, and the memory to copy before it:
-    inputs of the same shapes come at the same addresses, one after the other."""
+def laid_out(sequence: list[Any], keys: list[str]) -> list[tuple[tuple[Any, ...], Memory, str]]:
+    """Returns for each of these inputs the arguments of a call, the memory to copy before it, and
+    the key that opens it: inputs of the same shapes come at the same addresses, one after the
+    other."""
     rooms: dict[tuple[Any, ...], list[torch.Tensor]] = {}
     calls = []
-    for pristine in sequence:
+    for pristine, key in zip(sequence, keys, strict=True):
         sources = values.tensors_of(pristine)
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in sources)
         if shapes not in rooms:
@@ -73,7 +77,7 @@ def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
         arguments = values.map_tensors(pristine, lambda _: next(targets))
         memory = [(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
                   for target, source in zip(rooms[shapes], sources) if source.numel()]
-        calls.append((tuple(arguments), memory))
+        calls.append((tuple(arguments), memory, key))
     return calls
 
 

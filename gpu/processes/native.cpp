@@ -314,6 +314,8 @@ constexpr PyMethodDef methods[] = {
    "keep_house(worker) -> its wait status, having reaped everything else"},
   {"timed_calls", native::timed_calls, METH_VARARGS,
    "timed_calls(callable, calls, flush_bytes, on_device) -> (ns, host ns, inputs changed)"},
+  {"toggle_lock", native::toggle_lock, METH_VARARGS,
+   "toggle_lock(address, bytes, key, number, on_device): of a tensor, in place"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},
   {"traced_call", traced_call, METH_VARARGS,
    "traced_call(callable, args, patience_ns, events=0) -> what the device did"},

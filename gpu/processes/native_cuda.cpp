@@ -74,8 +74,90 @@ end:
 }
 )";
 
-constexpr unsigned comparing_blocks = 1024;
-constexpr unsigned comparing_threads = 256;
+// Philox4x32-10 over memory, 16 bytes at a time: see input_lock.hpp, whose words these are.
+constexpr char locking[] = R"(.version 6.0
+.target sm_50
+.address_size 64
+.visible .entry toggle(.param .u64 target, .param .u64 source, .param .u64 units,
+                       .param .u64 key, .param .u64 nonce)
+{
+  .reg .pred %p;
+  .reg .b32 %c<4>;
+  .reg .b32 %k<2>;
+  .reg .b32 %r<24>;
+  .reg .b64 %rd<14>;
+  ld.param.u64 %rd1, [target];
+  ld.param.u64 %rd2, [source];
+  ld.param.u64 %rd3, [units];
+  ld.param.u64 %rd4, [key];
+  ld.param.u64 %rd5, [nonce];
+  mov.u32 %r1, %ctaid.x;
+  mov.u32 %r2, %ntid.x;
+  mov.u32 %r3, %tid.x;
+  mov.u32 %r4, %nctaid.x;
+  mul.wide.u32 %rd6, %r1, %r2;
+  cvt.u64.u32 %rd7, %r3;
+  add.u64 %rd6, %rd6, %rd7;
+  mul.wide.u32 %rd7, %r4, %r2;
+next:
+  setp.ge.u64 %p, %rd6, %rd3;
+  @%p bra end;
+  mov.b64 {%c0, %c1}, %rd6;
+  mov.b64 {%c2, %c3}, %rd5;
+  mov.b64 {%k0, %k1}, %rd4;
+  mov.u32 %r5, 10;
+round:
+  mul.wide.u32 %rd8, %c0, 0xD2511F53;
+  mul.wide.u32 %rd9, %c2, 0xCD9E8D57;
+  mov.b64 {%r6, %r7}, %rd8;
+  mov.b64 {%r8, %r9}, %rd9;
+  xor.b32 %c0, %r9, %c1;
+  xor.b32 %c0, %c0, %k0;
+  mov.u32 %c1, %r8;
+  xor.b32 %c2, %r7, %c3;
+  xor.b32 %c2, %c2, %k1;
+  mov.u32 %c3, %r6;
+  add.u32 %k0, %k0, 0x9E3779B9;
+  add.u32 %k1, %k1, 0xBB67AE85;
+  sub.u32 %r5, %r5, 1;
+  setp.ne.u32 %p, %r5, 0;
+  @%p bra round;
+  shl.b64 %rd10, %rd6, 4;
+  add.u64 %rd11, %rd2, %rd10;
+  add.u64 %rd12, %rd1, %rd10;
+  ld.global.v4.u32 {%r10, %r11, %r12, %r13}, [%rd11];
+  xor.b32 %r10, %r10, %c0;
+  xor.b32 %r11, %r11, %c1;
+  xor.b32 %r12, %r12, %c2;
+  xor.b32 %r13, %r13, %c3;
+  st.global.v4.u32 [%rd12], {%r10, %r11, %r12, %r13};
+  add.u64 %rd6, %rd6, %rd7;
+  bra next;
+end:
+  ret;
+}
+)";
+
+constexpr std::size_t locked_unit = 16; // [bytes]
+
+constexpr unsigned most_blocks = 1024;
+constexpr unsigned threads_of_block = 256;
+
+// So many threads as there are pieces, if they are not too many.
+void launch(CUfunction function, std::uint64_t pieces, void** arguments) {
+  auto blocks =
+    static_cast<unsigned>(std::clamp<std::uint64_t>(pieces / threads_of_block, 1, most_blocks));
+  check(cuda().launch(function, blocks, 1, 1, threads_of_block, 1, 1, 0, CU_STREAM_LEGACY,
+                      arguments, nullptr));
+}
+
+CUfunction function_in(const char* code, const char* name) {
+  CUmodule module = nullptr;
+  CUfunction result = nullptr;
+  check(cuda().load_module(&module, code));
+  check(cuda().find_function(&result, module, name));
+  return result;
+}
 
 // The marks and the memory that is written to evict everything else. Made once: a worker has one
 // device and one context. The process ends with the context, so nothing is given back.
@@ -116,9 +198,6 @@ instruments& tools() {
 // Compares memory on the device. Made once, as the instruments are.
 struct comparer {
   comparer() {
-    CUmodule module = nullptr;
-    check(cuda().load_module(&module, comparison));
-    check(cuda().find_function(&function, module, "differ"));
     check(cuda().allocate(&found, sizeof(unsigned)));
     forget();
   }
@@ -127,7 +206,7 @@ struct comparer {
     check(cuda().set_memory(found, 0, 1, tools().legacy_stream));
   }
 
-  CUfunction function = nullptr;
+  CUfunction function = function_in(comparison, "differ");
   CUdeviceptr found = 0; // not 0 when something differed
 };
 
@@ -169,16 +248,23 @@ void copy_on_device(const refill& x) {
   check(cuda().copy(x.target, x.source, x.bytes, tools().legacy_stream));
 }
 
+void copy_on_device(const refill& x, const gpu::input_key& key) {
+  static const auto toggle = function_in(locking, "toggle");
+  CUdeviceptr target = x.target;
+  CUdeviceptr source = x.source;
+  std::uint64_t units = (x.bytes + locked_unit - 1) / locked_unit;
+  auto words = key;
+  void* arguments[] = {&target, &source, &units, &words.key, &words.nonce};
+  launch(toggle, units, arguments);
+}
+
 void compare_on_device(const refill& x) {
   auto& d = differences();
   CUdeviceptr left = x.target;
   CUdeviceptr right = x.source;
   std::uint64_t bytes = x.bytes;
   void* arguments[] = {&left, &right, &bytes, &d.found};
-  auto blocks = static_cast<unsigned>(
-    std::clamp<std::size_t>(x.bytes / sizeof(unsigned) / comparing_threads, 1, comparing_blocks));
-  check(cuda().launch(d.function, blocks, 1, 1, comparing_threads, 1, 1, 0, tools().legacy_stream,
-                      arguments, nullptr));
+  launch(d.function, bytes / sizeof(unsigned), arguments);
 }
 
 bool take_differences() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gpu/processes/input_lock.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +42,11 @@ struct refill {
 
 /// Has the device copy `source` to `target`, in the order of its other work; does not wait.
 void copy_on_device(const refill& x);
+
+/// Has the device do the same and lock what it copies, or open what is locked; `target` may be
+/// `source`. Works on 16 bytes at a time: what is behind either in its allocation, up to the next
+/// multiple of that, is read and written, too.
+void copy_on_device(const refill& x, const gpu::input_key& key);
 
 /// Has the device find out whether both are equal; does not wait.
 void compare_on_device(const refill& x);

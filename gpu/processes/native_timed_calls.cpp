@@ -1,5 +1,7 @@
 #include "gpu/processes/native_timed_calls.hpp"
 
+#include "gpu/processes/input_lock.hpp"
+#include "gpu/processes/integrity_state.hpp"
 #include "gpu/processes/native.hpp"
 #include "gpu/processes/native_cuda.hpp"
 #include "gpu/processes/native_integrity.hpp"
@@ -17,6 +19,7 @@ namespace {
 struct prepared_call {
   PyObject* arguments; // a tuple; borrowed
   std::vector<refill> memory;
+  std::optional<gpu::input_key> key; // the sources are locked
 };
 
 bool from_python(PyObject* entry, refill& result) {
@@ -30,8 +33,13 @@ bool from_python(PyObject* entry, refill& result) {
 
 bool from_python(PyObject* entry, prepared_call& result) {
   PyObject* memory = nullptr;
-  if (!PyArg_ParseTuple(entry, "O!O!", &PyTuple_Type, &result.arguments, &PyList_Type, &memory))
+  const char* key = nullptr;
+  Py_ssize_t key_size = 0;
+  if (!PyArg_ParseTuple(entry, "O!O!s#", &PyTuple_Type, &result.arguments, &PyList_Type, &memory,
+                        &key, &key_size))
     return false;
+  if (key_size > 0)
+    result.key = gpu::unwrapped({key, static_cast<std::size_t>(key_size)}, integrity::self().seal);
   result.memory.resize(static_cast<std::size_t>(PyList_GET_SIZE(memory)));
   for (std::size_t i = 0; i < result.memory.size(); ++i)
     if (!from_python(PyList_GET_ITEM(memory, static_cast<Py_ssize_t>(i)), result.memory[i]))
@@ -48,6 +56,11 @@ struct host {
   void fill(const refill& x) {
     std::memcpy(reinterpret_cast<void*>(x.target), reinterpret_cast<const void*>(x.source),
                 x.bytes);
+  }
+
+  void fill(const refill& x, const gpu::input_key& key) {
+    gpu::toggle_lock(key, reinterpret_cast<const unsigned char*>(x.source),
+                     reinterpret_cast<unsigned char*>(x.target), x.bytes);
   }
 
   void begin() {
@@ -79,6 +92,10 @@ struct device {
     copy_on_device(x);
   }
 
+  void fill(const refill& x, const gpu::input_key& key) {
+    copy_on_device(x, key);
+  }
+
   void begin() {
     begin_device_call(flush_bytes);
   }
@@ -97,9 +114,28 @@ struct device {
 };
 
 template <class Place>
+void fill(Place& place, const prepared_call& call) {
+  for (std::size_t i = 0; i < call.memory.size(); ++i)
+    if (call.key)
+      place.fill(call.memory[i], call.key->of_tensor(i));
+    else
+      place.fill(call.memory[i]);
+}
+
+// What was copied is locked again where its source is.
+template <class Place>
+void compare(Place& place, const prepared_call& call) {
+  for (std::size_t i = 0; i < call.memory.size(); ++i) {
+    auto& x = call.memory[i];
+    if (call.key)
+      place.fill({x.target, x.target, x.bytes}, call.key->of_tensor(i));
+    place.compare(x);
+  }
+}
+
+template <class Place>
 std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call) {
-  for (auto& x : call.memory)
-    place.fill(x);
+  fill(place, call);
   PyObject* result = nullptr;
   device_times times;
   {
@@ -115,8 +151,7 @@ std::optional<device_times> time_call(Place& place, PyObject* callable, const pr
   drop(result);
   if (!fine)
     return std::nullopt;
-  for (auto& x : call.memory)
-    place.compare(x);
+  compare(place, call);
   return times;
 }
 
@@ -149,6 +184,30 @@ PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_c
 }
 
 } // namespace
+
+PyObject* toggle_lock(PyObject*, PyObject* args) {
+  unsigned long long address = 0;
+  Py_ssize_t size = 0, key_size = 0, number = 0;
+  const char* key = nullptr;
+  int on_device = 0;
+  if (!PyArg_ParseTuple(args, "Kns#np", &address, &size, &key, &key_size, &number, &on_device))
+    return nullptr;
+  integrity::allow_own_code_alone();
+  auto opened = gpu::unwrapped({key, static_cast<std::size_t>(key_size)}, integrity::self().seal)
+                  .of_tensor(static_cast<std::size_t>(number));
+  auto memory = static_cast<std::uintptr_t>(address);
+  refill x{memory, memory, static_cast<std::size_t>(size)};
+  try {
+    if (on_device != 0)
+      device{0}.fill(x, opened);
+    else
+      host{0}.fill(x, opened);
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+  Py_RETURN_NONE;
+}
 
 PyObject* timed_calls(PyObject*, PyObject* args) {
   PyObject *callable = nullptr, *list = nullptr;

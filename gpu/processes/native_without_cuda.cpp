@@ -26,6 +26,10 @@ void copy_on_device(const refill&) {
   refuse();
 }
 
+void copy_on_device(const refill&, const gpu::input_key&) {
+  refuse();
+}
+
 void compare_on_device(const refill&) {
   refuse();
 }

@@ -189,8 +189,10 @@ def read_tensor(fd: int, memory: mmap.mmap, record: dict[str, Any], place: Place
     if target.device.type == "cuda" and record["bytes"] > LARGE:
         lathe_native.copy_to_device(fd, record["offset"], record["bytes"], target.data_ptr())
     elif count > 0:
-        flat = torch.frombuffer(memory, dtype=dtype, count=count, offset=record["offset"])
-        target.copy_(flat.reshape(shape))
+        # As bytes: of a truth value torch copies whether it is one, and it may be locked.
+        flat = torch.frombuffer(memory, dtype=torch.uint8, count=record["bytes"],
+                                offset=record["offset"])
+        target.view(-1).view(torch.uint8).copy_(flat)
     return target
 
 
@@ -217,6 +219,25 @@ def copied(value: Any, place: Place) -> Any:
     tensors: list[torch.Tensor] = []
     tree = json.loads(json.dumps(flatten(value, tensors)))
     return unflatten(tree, [place(list(x.shape), x.dtype).copy_(x) for x in tensors])
+
+
+def locked(value: Any, key: str) -> Any:
+    """Returns a copy whose tensors are locked; `key` is wrapped. See input_lock.hpp."""
+    def copy(tensor: torch.Tensor) -> torch.Tensor:
+        plain = tensor.detach().resolve_conj().resolve_neg()
+        return plain.clone(memory_format=torch.contiguous_format)
+
+    result = map_tensors(value, copy)
+    toggle_lock(result, key)
+    return result
+
+
+def toggle_lock(value: Any, key: str) -> None:
+    """Locks tensors that have their memory for themselves, or opens them, in place."""
+    full = [tensor for tensor in tensors_of(value) if tensor.numel()]
+    for number, tensor in enumerate(full):
+        lathe_native.toggle_lock(tensor.data_ptr(), tensor.numel() * tensor.element_size(), key,
+                                 number, tensor.device.type == "cuda")
 
 
 def widened(value: Any) -> Any:

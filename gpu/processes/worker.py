@@ -157,20 +157,23 @@ class Worker:
 
     def draw(self, request: dict[str, Any], fds: list[int]) -> Reply:
         """Draws on the device if asked to, where the inputs' own code allows: gigabytes of random
-        numbers take a processor seconds. Keeps them, too, under the name that is given."""
+        numbers take a processor seconds. Keeps them, too, under the name that is given. With a key
+        the file is locked."""
         if request.get("on_device", False):
             try:
                 with self.device.as_default():
                     inputs = self.drawn(request["seed"])
-                return {"on_device": True, **self.hand_out(inputs, request.get("name"))}
+                return {"on_device": True, **self.hand_out(inputs, request)}
             except Exception:  # it wants tensors on the host; whatever else is wrong shows again
                 pass
         inputs = self.drawn(request["seed"])
-        return {"on_device": False, **self.hand_out(inputs, request.get("name"))}
+        return {"on_device": False, **self.hand_out(inputs, request)}
 
-    def hand_out(self, inputs: list[Any], name: str | None) -> Reply:
-        if name is not None:
-            self.inputs.copy(name, inputs, self.device.place)
+    def hand_out(self, inputs: list[Any], request: dict[str, Any]) -> Reply:
+        if "name" in request:
+            self.inputs.copy(request["name"], inputs, self.device.place)
+        if "key" in request:
+            inputs = values.locked(inputs, request["key"])
         return self.give(inputs)  # last: a reply takes one file along
 
     def drawn(self, seed: int) -> list[Any]:
@@ -203,7 +206,7 @@ class Worker:
         return {"bytes": size}
 
     def keep_inputs(self, request: dict[str, Any], fds: list[int]) -> Reply:
-        self.inputs.read(request["name"], fds[0], self.device.place)
+        self.inputs.read(request["name"], fds[0], self.device.place, request.get("key", ""))
         return {}
 
     def trim(self, request: dict[str, Any], fds: list[int]) -> Reply:
@@ -302,7 +305,7 @@ class Worker:
         self.constructed()
         sequence = [self.inputs[name] for name in request["sequence"]]
         shifted = self.device.shift()  # other addresses than in the last block, the same within one
-        calls = laid_out(sequence)
+        calls = laid_out(sequence, request.get("keys", [""] * len(sequence)))
         lathe_native.enter_phase("timed")
         with torch.no_grad():
             nanoseconds, after, changed = lathe_native.timed_calls(

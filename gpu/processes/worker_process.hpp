@@ -2,6 +2,7 @@
 
 #include "gpu/processes/cgroup.hpp"
 #include "gpu/processes/channel.hpp"
+#include "gpu/processes/input_lock.hpp"
 #include "gpu/processes/reply.hpp"
 #include "gpu/processes/reply_seal.hpp"
 #include "gpu/processes/stopwatch.hpp"
@@ -55,6 +56,11 @@ public:
   /// way.
   reply call(boost::json::object request, std::span<const int> fds,
              std::chrono::milliseconds limit);
+
+  /// Returns the text of a key for a request to this worker.
+  std::string wrapped(const input_key& key) const {
+    return gpu::wrapped(key, seal_);
+  }
 
   /// Whether the next call may succeed: nothing has ended it, and no call was its last.
   bool usable() const;

@@ -18,7 +18,7 @@ def get_inputs():
     return [torch.rand(100)]
 )";
 
-const std::vector<std::int64_t> seeds{3, 1, 4, 1, 5, 9, 2, 6};
+const std::vector<planned_draw> plans{{3}, {1}, {4}, {1}, {5}, {9}, {2}, {6}};
 
 class inputs_ahead_test : public process_fixture {
 protected:
@@ -47,16 +47,16 @@ TEST_F(inputs_ahead_test, draws_come_in_the_order_of_their_seeds) {
   std::vector<site_worker> workers;
   workers.push_back(drawing());
   workers.push_back(drawing());
-  inputs_ahead draws{std::move(workers), seeds, 60s};
+  inputs_ahead draws{std::move(workers), plans, 60s};
   std::vector<std::string> found;
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
+  for (std::size_t i = 0; i < plans.size(); ++i) {
     auto given = draws.next();
     ASSERT_TRUE(given.ok()) << given.problem().message;
     found.push_back(content(given));
   }
   EXPECT_EQ(found.front(), drawn_alone(3));
   EXPECT_EQ(found[1], found[3]);
-  EXPECT_EQ(std::set(found.begin(), found.end()).size(), seeds.size() - 1);
+  EXPECT_EQ(std::set(found.begin(), found.end()).size(), plans.size() - 1);
 }
 
 TEST_F(inputs_ahead_test, who_breaks_leaves_the_rest_to_the_others) {
@@ -64,9 +64,9 @@ TEST_F(inputs_ahead_test, who_breaks_leaves_the_rest_to_the_others) {
   workers.push_back(drawing());
   workers.push_back(drawing());
   workers.front().process->kill();
-  inputs_ahead draws{std::move(workers), seeds, 60s};
+  inputs_ahead draws{std::move(workers), plans, 60s};
   int broken = 0;
-  for (std::size_t i = 0; i < seeds.size(); ++i)
+  for (std::size_t i = 0; i < plans.size(); ++i)
     broken += draws.next().ok() ? 0 : 1;
   EXPECT_LE(broken, 1); // none, where the other one was quicker
 }
@@ -75,7 +75,7 @@ TEST_F(inputs_ahead_test, nobody_waits_for_a_draw_that_nobody_makes) {
   std::vector<site_worker> workers;
   workers.push_back(drawing());
   workers.front().process->kill();
-  inputs_ahead draws{std::move(workers), seeds, 60s};
+  inputs_ahead draws{std::move(workers), plans, 60s};
   EXPECT_FALSE(draws.next().ok());
   EXPECT_FALSE(draws.next().ok());
 }
@@ -83,7 +83,7 @@ TEST_F(inputs_ahead_test, nobody_waits_for_a_draw_that_nobody_makes) {
 TEST_F(inputs_ahead_test, what_is_drawn_in_vain_is_ended) {
   std::vector<site_worker> workers;
   workers.push_back(drawing());
-  inputs_ahead draws{std::move(workers), seeds, 60s};
+  inputs_ahead draws{std::move(workers), plans, 60s};
   EXPECT_TRUE(draws.next().ok());
 }
 

@@ -28,6 +28,14 @@ protected:
     return {{&checked_[0], &checked_[1]}, timed_, places, random_};
   }
 
+  // What is to be handed over now.
+  static std::vector<const input_draw*> give(race_inputs& inputs) {
+    std::vector<const input_draw*> result;
+    while (auto* draw = inputs.hand_over())
+      result.push_back(draw);
+    return result;
+  }
+
   bool is_timed(const input_draw* draw) const {
     return draw >= timed_.data() && draw < timed_.data() + timed_.size();
   }
@@ -46,7 +54,8 @@ TEST_F(race_inputs_test, what_is_missing_is_drawn_as_from_an_urn) {
     auto inputs = make(16);
     race_blocks missing{10, 10};
     for (int i = 0; i < 20; ++i) {
-      auto x = inputs.next(3, missing, true);
+      give(inputs);
+      auto x = inputs.next(3, 1, missing);
       at_first += i == 0 && x.fresh ? 1 : 0;
       auto& left = x.fresh ? missing.fresh : missing.repeated;
       ASSERT_GT(left, 0U) << "more of one kind than was missing, with seed " << seed;
@@ -56,48 +65,64 @@ TEST_F(race_inputs_test, what_is_missing_is_drawn_as_from_an_urn) {
   EXPECT_NEAR(at_first, 50, 20) << "neither kind comes first";
 }
 
-TEST_F(race_inputs_test, of_long_calls_new_inputs_come_first) {
-  auto inputs = make(16);
-  for (std::size_t i = 0; i < 8; ++i)
-    EXPECT_TRUE(inputs.next(3, {8 - i, 10}, false).fresh);
-  EXPECT_FALSE(inputs.next(3, {0, 10}, false).fresh);
-  EXPECT_TRUE(inputs.next(3, {0, 0}, false).fresh) << "what else there is may tell more";
-}
-
-TEST_F(race_inputs_test, new_inputs_come_first_in_their_block_and_once) {
+TEST_F(race_inputs_test, new_inputs_come_once_and_in_any_place_that_counts) {
+  std::set<std::size_t> used;
   auto inputs = make(16);
   std::set<const input_draw*> met;
   while (!inputs.all_seen()) {
-    auto x = inputs.next(5, {16, 0}, true);
+    give(inputs);
+    auto x = inputs.next(5, 1, {16, 0});
     ASSERT_TRUE(x.fresh);
     ASSERT_EQ(x.calls.size(), 5U);
-    EXPECT_TRUE(is_timed(x.calls.front()));
-    EXPECT_TRUE(met.insert(x.calls.front()).second) << "it was new before";
-    for (auto call = x.calls.begin() + 1; call != x.calls.end(); ++call)
-      EXPECT_TRUE(!is_timed(*call) || met.contains(*call)) << "new, and not first";
-    EXPECT_EQ(std::ranges::count(x.calls, x.calls.front()), 1) << "seen within its own block";
+    used.insert(*x.fresh);
+    auto* fresh = x.calls[*x.fresh];
+    EXPECT_TRUE(is_timed(fresh));
+    EXPECT_TRUE(met.insert(fresh).second) << "it was new before";
+    for (auto* call : x.calls)
+      EXPECT_TRUE(!is_timed(call) || met.contains(call)) << "new, and not said to be";
+    EXPECT_EQ(std::ranges::count(x.calls, fresh), 1) << "seen within its own block";
   }
   EXPECT_EQ(met.size(), 16U);
-  EXPECT_FALSE(inputs.next(5, {16, 0}, true).fresh) << "none are left";
+  EXPECT_EQ(used, (std::set<std::size_t>{1, 2, 3, 4}));
+  EXPECT_EQ(inputs.hand_over(), nullptr);
+  EXPECT_FALSE(inputs.next(5, 1, {16, 0}).fresh) << "none are left";
+}
+
+TEST_F(race_inputs_test, all_places_are_filled_before_the_first_block) {
+  auto inputs = make(4);
+  EXPECT_EQ(give(inputs).size(), 4U);
+  EXPECT_EQ(inputs.hand_over(), nullptr) << "what is new has not been met";
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(inputs.next(3, 0, {16, 0}).fresh);
+    EXPECT_EQ(give(inputs).size(), i < 3 ? 0U : 1U) << "not before all of it was met";
+  }
+}
+
+TEST_F(race_inputs_test, without_anything_new_no_block_has_any) {
+  timed_.clear();
+  auto inputs = make(0);
+  EXPECT_TRUE(inputs.all_seen());
+  EXPECT_EQ(inputs.hand_over(), nullptr);
+  EXPECT_FALSE(inputs.next(3, 1, {10, 4}).fresh);
 }
 
 TEST_F(race_inputs_test, who_has_lost_its_place_is_not_asked_for_again) {
   auto inputs = make(2);
   EXPECT_EQ(inputs.places(), (std::vector<std::string>{"timed0", "timed1"}));
-  std::vector<const input_draw*> newest;
+  std::vector<const input_draw*> held;
   while (!inputs.all_seen()) {
-    auto x = inputs.next(20, {16, 0}, true);
-    newest.push_back(x.calls.front());
-    auto held = std::span{newest}.last(std::min<std::size_t>(2, newest.size()));
+    for (auto* draw : give(inputs))
+      held.push_back(draw);
+    auto here = std::span{held}.last(2);
+    auto x = inputs.next(20, 1, {16, 0});
     for (auto* call : x.calls)
-      EXPECT_TRUE(!is_timed(call) || std::ranges::find(held, call) != held.end());
+      EXPECT_TRUE(!is_timed(call) || std::ranges::find(here, call) != here.end());
     std::set<std::string> names;
-    for (auto* draw : held)
+    for (auto* draw : here)
       names.insert(inputs.name_of(*draw));
-    EXPECT_EQ(names.size(), held.size()) << "two draws in one place";
-    for (auto& name : names)
-      EXPECT_TRUE(name == "timed0" || name == "timed1") << name;
+    EXPECT_EQ(names, (std::set<std::string>{"timed0", "timed1"})) << "two draws in one place";
   }
+  EXPECT_EQ(held.size(), 16U);
 }
 
 TEST_F(race_inputs_test, known_draws_keep_their_names) {

@@ -266,6 +266,108 @@ TEST_F(foreign_code, timed_calls_get_their_inputs_at_the_same_address) {
   EXPECT_EQ(first, third);
 }
 
+class locked_inputs : public foreign_code {
+protected:
+  // One tensor of four nines, locked.
+  static gpu::shared_memory nines(const input_key& key) {
+    auto content = text_of(float_values({{9, 9, 9, 9}}));
+    auto* tensor = reinterpret_cast<unsigned char*>(content.data()) + 4096;
+    toggle_lock(key.of_tensor(0), tensor, tensor, 4 * sizeof(float));
+    return std::move(*gpu::shared_memory::holding(content));
+  }
+
+  void give_y(worker_process& worker, const std::string& key = "") const {
+    int fds[] = {y_.fd()};
+    auto kept = worker.call({{"op", "inputs"}, {"name", "y"}, {"key", key}}, fds, 60s);
+    ASSERT_TRUE(kept.ok()) << kept.problem().message;
+  }
+
+  // What a block with y, between others, says of its inputs.
+  std::optional<bool> changed(worker_process& worker, const std::string& key) const {
+    boost::json::array sequence{"x", "y", "x", "y"};
+    boost::json::array keys{"", key, "", key};
+    auto answer = worker.call({{"op", "time"}, {"sequence", sequence}, {"keys", keys}}, {}, 60s);
+    EXPECT_TRUE(answer.ok()) << answer.problem().message;
+    return answer.flag("inputs_changed");
+  }
+
+  input_key key_ = input_key::random();
+  gpu::shared_memory y_ = nines(key_);
+};
+
+TEST_F(locked_inputs, are_open_in_the_calls_that_get_them) {
+  auto worker = spawn();
+  prepare(*worker, "print(x.tolist()); return x * 2");
+  give_y(*worker);
+  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), false);
+  std::string each = "[1.0, 2.0, 3.0, 4.0]\n[9.0, 9.0, 9.0, 9.0]\n";
+  EXPECT_EQ(worker->output_tail(), each + each);
+  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), false) << "and are locked again";
+}
+
+TEST_F(locked_inputs, stay_locked_without_their_key) {
+  auto worker = spawn();
+  prepare(*worker, "print((x == 9).any().item()); return x * 2");
+  give_y(*worker);
+  EXPECT_EQ(changed(*worker, ""), false);
+  EXPECT_EQ(changed(*worker, worker->wrapped(input_key::random())), false);
+  EXPECT_THAT(worker->output_tail(), Not(HasSubstr("True")));
+}
+
+TEST_F(locked_inputs, are_compared_with_what_a_call_left) {
+  auto worker = spawn();
+  prepare(*worker, "x[3] = 9; return x * 2");
+  give_y(*worker);
+  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), true);
+  auto other = spawn();
+  prepare(*other, "x[3] = x[3] + (x[0] == 9); return x * 2");
+  give_y(*other);
+  EXPECT_EQ(changed(*other, other->wrapped(key_)), true) << "y alone";
+}
+
+TEST_F(locked_inputs, that_come_with_their_key_are_opened_at_once) {
+  auto worker = spawn();
+  prepare(*worker, "print(x.tolist()); return x * 2");
+  give_y(*worker, worker->wrapped(key_));
+  changed(*worker, "");
+  EXPECT_THAT(worker->output_tail(), HasSubstr("[9.0, 9.0, 9.0, 9.0]"));
+}
+
+// Of all sorts: conjugated, empty, transposed, no tensor at all.
+TEST_F(locked_inputs, are_drawn_so_and_are_the_same_when_they_are_opened) {
+  auto drawing = [](worker_process& worker) {
+    auto loaded =
+      load(worker, "import torch\n"
+                   "def get_inputs():\n"
+                   "  return [torch.rand(5, dtype=torch.complex64).conj(), 3,\n"
+                   "          torch.rand(0), torch.rand(40, 3).T, torch.rand(9) > 0.5]\n"
+                   "class ModelNew(torch.nn.Module):\n"
+                   "  def forward(self, *x):\n"
+                   "    return list(x)\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.problem().message;
+    auto nothing = float_values({});
+    int fds[] = {nothing.fd()};
+    ASSERT_TRUE(worker.call({{"op", "construct"}, {"seed", 1}}, fds, 60s).ok());
+  };
+  auto first = spawn();
+  auto second = spawn();
+  drawing(*first);
+  drawing(*second);
+  auto open = ask_for(*first, {{"op", "draw"}, {"seed", 7}});
+  auto locked =
+    ask_for(*first, {{"op", "draw"}, {"seed", 7}, {"name", "d"}, {"key", first->wrapped(key_)}});
+  EXPECT_EQ(text_of(open).size(), text_of(locked).size());
+  EXPECT_NE(text_of(open), text_of(locked));
+  auto as_drawn = text_of(ask_for(*first, {{"op", "run"}, {"inputs", "d"}}));
+  int fds[] = {locked.fd()};
+  boost::json::object request{{"op", "inputs"}, {"name", "l"}, {"key", second->wrapped(key_)}};
+  ASSERT_TRUE(second->call(request, fds, 60s).ok());
+  EXPECT_EQ(text_of(ask_for(*second, {{"op", "run"}, {"inputs", "l"}})), as_drawn);
+  int open_fds[] = {open.fd()};
+  ASSERT_TRUE(second->call({{"op", "inputs"}, {"name", "o"}}, open_fds, 60s).ok());
+  EXPECT_EQ(text_of(ask_for(*second, {{"op", "run"}, {"inputs", "o"}})), as_drawn);
+}
+
 TEST_F(foreign_code, a_profile_names_operators_and_imports_nothing_of_torch_for_it) {
   auto worker = spawn();
   prepare(*worker, "print(sum(m.startswith('torch') for m in sys.modules)); return x.softmax(0)");

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "gpu/processes/reply_seal.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace lathe::gpu {
+
+/// What locks inputs, so that they may lie in a process which shall not know them yet: their bytes
+/// are added, without carry, to the output of Philox4x32-10 (Salmon, Moraes, Dror and Shaw,
+/// "Parallel random numbers: as easy as 1, 2, 3", 2011). The same opens them. To find it from what
+/// is known of inputs takes longer than a timed call, which is all it has to do.
+struct input_key {
+  std::uint64_t key = 0;   ///< Philox's: the lower half is its first word
+  std::uint64_t nonce = 0; ///< the upper half of its counter, whose lower half counts 16 bytes each
+
+  /// One that nobody knows.
+  static input_key random();
+
+  /// Returns what locks the inputs' tensor of this number, of those that are not empty: no two are
+  /// locked alike.
+  input_key of_tensor(std::size_t number) const {
+    return {key, nonce + number};
+  }
+
+  bool operator==(const input_key&) const = default;
+};
+
+/// Locks what is open, or opens what is locked. `target` may be `source`.
+/// @param bytes as many as there are, from the first one that was locked on
+void toggle_lock(const input_key& x, const unsigned char* source, unsigned char* target,
+                 std::size_t bytes);
+
+/// Returns a key's text for the C++ of a process that has this seal: its Python passes it on, and
+/// cannot tell what it says.
+std::string wrapped(const input_key& x, const reply_seal& seal);
+
+/// Reads such a text. One that was not made with this seal gives some other key.
+input_key unwrapped(std::string_view text, const reply_seal& seal);
+
+} // namespace lathe::gpu
