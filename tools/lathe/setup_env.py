@@ -26,13 +26,15 @@ from typing import Iterable
 # What is built, relative to the sources: a file that matches belongs to it, no list to keep.
 NATIVE = "gpu/processes/native*.cpp"
 INTEGRITY = "gpu/processes/integrity*.cpp"
-SHARED = "gpu/processes/reply_seal.cpp"  # by the native module and `lathe`
+# By the native module and `lathe`.
+SHARED = ("gpu/processes/input_lock.cpp", "gpu/processes/reply_seal.cpp")
 VERIFIER = "gpu/verifier/*.cpp"
 NOT_VERIFIER = {"verifier_pool.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
 TOOLCHAIN = "gpu/processes/toolchain"
 HEADERS = ("gpu/processes/native*.hpp", "gpu/processes/integrity*.hpp",
-           "gpu/processes/reply_seal.hpp", "gpu/verifier/*.hpp", "messages/enum_names.hpp")
+           *(path.replace(".cpp", ".hpp") for path in SHARED), "gpu/verifier/*.hpp",
+           "messages/enum_names.hpp")
 SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
 
 CUDA_HEADERS = ("cuda.h", "cupti.h", "crt/host_defines.h")  # the last: pip may leave it out
@@ -175,7 +177,7 @@ def fingerprint(source: Path, torch_version: str, torch: Path) -> str:
     for part in (sys.executable, sys.version, torch_version, str(torch)):
         digest.update(part.encode() + b"\0")
     digest.update("\0".join(find_cuda_headers(torch)).encode())
-    for pattern in (NATIVE, INTEGRITY, SHARED, SCRIPTS, VERIFIER, *HEADERS, f"{TOOLCHAIN}/**/*"):
+    for pattern in (NATIVE, INTEGRITY, *SHARED, SCRIPTS, VERIFIER, *HEADERS, f"{TOOLCHAIN}/**/*"):
         for path in filter(Path.is_file, sources_of(source, pattern)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(Path(__file__).read_bytes())
@@ -193,8 +195,8 @@ def fits(source: Path, has_cuda: bool) -> bool:
 def products(source: Path, place: Path, torch: Path) -> list[Product]:
     cuda = find_cuda_headers(torch)
     say("CUDA headers", ", ".join(cuda) if cuda else "none: candidates will run on the CPU only")
-    native = [path for pattern in (NATIVE, INTEGRITY, SHARED) for path in sources_of(source, pattern)
-              if fits(path, bool(cuda))]
+    native = [path for pattern in (NATIVE, INTEGRITY, *SHARED)
+              for path in sources_of(source, pattern) if fits(path, bool(cuda))]
     flags = ["-std=c++20", "-O2", "-DNDEBUG", "-fPIC", f"-I{source}"]
     flags += [part for folder in find_foreign_headers(source) for part in ("-isystem", str(folder))]
     library_flags = [f"-L{source / 'lib'}"]
