@@ -380,9 +380,12 @@ bool evaluation::audit(const race_result& found) {
 
 // What only the race needed goes first: the verifier may need the room.
 bool evaluation::compare_kept(const race_result& found) {
+  auto kept = found.kept.begin();
   return take_turns(1 + found.kept.size(), [&](std::size_t step) {
-    if (step > 0)
-      return fetch(step - 1, *found.kept[step - 1]);
+    if (step > 0) {
+      auto& [slot, draw] = *kept++;
+      return fetch(slot, *draw);
+    }
     auto& last = oracle_->checked().back();
     auto trimmed = call({{"op", "trim"}, {"inputs", {last.name}}}, {}, site_.config().run_limit);
     return trimmed.ok() || fail(trimmed.problem());

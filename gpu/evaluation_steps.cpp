@@ -76,8 +76,7 @@ bool evaluation::construct(std::size_t weights) {
 
 bool evaluation::give(const input_draw& draw) {
   int fds[] = {draw.inputs.fd()};
-  auto taken =
-    call(request_to_keep(draw.name, draw.key, *worker_.process), fds, site_.config().run_limit);
+  auto taken = call(request_to_keep(draw.name, draw.key), fds, site_.config().run_limit);
   return taken.ok() || fail(taken.problem());
 }
 

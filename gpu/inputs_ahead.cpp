@@ -4,10 +4,10 @@
 
 namespace lathe::gpu {
 
-boost::json::object request_for(const planned_draw& draw, const worker_process& worker) {
+boost::json::object request_for(const planned_draw& draw) {
   boost::json::object result{{"op", "draw"}, {"seed", draw.seed}};
   if (draw.key)
-    result["key"] = worker.wrapped(*draw.key);
+    result["key"] = draw.key->text();
   return result;
 }
 
@@ -51,7 +51,7 @@ void inputs_ahead::work(worker_process& worker) {
       return;
     auto index = begun_++;
     guard.unlock();
-    auto drawn = worker.call(request_for(plans_[index], worker), {}, limit_);
+    auto drawn = worker.call(request_for(plans_[index]), {}, limit_);
     guard.lock();
     auto broke = !drawn.ok();
     done_.insert_or_assign(index, std::move(drawn));

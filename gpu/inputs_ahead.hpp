@@ -19,7 +19,7 @@ struct planned_draw {
 };
 
 /// Returns the request `draw` for it.
-boost::json::object request_for(const planned_draw& draw, const worker_process& worker);
+boost::json::object request_for(const planned_draw& draw);
 
 /// Draws a task's inputs in processes of its own, some draws ahead of whoever needs them: gigabytes
 /// of random numbers take seconds. One thread uses it.

@@ -172,7 +172,7 @@ race_result time_by_means(evaluation_site& site, task_oracle& oracle, worker_pro
   auto& inputs = draw.name;
   auto limit = site.config().run_limit;
   int fds[] = {draw.inputs.fd()};
-  auto taken = candidate.call(request_to_keep(inputs, draw.key, candidate), fds,
+  auto taken = candidate.call(request_to_keep(inputs, draw.key), fds,
                               std::chrono::milliseconds{static_cast<std::int64_t>(limit * 1e3)});
   if (!taken.ok()) {
     result.failed = taken.problem();

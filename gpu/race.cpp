@@ -292,26 +292,30 @@ bool race::give(const input_draw& draw) {
   return done;
 }
 
-// Each block comes with one output; which blocks count is drawn by lot, too, and afterwards. The
-// worker keeps them: to hand them over takes time in which nobody else may use the device.
+// Each block comes with one output: that of the call with new inputs, on which the test for cached
+// answers rests, or of one that is drawn by lot when it is over. Of either kind as many blocks
+// count as there is room for, drawn by lot, too. The worker keeps them: to hand them over takes
+// time in which nobody else may use the device.
 bool race::keep(const block_plan& x, const lap& candidate) {
-  auto& kept = result_.kept;
-  auto most = memory_.outputs_kept();
-  auto place = kept.size() < most ? kept.size() : random_() % pairs_;
-  if (place >= most)
-    return true;
   auto call = candidate.answer.integer("kept").value_or(-1);
-  if (call < 0 || call >= static_cast<std::int64_t>(x.calls.size())) {
+  if (call < 0 || call >= static_cast<std::int64_t>(x.calls.size())
+      || (x.fresh && *x.fresh != static_cast<std::size_t>(call))) {
     result_.refused =
-      refusal{"forged-reply", "a block came back without the output that was drawn"};
+      refusal{"forged-reply", "a block came back without the output that has to be kept"};
     return false;
   }
-  boost::json::object request{{"op", "keep"}, {"slot", place}};
+  auto slots_of_fresh = memory_.outputs_of_new_inputs();
+  auto slots = x.fresh ? slots_of_fresh : memory_.outputs_kept() - slots_of_fresh;
+  auto blocks = x.fresh ? seen_.fresh : seen_.repeated;
+  auto place = blocks <= slots ? blocks - 1 : random_() % blocks;
+  if (place >= slots)
+    return true;
+  auto slot = x.fresh ? place : slots_of_fresh + place;
+  boost::json::object request{{"op", "keep"}, {"slot", slot}};
   // The reference does, too, so that memory is used alike, where there is enough of it.
   if (!(memory_.is_large() ? ask_candidate(request, {}) : ask(request, {})))
     return false;
-  kept.resize(std::max(kept.size(), place + 1));
-  kept[place] = x.calls[static_cast<std::size_t>(call)];
+  result_.kept[slot] = x.calls[static_cast<std::size_t>(call)];
   return true;
 }
 
@@ -322,19 +326,17 @@ std::size_t race::skipped() const {
 
 race::lap race::run_block(worker_process& runner, const block_plan& x) const {
   boost::json::array names;
-  boost::json::array keys;
+  std::vector<call_guidance> calls;
   for (auto* draw : x.calls) {
     names.emplace_back(inputs_.name_of(*draw));
-    keys.emplace_back(draw->key ? runner.wrapped(*draw->key) : "");
+    calls.push_back({draw->key, x.fresh == calls.size()});
   }
-  boost::json::object request{{"op", "time"},
-                              {"sequence", std::move(names)},
-                              {"keys", std::move(keys)},
-                              {"flush", site_.flush_bytes()}};
+  boost::json::object request{
+    {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
   still other{&runner == &candidate_ ? oracle_.process() : candidate_};
   auto begin = clock::now();
   lap result{
-    runner.call(std::move(request), {}, milliseconds(site_.config().run_limit)), {}, {}, {}};
+    runner.time(std::move(request), calls, milliseconds(site_.config().run_limit)), {}, {}, {}};
   result.clocks.wall = since(begin);
   result.seconds = seconds_in(result.answer, "ns");
   result.after = seconds_in(result.answer, "after_ns");
@@ -427,8 +429,8 @@ const char* race::why_doubtful() const {
     return "the host is too busy to tell whether never-seen inputs are answered as fast as "
            "repeated ones";
   if (!is_speedup_steady(speedup(), candidate_calls_, reference_calls_))
-    return "less than half of its calls are as fast as its speed-up says: it is fast for a while "
-           "and slow for a while";
+    return "too few of its calls are as fast as its speed-up says: it is fast for a while and slow "
+           "for a while";
   return nullptr;
 }
 

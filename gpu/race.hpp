@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <random>
 #include <span>
@@ -27,7 +28,7 @@ struct race_result {
   std::optional<failure> failed;       ///< the candidate broke while it was timed
   std::string doubt;                   ///< why its times are not to be believed
   std::optional<failure> broken;       ///< the reference broke: nobody's verdict
-  std::vector<const input_draw*> kept; ///< by slot: the draws whose outputs the candidate has kept
+  std::map<std::size_t, const input_draw*> kept; ///< by slot: whose outputs the candidate has kept
   std::vector<double> seconds;         ///< the candidate's calls
   double wall = 0;                     ///< [seconds] of the exclusive lease
 };

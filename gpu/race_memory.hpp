@@ -17,6 +17,9 @@ struct race_memory {
   /// How many outputs of timed calls are kept.
   std::size_t outputs_kept() const;
 
+  /// How many of these are for inputs that were new.
+  std::size_t outputs_of_new_inputs() const;
+
   /// Inputs that are held, but for those of one draw.
   std::size_t input_bytes() const;
 

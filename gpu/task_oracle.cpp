@@ -69,11 +69,10 @@ verifier::comparison_request compared(const input_draw& draw, const std::string&
           true};
 }
 
-boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key,
-                                    const worker_process& worker) {
+boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key) {
   boost::json::object result{{"op", "inputs"}, {"name", name}};
   if (key)
-    result["key"] = worker.wrapped(*key);
+    result["key"] = key->text();
   return result;
 }
 
@@ -166,7 +165,7 @@ reply task_oracle::give(const input_draw& draw, const std::string& name) {
 
 reply task_oracle::give(worker_process& worker, const input_draw& draw, const std::string& name) {
   int fds[] = {draw.inputs.fd()};
-  return worker.call(request_to_keep(name, draw.key, worker), fds, call_limit);
+  return worker.call(request_to_keep(name, draw.key), fds, call_limit);
 }
 
 caf::expected<memory_use> task_oracle::ask_for_memory(bool trim) {
@@ -414,7 +413,7 @@ caf::expected<shared_memory> task_oracle::draw_inputs(const std::string& name,
   if (ahead_)
     if (auto given = ahead_->next(); given.ok())
       return keep_inputs(name, file_in(std::move(given), "get_inputs"), plan.key);
-  auto request = request_for(plan, *worker_.process);
+  auto request = request_for(plan);
   request["name"] = name;
   request["on_device"] = draws_on_device_;
   auto given = worker_.process->call(std::move(request), {}, call_limit);
@@ -429,8 +428,8 @@ caf::expected<shared_memory> task_oracle::keep_inputs(const std::string& name,
   if (!inputs)
     return inputs;
   int fds[] = {inputs->fd()};
-  auto& worker = *worker_.process;
-  if (auto kept = worker.call(request_to_keep(name, key, worker), fds, call_limit); !kept.ok())
+  auto kept = worker_.process->call(request_to_keep(name, key), fds, call_limit);
+  if (!kept.ok())
     return refused(kept.problem());
   return inputs;
 }

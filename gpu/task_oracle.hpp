@@ -41,8 +41,7 @@ struct input_draw {
 
 /// Returns the request that gives a worker inputs to keep under that name, open: the file that goes
 /// with it is locked if there is a key.
-boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key,
-                                    const worker_process& worker);
+boost::json::object request_to_keep(const std::string& name, const std::optional<input_key>& key);
 
 /// The priority of leases for a task's audit and its eager time: candidates wait for that.
 inline constexpr auto preparing = std::numeric_limits<std::int32_t>::max();

@@ -28,7 +28,7 @@ constexpr double saving_sigmas = 3;
 constexpr std::size_t fewest_compared = 5; // never-seen calls
 constexpr double speedup_slack = 1.1;
 constexpr double speedup_chance = 1.35e-3;     // three standard deviations
-constexpr double steady_share = 0.5;           // of all calls
+constexpr double steady_share = 0.4;           // of all calls
 constexpr double steady_fresh_share = 1.0 / 3; // of the share of repeated calls
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
@@ -104,9 +104,11 @@ struct visits {
     return median(first) - median(repeated);
   }
 
-  // The standard error of `gap`.
-  double gap_error() const {
-    return std::hypot(median_error(first), median_error(repeated));
+  // The standard error of `gap`, from the spread of the repeated calls: who spreads his few
+  // never-seen ones on purpose shall gain nothing by it.
+  double error_of_few() const {
+    auto share = static_cast<double>(repeated.size()) / static_cast<double>(first.size());
+    return median_error(repeated) * std::sqrt(1 + share);
   }
 
   bounds gap_bounds(double sigmas) const {
@@ -293,8 +295,9 @@ std::optional<refusal> check_small_savings(std::span<const timed_call> candidate
     return std::nullopt;
   auto ratio = theirs.ratios.ratio();
   auto gap = theirs.gaps.gap();
-  auto innocent_gap = saving_sigmas * std::hypot(theirs.gaps.gap_error(), ours.gaps.gap_error())
-                      + 2 * std::max(0.0, ours.gaps.gap());
+  auto innocent_gap =
+    saving_sigmas * std::hypot(theirs.gaps.error_of_few(), ours.gaps.error_of_few())
+    + 2 * std::max(0.0, ours.gaps.gap());
   if (ratio <= saving_factor * std::max(1.0, ours.ratios.ratio()) || gap <= innocent_gap
       || rank_excess(theirs.ratios.first, theirs.ratios.repeated) < saving_sigmas)
     return std::nullopt;

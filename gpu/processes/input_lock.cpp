@@ -60,7 +60,7 @@ void generate(const input_key& x, std::uint64_t first, unsigned char* target) {
 
 // -- texts --------------------------------------------------------------------------------
 
-constexpr std::size_t digits = 16; // of 64 bits
+constexpr std::size_t half = input_key::digits / 2; // [characters] 64 bits
 
 std::uint64_t number_in(std::string_view text) {
   std::uint64_t result = 0;
@@ -69,15 +69,10 @@ std::uint64_t number_in(std::string_view text) {
 }
 
 std::string text_of(std::uint64_t x) {
-  std::string result(digits, '0');
+  std::string result(half, '0');
   for (auto at = result.rbegin(); at != result.rend(); ++at, x >>= 4)
     *at = "0123456789abcdef"[x & 15];
   return result;
-}
-
-// No reply begins so: its seal tells nothing of this.
-std::uint64_t mask(std::string_view salt, std::string_view part, const reply_seal& seal) {
-  return number_in(seal.of("lock " + std::string{salt} + std::string{part}));
 }
 
 std::uint64_t random_word() {
@@ -89,6 +84,15 @@ std::uint64_t random_word() {
 
 input_key input_key::random() {
   return {random_word(), random_word()};
+}
+
+input_key input_key::from_text(std::string_view text) {
+  auto first = text.substr(0, half);
+  return {number_in(first), number_in(text.substr(first.size(), half))};
+}
+
+std::string input_key::text() const {
+  return text_of(key) + text_of(nonce);
 }
 
 void toggle_lock(const input_key& x, const unsigned char* source, unsigned char* target,
@@ -103,19 +107,6 @@ void toggle_lock(const input_key& x, const unsigned char* source, unsigned char*
       for (std::size_t i = 0; i < bytes - at; ++i)
         target[at + i] = source[at + i] ^ pad[i];
   }
-}
-
-std::string wrapped(const input_key& x, const reply_seal& seal) {
-  auto salt = text_of(random_word());
-  return salt + text_of(x.key ^ mask(salt, "key", seal))
-         + text_of(x.nonce ^ mask(salt, "nonce", seal));
-}
-
-input_key unwrapped(std::string_view text, const reply_seal& seal) {
-  auto part = [&](std::size_t i) { return text.substr(std::min(i * digits, text.size()), digits); };
-  auto salt = part(0);
-  return {number_in(part(1)) ^ mask(salt, "key", seal),
-          number_in(part(2)) ^ mask(salt, "nonce", seal)};
 }
 
 } // namespace lathe::gpu

@@ -1,7 +1,5 @@
 #pragma once
 
-#include "gpu/processes/reply_seal.hpp"
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,6 +18,13 @@ struct input_key {
   /// One that nobody knows.
   static input_key random();
 
+  static constexpr std::size_t digits = 32; ///< of a key's text [characters]
+
+  /// Reads a key's text. Anything else gives some other key.
+  static input_key from_text(std::string_view text);
+
+  std::string text() const;
+
   /// Returns what locks the inputs' tensor of this number, of those that are not empty: no two are
   /// locked alike.
   input_key of_tensor(std::size_t number) const {
@@ -33,12 +38,5 @@ struct input_key {
 /// @param bytes as many as there are, from the first one that was locked on
 void toggle_lock(const input_key& x, const unsigned char* source, unsigned char* target,
                  std::size_t bytes);
-
-/// Returns a key's text for the C++ of a process that has this seal: its Python passes it on, and
-/// cannot tell what it says.
-std::string wrapped(const input_key& x, const reply_seal& seal);
-
-/// Reads such a text. One that was not made with this seal gives some other key.
-input_key unwrapped(std::string_view text, const reply_seal& seal);
 
 } // namespace lathe::gpu

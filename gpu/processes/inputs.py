@@ -62,13 +62,12 @@ def places_in(room: Any, otherwise: values.Place) -> values.Place:
 Memory = list[tuple[int, int, int]]  # (target, source, bytes)
 
 
-def laid_out(sequence: list[Any], keys: list[str]) -> list[tuple[tuple[Any, ...], Memory, str]]:
-    """Returns for each of these inputs the arguments of a call, the memory to copy before it, and
-    the key that opens it: inputs of the same shapes come at the same addresses, one after the
-    other."""
+def laid_out(sequence: list[Any]) -> list[tuple[tuple[Any, ...], Memory]]:
+    """Returns for each of these inputs the arguments of a call, and the memory to copy before it:
+    inputs of the same shapes come at the same addresses, one after the other."""
     rooms: dict[tuple[Any, ...], list[torch.Tensor]] = {}
     calls = []
-    for pristine, key in zip(sequence, keys, strict=True):
+    for pristine in sequence:
         sources = values.tensors_of(pristine)
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in sources)
         if shapes not in rooms:
@@ -77,7 +76,7 @@ def laid_out(sequence: list[Any], keys: list[str]) -> list[tuple[tuple[Any, ...]
         arguments = values.map_tensors(pristine, lambda _: next(targets))
         memory = [(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
                   for target, source in zip(rooms[shapes], sources) if source.numel()]
-        calls.append((tuple(arguments), memory, key))
+        calls.append((tuple(arguments), memory))
     return calls
 
 

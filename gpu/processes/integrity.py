@@ -61,6 +61,8 @@ promised: State = {}  # what must not change at all
 def seal(source: str, enforce: bool) -> None:
     """Fixes what this process relies on. `source` is the foreign file."""
     own = own_modules()
+    for module in own:
+        vars(module).setdefault("__warningregistry__", {})  # of what foreign code is warned
     whole = [(module.__name__, vars(module)) for module in own]
     whole += [(f"{module.__name__}.{name}", table) for module in own
               for name, table in vars(module).items()

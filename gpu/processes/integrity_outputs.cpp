@@ -87,10 +87,11 @@ PyObject* copied(PyObject* x, bool clone) {
   return nullptr;
 }
 
-bool draw_for(PyObject* result) {
+bool draw_for(PyObject* result, bool keep) {
   auto& s = self();
   auto call = s.calls++;
-  auto chosen = draw_lot(call + 1) == 0;
+  auto chosen = keep || (!s.has_to_keep && draw_lot(call + 1) == 0);
+  s.has_to_keep = s.has_to_keep || keep;
   if (chosen)
     look_for_kernels(s.torch.copying);
   auto* kept = copied(result, chosen); // its types are looked at in any case

@@ -72,6 +72,7 @@ struct state {
   long calls = 0; // of the block
   bool compiled = false; // in one of them
   long captured_call = -1;
+  bool has_to_keep = false; // what is captured
   PyObject* captured = nullptr;
 };
 
@@ -160,9 +161,9 @@ void look_for_work_between_calls();
 /// @param clone whether tensors are copied, too
 PyObject* copied(PyObject* x, bool clone);
 
-/// Keeps a copy of `result`, or not. Each call of a block is as likely to be kept as any other, and
-/// the lot is drawn when it is over: nobody can know which one will be compared. Returns false with
-/// a Python error set for an output that cannot be copied.
-bool draw_for(PyObject* result);
+/// Keeps a copy of `result`, or not. Where no call of a block has to be kept, each is as likely to
+/// be as any other, and the lot is drawn when it is over: nobody can know which one will be
+/// compared. Returns false with a Python error set for an output that cannot be copied.
+bool draw_for(PyObject* result, bool keep);
 
 } // namespace lathe::native::integrity

@@ -313,7 +313,7 @@ constexpr PyMethodDef methods[] = {
   {"keep_house", keep_house, METH_VARARGS,
    "keep_house(worker) -> its wait status, having reaped everything else"},
   {"timed_calls", native::timed_calls, METH_VARARGS,
-   "timed_calls(callable, calls, flush_bytes, on_device) -> (ns, host ns, inputs changed)"},
+   "timed_calls(callable, calls, flush_bytes, on_device, guided) -> (ns, host ns, changed)"},
   {"toggle_lock", native::toggle_lock, METH_VARARGS,
    "toggle_lock(address, bytes, key, number, on_device): of a tensor, in place"},
   {"poison_memory", poison_memory, METH_VARARGS, "poison_memory(pattern): 0 ends it"},

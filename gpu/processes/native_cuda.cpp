@@ -217,12 +217,16 @@ comparer& differences() {
 
 } // namespace
 
-void begin_device_call(std::size_t flush_bytes) {
+void settle_device(std::size_t flush_bytes) {
   auto& x = tools();
   x.evict(flush_bytes);
   // Devices without such lines refuse; they have nothing to reset.
   static_cast<void>(cuda().reset_persisting_l2());
   check(cuda().synchronize());
+}
+
+void begin_device_call() {
+  auto& x = tools();
   check(cuda().record_event(x.first, x.legacy_stream));
 }
 

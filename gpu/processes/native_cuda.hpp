@@ -26,8 +26,11 @@ struct device_times {
 };
 
 /// Evicts what earlier calls left in the L2 cache by writing `flush_bytes`, resets lines that were
-/// set to persist, waits until the device is idle and puts down the first mark.
-void begin_device_call(std::size_t flush_bytes);
+/// set to persist, and waits until the device is idle.
+void settle_device(std::size_t flush_bytes);
+
+/// Puts down the first mark.
+void begin_device_call();
 
 /// Puts down the second mark and waits until the whole device is idle, all streams included. What
 /// it takes at least to ask a device that is idle does not count.

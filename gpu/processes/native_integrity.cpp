@@ -14,7 +14,7 @@ using namespace integrity;
 foreign_section::foreign_section() {
   allow_own_code_alone();
   auto& s = self();
-  if (s.watching && s.phase == phase::timed && s.calls > 0)
+  if (s.watching && s.phase == phase::timed)
     look_for_work_between_calls();
   ++s.depth;
   if (s.watching && s.collecting)
@@ -41,14 +41,14 @@ void look_after() {
 }
 
 // What copies the output would ask a mode that is on.
-bool look_after_timed(PyObject* result) {
+bool look_after_timed(PyObject* result, bool keep) {
   if (!self().watching)
     return true;
   {
     pending_exception aside;
     look_for_modes();
   }
-  return result == nullptr || draw_for(result);
+  return result == nullptr || draw_for(result, keep);
 }
 
 void drop(PyObject* result) {
@@ -222,7 +222,9 @@ PyObject* enter_phase(PyObject*, PyObject* args) {
   if (s.phase == phase::timed) {
     s.calls = 0;
     s.captured_call = -1;
+    s.has_to_keep = false;
     s.compiled = false;
+    s.others_at_end = time_of_other_threads();
     Py_CLEAR(s.captured);
   }
   Py_RETURN_NONE;

@@ -25,10 +25,11 @@ public:
 void look_after();
 
 /// The same after one of a block's timed calls, for what matters until the next one: `look_after`
-/// follows when the block has ended. One output of a block is drawn by lot and copied here.
+/// follows when the block has ended. One output of a block is copied here: one that is to be kept,
+/// and otherwise one that is drawn by lot.
 /// @param result of the call; null when it raised
 /// @returns false, with a Python error set, when that output cannot be copied
-bool look_after_timed(PyObject* result);
+bool look_after_timed(PyObject* result, bool keep);
 
 /// Gives up a result of foreign code. Its finalizers, if any, count as foreign code.
 void drop(PyObject* result);

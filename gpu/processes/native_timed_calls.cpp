@@ -6,9 +6,16 @@
 #include "gpu/processes/native_cuda.hpp"
 #include "gpu/processes/native_integrity.hpp"
 
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace lathe::native {
@@ -19,7 +26,12 @@ namespace {
 struct prepared_call {
   PyObject* arguments; // a tuple; borrowed
   std::vector<refill> memory;
+};
+
+// What the parent says of a call when it is about to be made.
+struct guidance {
   std::optional<gpu::input_key> key; // the sources are locked
+  bool keep = false;                 // its output
 };
 
 bool from_python(PyObject* entry, refill& result) {
@@ -33,18 +45,38 @@ bool from_python(PyObject* entry, refill& result) {
 
 bool from_python(PyObject* entry, prepared_call& result) {
   PyObject* memory = nullptr;
-  const char* key = nullptr;
-  Py_ssize_t key_size = 0;
-  if (!PyArg_ParseTuple(entry, "O!O!s#", &PyTuple_Type, &result.arguments, &PyList_Type, &memory,
-                        &key, &key_size))
+  if (!PyArg_ParseTuple(entry, "O!O!", &PyTuple_Type, &result.arguments, &PyList_Type, &memory))
     return false;
-  if (key_size > 0)
-    result.key = gpu::unwrapped({key, static_cast<std::size_t>(key_size)}, integrity::self().seal);
   result.memory.resize(static_cast<std::size_t>(PyList_GET_SIZE(memory)));
   for (std::size_t i = 0; i < result.memory.size(); ++i)
     if (!from_python(PyList_GET_ITEM(memory, static_cast<Py_ssize_t>(i)), result.memory[i]))
       return false;
   return true;
+}
+
+// No Python object ever holds a key.
+guidance ask_for_guidance(std::size_t call) {
+  auto& s = integrity::self();
+  auto question =
+    "{\"id\":" + std::to_string(s.request) + ",\"call\":" + std::to_string(call) + "}";
+  question = s.seal.of(question) + question;
+  std::array<char, 256> buffer;
+  auto size = ::send(s.channel, question.data(), question.size(), MSG_NOSIGNAL);
+  if (size >= 0)
+    do
+      size = ::recv(s.channel, buffer.data(), buffer.size(), 0);
+    while (size < 0 && errno == EINTR);
+  std::string_view text{buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+  constexpr std::string_view before = "{\"key\":\"";
+  if (!text.starts_with(before))
+    throw std::runtime_error{"the evaluator did not say what a timed call is called with"};
+  text.remove_prefix(before.size());
+  guidance result;
+  if (!text.starts_with('"'))
+    result.key = gpu::input_key::from_text(text.substr(0, gpu::input_key::digits));
+  result.keep = text.ends_with("true}");
+  ::explicit_bzero(buffer.data(), buffer.size());
+  return result;
 }
 
 // The processor and its memory. Its clock is the host's.
@@ -63,8 +95,11 @@ struct host {
                      reinterpret_cast<unsigned char*>(x.target), x.bytes);
   }
 
-  void begin() {
+  void settle() {
     flush_cache(flush_bytes);
+  }
+
+  void begin() {
     began = now();
   }
 
@@ -96,8 +131,12 @@ struct device {
     copy_on_device(x, key);
   }
 
+  void settle() {
+    settle_device(flush_bytes);
+  }
+
   void begin() {
-    begin_device_call(flush_bytes);
+    begin_device_call();
   }
 
   device_times end() {
@@ -114,28 +153,31 @@ struct device {
 };
 
 template <class Place>
-void fill(Place& place, const prepared_call& call) {
+void fill(Place& place, const prepared_call& call, const guidance& guided) {
   for (std::size_t i = 0; i < call.memory.size(); ++i)
-    if (call.key)
-      place.fill(call.memory[i], call.key->of_tensor(i));
+    if (guided.key)
+      place.fill(call.memory[i], guided.key->of_tensor(i));
     else
       place.fill(call.memory[i]);
 }
 
-// What was copied is locked again where its source is.
+// What was opened is locked again.
 template <class Place>
-void compare(Place& place, const prepared_call& call) {
+void compare(Place& place, const prepared_call& call, const guidance& guided) {
   for (std::size_t i = 0; i < call.memory.size(); ++i) {
     auto& x = call.memory[i];
-    if (call.key)
-      place.fill({x.target, x.target, x.bytes}, call.key->of_tensor(i));
+    if (guided.key)
+      place.fill({x.target, x.target, x.bytes}, guided.key->of_tensor(i));
     place.compare(x);
   }
 }
 
+// Who works while its inputs lie open and the clock does not run yet is found when it begins.
 template <class Place>
-std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call) {
-  fill(place, call);
+std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call,
+                                      const guidance& guided) {
+  fill(place, call, guided);
+  place.settle();
   PyObject* result = nullptr;
   device_times times;
   {
@@ -145,13 +187,13 @@ std::optional<device_times> time_call(Place& place, PyObject* callable, const pr
     if (result != nullptr)
       times = place.end();
   }
-  auto fine = look_after_timed(result);
+  auto fine = look_after_timed(result, guided.keep);
   if (result == nullptr)
     return std::nullopt;
   drop(result);
   if (!fine)
     return std::nullopt;
-  compare(place, call);
+  compare(place, call, guided);
   return times;
 }
 
@@ -168,11 +210,12 @@ PyObject* to_python(const std::vector<device_times>& times, bool changed) {
 }
 
 template <class Place>
-PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_call>& calls) {
+PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_call>& calls,
+                   bool guided) {
   std::vector<device_times> times;
   times.reserve(calls.size());
-  for (auto& call : calls) {
-    auto taken = time_call(place, callable, call);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    auto taken = time_call(place, callable, calls[i], guided ? ask_for_guidance(i) : guidance{});
     if (!taken) {
       look_after();
       return nullptr;
@@ -193,7 +236,7 @@ PyObject* toggle_lock(PyObject*, PyObject* args) {
   if (!PyArg_ParseTuple(args, "Kns#np", &address, &size, &key, &key_size, &number, &on_device))
     return nullptr;
   integrity::allow_own_code_alone();
-  auto opened = gpu::unwrapped({key, static_cast<std::size_t>(key_size)}, integrity::self().seal)
+  auto opened = gpu::input_key::from_text({key, static_cast<std::size_t>(key_size)})
                   .of_tensor(static_cast<std::size_t>(number));
   auto memory = static_cast<std::uintptr_t>(address);
   refill x{memory, memory, static_cast<std::size_t>(size)};
@@ -213,16 +256,19 @@ PyObject* timed_calls(PyObject*, PyObject* args) {
   PyObject *callable = nullptr, *list = nullptr;
   Py_ssize_t flush_bytes = 0;
   int on_device = 0;
-  if (!PyArg_ParseTuple(args, "OO!np", &callable, &PyList_Type, &list, &flush_bytes, &on_device))
+  int guided = 0;
+  if (!PyArg_ParseTuple(args, "OO!npp", &callable, &PyList_Type, &list, &flush_bytes, &on_device,
+                        &guided))
     return nullptr;
   std::vector<prepared_call> calls(static_cast<std::size_t>(PyList_GET_SIZE(list)));
   for (std::size_t i = 0; i < calls.size(); ++i)
     if (!from_python(PyList_GET_ITEM(list, static_cast<Py_ssize_t>(i)), calls[i]))
       return nullptr;
+  integrity::allow_own_code_alone();
   auto flush = static_cast<std::size_t>(flush_bytes);
   try {
-    return on_device != 0 ? time_all(device{flush}, callable, calls)
-                          : time_all(host{flush}, callable, calls);
+    return on_device != 0 ? time_all(device{flush}, callable, calls, guided != 0)
+                          : time_all(host{flush}, callable, calls, guided != 0);
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
     return nullptr;

@@ -14,7 +14,11 @@ namespace {
 
 } // namespace
 
-void begin_device_call(std::size_t) {
+void settle_device(std::size_t) {
+  refuse();
+}
+
+void begin_device_call() {
   refuse();
 }
 

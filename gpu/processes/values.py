@@ -222,7 +222,7 @@ def copied(value: Any, place: Place) -> Any:
 
 
 def locked(value: Any, key: str) -> Any:
-    """Returns a copy whose tensors are locked; `key` is wrapped. See input_lock.hpp."""
+    """Returns a copy whose tensors are locked. See input_lock.hpp."""
     def copy(tensor: torch.Tensor) -> torch.Tensor:
         plain = tensor.detach().resolve_conj().resolve_neg()
         return plain.clone(memory_format=torch.contiguous_format)

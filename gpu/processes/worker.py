@@ -305,11 +305,12 @@ class Worker:
         self.constructed()
         sequence = [self.inputs[name] for name in request["sequence"]]
         shifted = self.device.shift()  # other addresses than in the last block, the same within one
-        calls = laid_out(sequence, request.get("keys", [""] * len(sequence)))
+        calls = laid_out(sequence)
         lathe_native.enter_phase("timed")
         with torch.no_grad():
             nanoseconds, after, changed = lathe_native.timed_calls(
-                self.timed, calls, request.get("flush", 0), self.device.name == "cuda")
+                self.timed, calls, request.get("flush", 0), self.device.name == "cuda",
+                request.get("guided", False))
         lathe_native.enter_phase("check")
         integrity.look_at_flags()
         del shifted

@@ -3,6 +3,7 @@
 #include "gpu/processes/process_group.hpp"
 #include "messages/error.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <fcntl.h>
@@ -93,6 +94,30 @@ reply worker_process::call(boost::json::object request, std::span<const int> fds
   return result;
 }
 
+reply worker_process::time(boost::json::object request, std::span<const call_guidance> calls,
+                           std::chrono::milliseconds limit) {
+  request["guided"] = true;
+  guidance_ = calls;
+  guided_ = 0;
+  auto result = call(std::move(request), {}, limit);
+  guidance_ = {};
+  return result;
+}
+
+// Each call once, and in their order: who asks otherwise gets no answer, and what it wrote is read
+// as one.
+bool worker_process::guide(const channel_message& message) {
+  std::string_view text = message.text;
+  if (guided_ >= guidance_.size() || !seal_.open(text)
+      || text != fmt::format(R"({{"id":{},"call":{}}})", last_id_, guided_))
+    return false;
+  auto& next = guidance_[guided_++];
+  // Who cannot be told has gone, which the next look shows.
+  std::ignore =
+    handles_.requests.send({{"key", next.key ? next.key->text() : ""}, {"keep", next.keep}});
+  return true;
+}
+
 reply worker_process::ask(const boost::json::object& request, std::span<const int> fds,
                           std::chrono::milliseconds limit) {
   auto id = last_id_;
@@ -109,6 +134,8 @@ reply worker_process::ask(const boost::json::object& request, std::span<const in
       return readable(handles_.pidfd.get(), farewell_limit)
                ? killed_from_outside()
                : lost(outcome::crashed, describe(message.error()));
+    if (*message && guide(**message))
+      continue;
     if (*message)
       return take(std::move(**message), id);
     if (!alive())

@@ -38,6 +38,12 @@ struct call_progress {
   stopwatch::clock::duration ran{}; ///< without what was spent frozen
 };
 
+/// What a worker is told right before a timed call.
+struct call_guidance {
+  std::optional<input_key> key; ///< that opens its inputs; none where they are open
+  bool keep = false;            ///< its output is the one of the block that is kept
+};
+
 /// A process that runs foreign code for us. Ends with this object.
 /// One thread at a time calls; the functions under "from any thread" may interrupt it.
 class worker_process {
@@ -57,10 +63,10 @@ public:
   reply call(boost::json::object request, std::span<const int> fds,
              std::chrono::milliseconds limit);
 
-  /// Returns the text of a key for a request to this worker.
-  std::string wrapped(const input_key& key) const {
-    return gpu::wrapped(key, seal_);
-  }
+  /// The same for a block of timed calls (`time`), each of which asks for its guidance just before
+  /// it: what they get and what becomes of it is not in the process until then.
+  reply time(boost::json::object request, std::span<const call_guidance> calls,
+             std::chrono::milliseconds limit);
 
   /// Whether the next call may succeed: nothing has ended it, and no call was its last.
   bool usable() const;
@@ -103,6 +109,9 @@ private:
   reply ask(const boost::json::object& request, std::span<const int> fds,
             std::chrono::milliseconds limit);
   reply take(channel_message message, std::uint64_t id);
+
+  /// Answers a timed call that asks for its guidance. Returns false for any other message.
+  bool guide(const channel_message& message);
   reply lost(outcome how, std::string why);
   reply died();
   reply killed_from_outside();
@@ -121,6 +130,8 @@ private:
   std::string output_tail_;
   std::optional<failure> end_; // why no call can succeed any more
   std::uint64_t last_id_ = 0;
+  std::span<const call_guidance> guidance_; // of the block under way
+  std::size_t guided_ = 0;                  // so many of its calls
   double cpu_at_start_ = 0; // [seconds] of the latest call
   double cpu_at_look_ = 0;  // [seconds] when it was last found to be late
 

@@ -12,11 +12,12 @@ constexpr std::size_t gb = 1 << 30;
 
 } // namespace
 
-TEST(race_memory, small_inputs_are_all_held_and_a_dozen_outputs_kept) {
+TEST(race_memory, small_inputs_are_all_held_and_a_score_of_outputs_kept) {
   race_memory small{16 * kb, 4 * kb, 16};
   EXPECT_EQ(small.inputs_held(), 16U);
-  EXPECT_EQ(small.outputs_kept(), 12U);
-  EXPECT_EQ(small.bytes(), (15 * 16 + 12 * 4) * kb);
+  EXPECT_EQ(small.outputs_kept(), 20U);
+  EXPECT_EQ(small.outputs_of_new_inputs(), 16U);
+  EXPECT_EQ(small.bytes(), (15 * 16 + 20 * 4) * kb);
   EXPECT_FALSE(small.is_large());
 }
 
@@ -25,8 +26,9 @@ TEST(race_memory, large_inputs_make_way_for_each_other) {
   EXPECT_EQ((race_memory{300 * mb, kb, 6}).inputs_held(), 3U);
   race_memory large{gb, gb, 6};
   EXPECT_EQ(large.inputs_held(), 2U);
-  EXPECT_EQ(large.outputs_kept(), 4U);
-  EXPECT_EQ(large.bytes(), 5 * gb);
+  EXPECT_EQ(large.outputs_kept(), 5U);
+  EXPECT_EQ(large.outputs_of_new_inputs(), 4U);
+  EXPECT_EQ(large.bytes(), 6 * gb);
   EXPECT_TRUE(large.is_large());
 }
 
@@ -38,7 +40,8 @@ TEST(race_memory, fewer_of_larger_outputs_are_kept) {
 
 TEST(race_memory, judges_of_papers_have_one_draw) {
   EXPECT_EQ((race_memory{gb, kb, 1}).inputs_held(), 1U);
-  EXPECT_EQ((race_memory{gb, kb, 1}).bytes(), 12 * kb);
+  EXPECT_EQ((race_memory{gb, kb, 1}).bytes(), 20 * kb);
+  EXPECT_EQ((race_memory{gb, kb, 1}).outputs_of_new_inputs(), 1U);
 }
 
 TEST(race_memory, nothing_takes_nothing) {

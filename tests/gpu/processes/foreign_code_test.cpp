@@ -283,10 +283,10 @@ protected:
   }
 
   // What a block with y, between others, says of its inputs.
-  std::optional<bool> changed(worker_process& worker, const std::string& key) const {
+  std::optional<bool> changed(worker_process& worker, const std::optional<input_key>& key) const {
     boost::json::array sequence{"x", "y", "x", "y"};
-    boost::json::array keys{"", key, "", key};
-    auto answer = worker.call({{"op", "time"}, {"sequence", sequence}, {"keys", keys}}, {}, 60s);
+    std::vector<call_guidance> calls{{}, {key}, {}, {key}};
+    auto answer = worker.time({{"op", "time"}, {"sequence", sequence}}, calls, 60s);
     EXPECT_TRUE(answer.ok()) << answer.problem().message;
     return answer.flag("inputs_changed");
   }
@@ -299,18 +299,18 @@ TEST_F(locked_inputs, are_open_in_the_calls_that_get_them) {
   auto worker = spawn();
   prepare(*worker, "print(x.tolist()); return x * 2");
   give_y(*worker);
-  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), false);
+  EXPECT_EQ(changed(*worker, key_), false);
   std::string each = "[1.0, 2.0, 3.0, 4.0]\n[9.0, 9.0, 9.0, 9.0]\n";
   EXPECT_EQ(worker->output_tail(), each + each);
-  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), false) << "and are locked again";
+  EXPECT_EQ(changed(*worker, key_), false) << "and are locked again";
 }
 
 TEST_F(locked_inputs, stay_locked_without_their_key) {
   auto worker = spawn();
   prepare(*worker, "print((x == 9).any().item()); return x * 2");
   give_y(*worker);
-  EXPECT_EQ(changed(*worker, ""), false);
-  EXPECT_EQ(changed(*worker, worker->wrapped(input_key::random())), false);
+  EXPECT_EQ(changed(*worker, std::nullopt), false);
+  EXPECT_EQ(changed(*worker, input_key::random()), false);
   EXPECT_THAT(worker->output_tail(), Not(HasSubstr("True")));
 }
 
@@ -318,18 +318,18 @@ TEST_F(locked_inputs, are_compared_with_what_a_call_left) {
   auto worker = spawn();
   prepare(*worker, "x[3] = 9; return x * 2");
   give_y(*worker);
-  EXPECT_EQ(changed(*worker, worker->wrapped(key_)), true);
+  EXPECT_EQ(changed(*worker, key_), true);
   auto other = spawn();
   prepare(*other, "x[3] = x[3] + (x[0] == 9); return x * 2");
   give_y(*other);
-  EXPECT_EQ(changed(*other, other->wrapped(key_)), true) << "y alone";
+  EXPECT_EQ(changed(*other, key_), true) << "y alone";
 }
 
 TEST_F(locked_inputs, that_come_with_their_key_are_opened_at_once) {
   auto worker = spawn();
   prepare(*worker, "print(x.tolist()); return x * 2");
-  give_y(*worker, worker->wrapped(key_));
-  changed(*worker, "");
+  give_y(*worker, key_.text());
+  changed(*worker, std::nullopt);
   EXPECT_THAT(worker->output_tail(), HasSubstr("[9.0, 9.0, 9.0, 9.0]"));
 }
 
@@ -354,13 +354,12 @@ TEST_F(locked_inputs, are_drawn_so_and_are_the_same_when_they_are_opened) {
   drawing(*first);
   drawing(*second);
   auto open = ask_for(*first, {{"op", "draw"}, {"seed", 7}});
-  auto locked =
-    ask_for(*first, {{"op", "draw"}, {"seed", 7}, {"name", "d"}, {"key", first->wrapped(key_)}});
+  auto locked = ask_for(*first, {{"op", "draw"}, {"seed", 7}, {"name", "d"}, {"key", key_.text()}});
   EXPECT_EQ(text_of(open).size(), text_of(locked).size());
   EXPECT_NE(text_of(open), text_of(locked));
   auto as_drawn = text_of(ask_for(*first, {{"op", "run"}, {"inputs", "d"}}));
   int fds[] = {locked.fd()};
-  boost::json::object request{{"op", "inputs"}, {"name", "l"}, {"key", second->wrapped(key_)}};
+  boost::json::object request{{"op", "inputs"}, {"name", "l"}, {"key", key_.text()}};
   ASSERT_TRUE(second->call(request, fds, 60s).ok());
   EXPECT_EQ(text_of(ask_for(*second, {{"op", "run"}, {"inputs", "l"}})), as_drawn);
   int open_fds[] = {open.fd()};
@@ -398,6 +397,35 @@ TEST_F(foreign_code, one_output_of_a_block_is_kept_whichever_the_lot_falls_on) {
   int outputs[] = {output->fd()};
   ASSERT_TRUE(worker->call({{"op", "fetch"}, {"slot", 0}}, outputs, 60s).ok());
   EXPECT_EQ(text_of(*output).substr(0, 4), "LVAL");
+}
+
+TEST_F(foreign_code, the_output_that_has_to_be_kept_is) {
+  auto worker = spawn();
+  prepare(*worker, "return x * 2");
+  boost::json::array sequence(6, "x");
+  for (std::int64_t kept : {0, 3, 5, 2}) {
+    std::vector<call_guidance> calls(6);
+    calls[static_cast<std::size_t>(kept)].keep = true;
+    auto answer = worker->time({{"op", "time"}, {"sequence", sequence}}, calls, 60s);
+    ASSERT_TRUE(answer.ok()) << answer.problem().message;
+    EXPECT_EQ(answer.integer("kept"), kept);
+  }
+}
+
+TEST_F(foreign_code, a_block_with_more_calls_than_were_guided_is_no_answer) {
+  auto worker = spawn();
+  prepare(*worker, "return x * 2");
+  std::vector<call_guidance> calls(2);
+  auto answer =
+    worker->time({{"op", "time"}, {"sequence", boost::json::array(3, "x")}}, calls, 60s);
+  EXPECT_FALSE(answer.ok());
+}
+
+TEST_F(foreign_code, who_is_warned_has_not_tampered_with_anything) {
+  auto worker = spawn();
+  prepare(*worker, "import warnings; warnings.warn('mind the gap', stacklevel=2); return x * 2");
+  auto answer = run(*worker);
+  EXPECT_TRUE(answer.ok()) << answer.problem().message;
 }
 
 TEST_F(foreign_code, a_broken_rule_is_named) {

@@ -108,9 +108,9 @@ class TimedInputs(unittest.TestCase):
 
     def test_inputs_of_the_same_shapes_come_at_the_same_addresses(self) -> None:
         first, second = [torch.ones(300), 7], [torch.zeros(300), 8]
-        (one, copied, _), (two, again, key) = laid_out([first, second], ["", "k"])
+        (one, copied), (two, again) = laid_out([first, second])
         self.assertEqual(one[0].data_ptr(), two[0].data_ptr())
-        self.assertEqual((one[1], two[1], key), (7, 8, "k"))
+        self.assertEqual((one[1], two[1]), (7, 8))
         for memory, pristine, arguments in ((copied, first, one), (again, second, two)):
             ((target, source, size),) = memory
             self.assertEqual((target, source, size),
@@ -118,19 +118,18 @@ class TimedInputs(unittest.TestCase):
 
     def test_the_task_s_own_tensors_are_not_handed_out(self) -> None:
         pristine = [torch.ones(300)]
-        ((arguments, _, _),) = laid_out([pristine], [""])
+        ((arguments, _),) = laid_out([pristine])
         self.assertNotEqual(arguments[0].data_ptr(), pristine[0].data_ptr())
 
     def test_inputs_of_other_shapes_have_memory_of_their_own(self) -> None:
-        calls = laid_out([[torch.ones(300)], [torch.ones(30, 10)], [torch.ones(0)]], [""] * 3)
-        (flat, _, _), (square, _, _), (empty, nothing, _) = calls
+        calls = laid_out([[torch.ones(300)], [torch.ones(30, 10)], [torch.ones(0)]])
+        (flat, _), (square, _), (empty, nothing) = calls
         self.assertNotEqual(flat[0].data_ptr(), square[0].data_ptr())
         self.assertEqual(square[0].shape, (30, 10))
         self.assertEqual((empty[0].numel(), nothing), (0, []))
 
     def test_nested_inputs_keep_their_structure(self) -> None:
-        nested = [{"a": torch.ones(2)}, (torch.ones(3), None)]
-        ((arguments, memory, _),) = laid_out([nested], [""])
+        ((arguments, memory),) = laid_out([[{"a": torch.ones(2)}, (torch.ones(3), None)]])
         self.assertEqual(arguments[0]["a"].shape, (2,))
         self.assertEqual((arguments[1][0].shape, arguments[1][1]), ((3,), None))
         self.assertEqual([size for _, _, size in memory], [8, 12])
