@@ -33,10 +33,10 @@ constexpr block_size host_blocks{0.01, 6, 6};
 constexpr block_size device_blocks{0.003, 3, 8};
 constexpr block_size long_device_blocks{0.003, 3, 3}; // of calls that are not short
 
-// What is enough to tell who caches by. Calls of blocks without new inputs count as well, but
-// nobody shall know that each block has some.
+// What is enough to tell who caches by. Calls beside those with new inputs count as well. Of short
+// calls some blocks more are cheap.
 constexpr race_blocks enough{10, 4};
-constexpr race_blocks enough_of_long_calls{8, 2};
+constexpr race_blocks enough_of_long_calls{8, 0};
 constexpr double short_call = 2e-3; // [seconds]
 
 // A decision that is still open after so many time budgets, and so many seconds, stays open.
@@ -329,20 +329,29 @@ race::lap race::run_block(worker_process& runner, const block_plan& x) const {
   std::vector<call_guidance> calls;
   for (auto* draw : x.calls) {
     names.emplace_back(inputs_.name_of(*draw));
-    calls.push_back({draw->key, x.fresh == calls.size()});
+    auto use = x.fresh == calls.size()     ? output_use::kept
+               : x.control == calls.size() ? output_use::copied
+                                           : output_use::drawn;
+    calls.push_back({draw->key, use});
   }
   boost::json::object request{
     {"op", "time"}, {"sequence", std::move(names)}, {"flush", site_.flush_bytes()}};
   still other{&runner == &candidate_ ? oracle_.process() : candidate_};
   auto begin = clock::now();
   lap result{
-    runner.time(std::move(request), calls, milliseconds(site_.config().run_limit)), {}, {}, {}};
+    runner.time(std::move(request), calls, milliseconds(site_.config().run_limit)), {}, {}, {}, {}};
   result.clocks.wall = since(begin);
   result.seconds = seconds_in(result.answer, "ns");
   result.after = seconds_in(result.answer, "after_ns");
   // Whose work goes on beside the mark is not faster for that.
   for (std::size_t i = 0; i < std::min(result.seconds.size(), result.after.size()); ++i)
     result.seconds[i] += result.after[i];
+  for (std::size_t i = 0; i < std::min(result.seconds.size(), result.answer.questions.size());
+       ++i) {
+    auto is_last = i + 1 == result.answer.questions.size();
+    auto end = is_last ? result.clocks.wall : result.answer.questions[i + 1];
+    result.hidden.push_back(end - result.answer.questions[i] - result.seconds[i]);
+  }
   result.clocks.reported = std::accumulate(result.seconds.begin(), result.seconds.end(), 0.0);
   return result;
 }
@@ -395,6 +404,13 @@ void race::record(const block_plan& x, const lap& reference, const lap& candidat
     candidate_after_.push_back(candidate.after[i]);
     reference_after_.push_back(reference.after[i]);
   }
+  auto note_hidden = [&](std::size_t i) {
+    if (i < std::min(candidate.hidden.size(), reference.hidden.size()))
+      hidden_more_.push_back({candidate.hidden[i] - reference.hidden[i], x.fresh == i});
+  };
+  note_hidden(x.control);
+  if (x.fresh)
+    note_hidden(*x.fresh);
   candidate_clocks_.push_back(candidate.clocks);
   reference_clocks_.push_back(reference.clocks);
   auto settled = [&](const std::vector<double>& seconds) {
@@ -474,6 +490,8 @@ void race::judge(double cpu) {
   if (!refused)
     refused =
       check_clocks(candidate_clocks_, reference_clocks_, site_.device().cuda ? device_chores : 0);
+  if (!refused)
+    refused = check_hidden_work(hidden_more_, median(seconds_of(reference_calls_)));
   if (!refused)
     refused = check_background(cpu, asked_ * site_.config().threads + copying_, result_.wall);
   result_.may_be_noise = refused.has_value();

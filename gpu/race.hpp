@@ -55,6 +55,7 @@ private:
     reply answer;
     std::vector<double> seconds; ///< of each call, until the device was idle
     std::vector<double> after;   ///< of these after its last mark
+    std::vector<double> hidden;  ///< beside these, by our clock, until the next call was asked for
     block_clocks clocks;
   };
 
@@ -104,6 +105,7 @@ private:
   std::vector<double> reference_after_;
   std::vector<block_clocks> candidate_clocks_;
   std::vector<block_clocks> reference_clocks_;
+  std::vector<timed_call> hidden_more_; // beside the calls, than with the reference
   std::chrono::steady_clock::time_point began_;
   race_blocks seen_; // that count
   std::size_t pairs_ = 0;

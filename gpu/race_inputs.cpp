@@ -47,9 +47,12 @@ race_inputs::block race_inputs::next(std::size_t calls, std::size_t skipped, rac
   block result;
   for (std::size_t i = 0; i < calls; ++i)
     result.calls.push_back(seen_[random_() % seen_.size()]);
+  auto counted = calls - skipped;
+  auto first = random_() % counted;
+  result.control = skipped + (first + 1 + random_() % (counted - 1)) % counted;
   if (!draws_fresh(missing))
     return result;
-  result.fresh = skipped + random_() % (calls - skipped);
+  result.fresh = skipped + first;
   result.calls[*result.fresh] = waiting_.front();
   seen_.push_back(waiting_.front());
   waiting_.pop_front();

@@ -28,6 +28,7 @@ public:
   struct block {
     std::vector<const input_draw*> calls;
     std::optional<std::size_t> fresh = std::nullopt; ///< the call whose inputs are new
+    std::size_t control = 0; ///< one that counts and is treated as if its inputs were new
   };
 
   /// @param known draws that both processes have; at least one
@@ -54,7 +55,7 @@ public:
 
   /// Draws the next block. Blocks of both kinds lie among each other, as the weather changes: of
   /// those that are still needed one is drawn as from an urn, and afterwards either is as likely.
-  /// @param calls at least one more than are skipped
+  /// @param calls at least two more than are skipped
   /// @param skipped so many calls of a block do not count: none of them is new
   block next(std::size_t calls, std::size_t skipped, race_blocks missing);
 

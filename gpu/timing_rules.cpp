@@ -33,6 +33,9 @@ constexpr double steady_fresh_share = 1.0 / 3; // of the share of repeated calls
 constexpr double hidden_factor = 2;
 constexpr double hidden_slack = 2e-3; // [seconds] a block
 constexpr std::size_t fewest_clocked_blocks = 5;
+constexpr double hidden_share = 0.1;        // of a call of the reference
+constexpr double hidden_call_slack = 20e-6; // [seconds]
+constexpr double hidden_sigmas = 3;
 constexpr double unjoined_slack = 20e-6; // [seconds] a call
 constexpr double unjoined_part = 0.1;    // of a call
 constexpr std::size_t fewest_paired_blocks = 12;
@@ -379,6 +382,19 @@ std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                              "unaccounted for, {} with the reference",
                              milliseconds(reported), milliseconds(reported + theirs),
                              milliseconds(theirs), milliseconds(ours))};
+}
+
+std::optional<refusal> check_hidden_work(std::span<const timed_call> more, double call) {
+  auto found = visits{more};
+  if (found.empty() || found.first.size() < fewest_compared)
+    return std::nullopt;
+  auto overlooked = hidden_share * call + hidden_call_slack + hidden_sigmas * found.error_of_few();
+  if (found.gap() <= overlooked || rank_excess(found.first, found.repeated) < hidden_sigmas)
+    return std::nullopt;
+  return refusal{"clock-mismatch",
+                 fmt::format("beside calls with never-seen inputs {} more are unaccounted for than "
+                             "beside others (a call of the reference takes {})",
+                             milliseconds(found.gap()), milliseconds(call))};
 }
 
 std::optional<refusal> check_joined(std::vector<double> candidate, std::vector<double> reference,

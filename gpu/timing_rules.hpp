@@ -90,6 +90,15 @@ struct block_clocks {
 std::optional<refusal> check_clocks(std::span<const block_clocks> candidate,
                                     std::span<const block_clocks> reference, double chores = 0);
 
+/// Refuses with `clock-mismatch` a candidate that hides more time beside its calls with never-seen
+/// inputs than beside others: a tenth of a call of the reference, 20 us, and what noise explains
+/// are overlooked. What is beside a call includes that its output is copied, where foreign code may
+/// find a way to run.
+/// @param more [seconds] that the candidate hides than the reference does, call by call, of calls
+///   whose outputs are copied
+/// @param call the reference's median time
+std::optional<refusal> check_hidden_work(std::span<const timed_call> more, double call);
+
 /// Refuses with `unjoined-work` a candidate whose device work goes on after its last mark: on a
 /// stream that nothing waits for, or launched by another thread. The marks are on the stream that
 /// all ordinary streams wait for; the host's clock runs until the whole device is idle. Less than

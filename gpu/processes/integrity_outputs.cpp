@@ -87,14 +87,15 @@ PyObject* copied(PyObject* x, bool clone) {
   return nullptr;
 }
 
-bool draw_for(PyObject* result, bool keep) {
+bool draw_for(PyObject* result, output_use use) {
   auto& s = self();
   auto call = s.calls++;
-  auto chosen = keep || (!s.has_to_keep && draw_lot(call + 1) == 0);
-  s.has_to_keep = s.has_to_keep || keep;
-  if (chosen)
+  auto chosen = use == output_use::kept || (!s.has_to_keep && draw_lot(call + 1) == 0);
+  auto clone = chosen || use == output_use::copied;
+  s.has_to_keep = s.has_to_keep || use == output_use::kept;
+  if (clone)
     look_for_kernels(s.torch.copying);
-  auto* kept = copied(result, chosen); // its types are looked at in any case
+  auto* kept = copied(result, clone); // its types are looked at in any case
   if (kept != nullptr && chosen) {
     std::swap(s.captured, kept);
     s.captured_call = call;

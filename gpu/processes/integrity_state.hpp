@@ -65,6 +65,7 @@ struct state {
   std::vector<watched_dict> dicts;
   std::array<struct sigaction, 32> signals{};
   torch_functions torch;
+  std::array<const void*, 2> allocators{};
   std::uint64_t own_sum = 0;      // of this module's constant parts
   std::int64_t clock_offset = 0;  // [ns]
   std::int64_t others_at_end = 0; // [ns] processor time of other threads when foreign code ended
@@ -132,6 +133,12 @@ int on_event(const char* event, PyObject* arguments, void*);
 /// Notes what a name means now.
 void watch_name(std::string label, PyObject* holder, PyObject* key);
 
+/// Who hands out torch's memory, of the host and of a GPU; null where torch has none, or its
+/// library is not loaded.
+std::array<const void*, 2> allocators();
+
+/// Who hands out memory for a copy of an output runs when the clock has stopped.
+void look_for_allocators();
 void look_for_replacements();
 void look_for_interruptions();
 void look_for_modes();
@@ -164,6 +171,6 @@ PyObject* copied(PyObject* x, bool clone);
 /// Keeps a copy of `result`, or not. Where no call of a block has to be kept, each is as likely to
 /// be as any other, and the lot is drawn when it is over: nobody can know which one will be
 /// compared. Returns false with a Python error set for an output that cannot be copied.
-bool draw_for(PyObject* result, bool keep);
+bool draw_for(PyObject* result, output_use use);
 
 } // namespace lathe::native::integrity

@@ -14,7 +14,7 @@ using namespace integrity;
 foreign_section::foreign_section() {
   allow_own_code_alone();
   auto& s = self();
-  if (s.watching && s.phase == phase::timed)
+  if (s.watching && s.phase == phase::timed && s.calls > 0)
     look_for_work_between_calls();
   ++s.depth;
   if (s.watching && s.collecting)
@@ -41,14 +41,15 @@ void look_after() {
 }
 
 // What copies the output would ask a mode that is on.
-bool look_after_timed(PyObject* result, bool keep) {
+bool look_after_timed(PyObject* result, output_use use) {
   if (!self().watching)
     return true;
   {
     pending_exception aside;
     look_for_modes();
   }
-  return result == nullptr || draw_for(result, keep);
+  look_for_allocators();
+  return result == nullptr || draw_for(result, use);
 }
 
 void drop(PyObject* result) {
@@ -152,6 +153,7 @@ PyObject* watch(PyObject*, PyObject* args) {
   }
   for (int number = 1; number < 32; ++number)
     ::sigaction(number, nullptr, &s.signals[static_cast<std::size_t>(number)]);
+  s.allocators = allocators();
   s.own_sum = own_sum();
   s.clock_offset = clock_offset();
   s.source = source;
@@ -203,6 +205,7 @@ PyObject* model_call(PyObject*, PyObject* args) {
   if (result == nullptr || !self().watching)
     return result;
   look_for_kernels(self().torch.kernels);
+  look_for_allocators();
   auto* plain = copied(result, true);
   drop(result);
   return plain;
@@ -224,7 +227,6 @@ PyObject* enter_phase(PyObject*, PyObject* args) {
     s.captured_call = -1;
     s.has_to_keep = false;
     s.compiled = false;
-    s.others_at_end = time_of_other_threads();
     Py_CLEAR(s.captured);
   }
   Py_RETURN_NONE;

@@ -11,6 +11,9 @@
 /// sentence goes out first.
 namespace lathe::native {
 
+/// What becomes of a timed call's output.
+enum class output_use { drawn, copied, kept };
+
 /// Marks the time in which foreign code runs; rules about what it may do hold within.
 class foreign_section {
 public:
@@ -25,11 +28,11 @@ public:
 void look_after();
 
 /// The same after one of a block's timed calls, for what matters until the next one: `look_after`
-/// follows when the block has ended. One output of a block is copied here: one that is to be kept,
-/// and otherwise one that is drawn by lot.
+/// follows when the block has ended. One output of a block is kept as a copy that is made here: one
+/// that is to be kept, and otherwise one that is drawn by lot.
 /// @param result of the call; null when it raised
 /// @returns false, with a Python error set, when that output cannot be copied
-bool look_after_timed(PyObject* result, bool keep);
+bool look_after_timed(PyObject* result, output_use use);
 
 /// Gives up a result of foreign code. Its finalizers, if any, count as foreign code.
 void drop(PyObject* result);

@@ -7,9 +7,13 @@
 #include "gpu/processes/native_integrity.hpp"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <optional>
@@ -31,7 +35,7 @@ struct prepared_call {
 // What the parent says of a call when it is about to be made.
 struct guidance {
   std::optional<gpu::input_key> key; // the sources are locked
-  bool keep = false;                 // its output
+  output_use output = output_use::drawn;
 };
 
 bool from_python(PyObject* entry, refill& result) {
@@ -74,7 +78,9 @@ guidance ask_for_guidance(std::size_t call) {
   guidance result;
   if (!text.starts_with('"'))
     result.key = gpu::input_key::from_text(text.substr(0, gpu::input_key::digits));
-  result.keep = text.ends_with("true}");
+  result.output = text.ends_with("\"kept\"}")     ? output_use::kept
+                  : text.ends_with("\"copied\"}") ? output_use::copied
+                                                  : output_use::drawn;
   ::explicit_bzero(buffer.data(), buffer.size());
   return result;
 }
@@ -172,22 +178,58 @@ void compare(Place& place, const prepared_call& call, const guidance& guided) {
   }
 }
 
-// Who works while its inputs lie open and the clock does not run yet is found when it begins.
+// Holds back all signals but in the calls themselves: a handler of foreign code runs on this
+// thread, and could work while its inputs lie open and the clock stands.
+class quiet_signals {
+public:
+  quiet_signals() {
+    hold();
+  }
+
+  quiet_signals(const quiet_signals&) = delete;
+  quiet_signals& operator=(const quiet_signals&) = delete;
+
+  ~quiet_signals() {
+    let_go();
+  }
+
+  // What has come meanwhile comes now.
+  void let_go() {
+    change(SIG_SETMASK, before_);
+  }
+
+  void hold() {
+    before_ = change(SIG_BLOCK, ~std::uint64_t{0});
+  }
+
+private:
+  // Asks the kernel itself: what libc's functions do could be changed.
+  static std::uint64_t change(int how, std::uint64_t mask) {
+    std::uint64_t before = 0;
+    ::syscall(SYS_rt_sigprocmask, how, &mask, &before, sizeof(mask));
+    return before;
+  }
+
+  std::uint64_t before_ = 0;
+};
+
 template <class Place>
 std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call,
-                                      const guidance& guided) {
+                                      const guidance& guided, quiet_signals& signals) {
   fill(place, call, guided);
-  place.settle();
   PyObject* result = nullptr;
   device_times times;
   {
     foreign_section section;
+    place.settle();
     place.begin();
+    signals.let_go();
     result = PyObject_Call(callable, call.arguments, nullptr);
+    signals.hold();
     if (result != nullptr)
       times = place.end();
   }
-  auto fine = look_after_timed(result, guided.keep);
+  auto fine = look_after_timed(result, guided.output);
   if (result == nullptr)
     return std::nullopt;
   drop(result);
@@ -214,8 +256,10 @@ PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_c
                    bool guided) {
   std::vector<device_times> times;
   times.reserve(calls.size());
+  quiet_signals signals;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    auto taken = time_call(place, callable, calls[i], guided ? ask_for_guidance(i) : guidance{});
+    auto told = guided ? ask_for_guidance(i) : guidance{};
+    auto taken = time_call(place, callable, calls[i], told, signals);
     if (!taken) {
       look_after();
       return nullptr;

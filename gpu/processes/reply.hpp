@@ -63,6 +63,7 @@ public:
   std::vector<unique_fd> fds; ///< came with the answer
   double wall = 0;            ///< [seconds] that the worker had for it
   double frozen = 0;          ///< [seconds] that it was frozen meanwhile
+  std::vector<double> questions; ///< [seconds] from the request to when each timed call asked back
 
 private:
   struct document;

@@ -1,6 +1,7 @@
 """The worker: runs a task's reference or one candidate, inside its sandbox, as `lathe` asks.
 
-One request, one reply, over the socket at descriptor 3; docs/evaluation_protocol.md says which.
+One request, one reply, over the socket at descriptor 3; docs/evaluation_protocol.md says which, and
+what the native code of timed calls asks in between.
 """
 
 from __future__ import annotations

@@ -36,6 +36,10 @@ constexpr double most_work = 0.8;
 constexpr int most_patience = 4; // limits
 constexpr double never = -1;
 
+std::string_view name_of(output_use x) {
+  return x == output_use::kept ? "kept" : x == output_use::copied ? "copied" : "drawn";
+}
+
 bool readable(int fd, std::chrono::milliseconds limit) {
   pollfd ready{fd, POLLIN, 0};
   return ::poll(&ready, 1, static_cast<int>(limit.count())) > 0;
@@ -98,9 +102,12 @@ reply worker_process::time(boost::json::object request, std::span<const call_gui
                            std::chrono::milliseconds limit) {
   request["guided"] = true;
   guidance_ = calls;
-  guided_ = 0;
+  questions_.clear();
+  auto begin = stopwatch::clock::now();
   auto result = call(std::move(request), {}, limit);
   guidance_ = {};
+  for (auto x : questions_)
+    result.questions.push_back(seconds{x - begin}.count());
   return result;
 }
 
@@ -108,13 +115,15 @@ reply worker_process::time(boost::json::object request, std::span<const call_gui
 // as one.
 bool worker_process::guide(const channel_message& message) {
   std::string_view text = message.text;
-  if (guided_ >= guidance_.size() || !seal_.open(text)
-      || text != fmt::format(R"({{"id":{},"call":{}}})", last_id_, guided_))
+  auto number = questions_.size();
+  if (number >= guidance_.size() || !seal_.open(text)
+      || text != fmt::format(R"({{"id":{},"call":{}}})", last_id_, number))
     return false;
-  auto& next = guidance_[guided_++];
+  auto& next = guidance_[number];
+  questions_.push_back(stopwatch::clock::now());
   // Who cannot be told has gone, which the next look shows.
-  std::ignore =
-    handles_.requests.send({{"key", next.key ? next.key->text() : ""}, {"keep", next.keep}});
+  std::ignore = handles_.requests.send(
+    {{"key", next.key ? next.key->text() : ""}, {"output", name_of(next.output)}});
   return true;
 }
 

@@ -38,10 +38,19 @@ struct call_progress {
   stopwatch::clock::duration ran{}; ///< without what was spent frozen
 };
 
+/// What becomes of a timed call's output.
+enum class output_use {
+  drawn, ///< a lot, which is drawn when the call is over, says whether it is the block's one that
+         ///< is kept
+  copied, ///< the same, but it is copied whatever the lot says: it takes the time that a kept one
+          ///< does
+  kept,   ///< it is the one
+};
+
 /// What a worker is told right before a timed call.
 struct call_guidance {
-  std::optional<input_key> key; ///< that opens its inputs; none where they are open
-  bool keep = false;            ///< its output is the one of the block that is kept
+  std::optional<input_key> key = std::nullopt; ///< that opens its inputs; none where they are open
+  output_use output = output_use::drawn;
 };
 
 /// A process that runs foreign code for us. Ends with this object.
@@ -64,7 +73,8 @@ public:
              std::chrono::milliseconds limit);
 
   /// The same for a block of timed calls (`time`), each of which asks for its guidance just before
-  /// it: what they get and what becomes of it is not in the process until then.
+  /// it: what they get and what becomes of it is not in the process until then. The reply says when
+  /// they asked.
   reply time(boost::json::object request, std::span<const call_guidance> calls,
              std::chrono::milliseconds limit);
 
@@ -131,7 +141,7 @@ private:
   std::optional<failure> end_; // why no call can succeed any more
   std::uint64_t last_id_ = 0;
   std::span<const call_guidance> guidance_; // of the block under way
-  std::size_t guided_ = 0;                  // so many of its calls
+  std::vector<stopwatch::clock::time_point> questions_; // that were answered
   double cpu_at_start_ = 0; // [seconds] of the latest call
   double cpu_at_look_ = 0;  // [seconds] when it was last found to be late
 

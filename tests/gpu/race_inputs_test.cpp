@@ -67,6 +67,7 @@ TEST_F(race_inputs_test, what_is_missing_is_drawn_as_from_an_urn) {
 
 TEST_F(race_inputs_test, new_inputs_come_once_and_in_any_place_that_counts) {
   std::set<std::size_t> used;
+  std::set<std::size_t> controls;
   auto inputs = make(16);
   std::set<const input_draw*> met;
   while (!inputs.all_seen()) {
@@ -75,6 +76,8 @@ TEST_F(race_inputs_test, new_inputs_come_once_and_in_any_place_that_counts) {
     ASSERT_TRUE(x.fresh);
     ASSERT_EQ(x.calls.size(), 5U);
     used.insert(*x.fresh);
+    EXPECT_NE(x.control, *x.fresh);
+    controls.insert(x.control);
     auto* fresh = x.calls[*x.fresh];
     EXPECT_TRUE(is_timed(fresh));
     EXPECT_TRUE(met.insert(fresh).second) << "it was new before";
@@ -84,6 +87,7 @@ TEST_F(race_inputs_test, new_inputs_come_once_and_in_any_place_that_counts) {
   }
   EXPECT_EQ(met.size(), 16U);
   EXPECT_EQ(used, (std::set<std::size_t>{1, 2, 3, 4}));
+  EXPECT_EQ(controls, used);
   EXPECT_EQ(inputs.hand_over(), nullptr);
   EXPECT_FALSE(inputs.next(5, 1, {16, 0}).fresh) << "none are left";
 }

@@ -285,7 +285,7 @@ protected:
   // What a block with y, between others, says of its inputs.
   std::optional<bool> changed(worker_process& worker, const std::optional<input_key>& key) const {
     boost::json::array sequence{"x", "y", "x", "y"};
-    std::vector<call_guidance> calls{{}, {key}, {}, {key}};
+    std::vector<call_guidance> calls{{}, {.key = key}, {}, {.key = key}};
     auto answer = worker.time({{"op", "time"}, {"sequence", sequence}}, calls, 60s);
     EXPECT_TRUE(answer.ok()) << answer.problem().message;
     return answer.flag("inputs_changed");
@@ -405,10 +405,14 @@ TEST_F(foreign_code, the_output_that_has_to_be_kept_is) {
   boost::json::array sequence(6, "x");
   for (std::int64_t kept : {0, 3, 5, 2}) {
     std::vector<call_guidance> calls(6);
-    calls[static_cast<std::size_t>(kept)].keep = true;
+    calls[static_cast<std::size_t>(kept)].output = output_use::kept;
+    calls[static_cast<std::size_t>(kept == 5 ? 0 : 5)].output = output_use::copied;
     auto answer = worker->time({{"op", "time"}, {"sequence", sequence}}, calls, 60s);
     ASSERT_TRUE(answer.ok()) << answer.problem().message;
     EXPECT_EQ(answer.integer("kept"), kept);
+    EXPECT_EQ(answer.questions.size(), 6U);
+    EXPECT_TRUE(std::ranges::is_sorted(answer.questions));
+    EXPECT_LT(answer.questions.back(), answer.wall);
   }
 }
 
