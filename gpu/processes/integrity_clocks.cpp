@@ -1,12 +1,11 @@
 #include "gpu/processes/integrity_state.hpp"
 
 #include "gpu/processes/native.hpp"
+#include "gpu/processes/native_kernel_call.hpp"
 
 #include <elf.h>
 #include <link.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,15 +19,7 @@ namespace {
 // The kernel's own clock, without a function that could have been replaced.
 std::int64_t kernel_clock() {
   timespec t{};
-  long result = SYS_clock_gettime;
-#if defined(__x86_64__)
-  __asm__ volatile("syscall"
-                   : "+a"(result)
-                   : "D"(CLOCK_MONOTONIC_RAW), "S"(&t)
-                   : "rcx", "r11", "memory");
-#else
-  result = ::syscall(SYS_clock_gettime, CLOCK_MONOTONIC_RAW, &t);
-#endif
+  kernel_call(SYS_clock_gettime, CLOCK_MONOTONIC_RAW, argument(&t));
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 

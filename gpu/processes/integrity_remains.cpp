@@ -115,11 +115,10 @@ void look_for_interruptions() {
   if (thread->c_tracefunc != nullptr || thread->c_profilefunc != nullptr)
     refuse("harness-tampering", "it left a trace or profile function behind");
   auto& s = self();
-  for (int number = 1; number < 32; ++number) {
+  for (std::size_t number = 1; number < s.signals.size(); ++number) {
     struct sigaction found {};
-    ::sigaction(number, nullptr, &found);
-    if (found.sa_handler != s.signals[static_cast<std::size_t>(number)].sa_handler
-        && !is_a_librarys(found.sa_handler))
+    ::sigaction(static_cast<int>(number), nullptr, &found);
+    if (found.sa_handler != s.signals[number].sa_handler && !is_a_librarys(found.sa_handler))
       refuse("harness-tampering", "it left a handler for signal " + std::to_string(number));
   }
   for (auto which : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF}) {

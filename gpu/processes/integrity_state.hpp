@@ -63,7 +63,7 @@ struct state {
   bool collecting = true;                             // foreign code wants its garbage collected
   std::vector<watched_name> names;
   std::vector<watched_dict> dicts;
-  std::array<struct sigaction, 32> signals{};
+  std::array<struct sigaction, 65> signals{}; // by number, those of real time as well
   torch_functions torch;
   std::array<const void*, 2> allocators{};
   std::uint64_t own_sum = 0;      // of this module's constant parts

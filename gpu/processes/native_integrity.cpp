@@ -151,8 +151,8 @@ PyObject* watch(PyObject*, PyObject* args) {
       return nullptr;
     watch_name(std::string{label} + "." + utf8(key), holder, key);
   }
-  for (int number = 1; number < 32; ++number)
-    ::sigaction(number, nullptr, &s.signals[static_cast<std::size_t>(number)]);
+  for (std::size_t number = 1; number < s.signals.size(); ++number)
+    ::sigaction(static_cast<int>(number), nullptr, &s.signals[number]);
   s.allocators = allocators();
   s.own_sum = own_sum();
   s.clock_offset = clock_offset();

@@ -5,10 +5,9 @@
 #include "gpu/processes/native.hpp"
 #include "gpu/processes/native_cuda.hpp"
 #include "gpu/processes/native_integrity.hpp"
+#include "gpu/processes/native_kernel_call.hpp"
 
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -58,18 +57,23 @@ bool from_python(PyObject* entry, prepared_call& result) {
   return true;
 }
 
-// No Python object ever holds a key.
+// No Python object ever holds a key, and no function of a library.
 guidance ask_for_guidance(std::size_t call) {
   auto& s = integrity::self();
   auto question =
     "{\"id\":" + std::to_string(s.request) + ",\"call\":" + std::to_string(call) + "}";
   question = s.seal.of(question) + question;
   std::array<char, 256> buffer;
-  auto size = ::send(s.channel, question.data(), question.size(), MSG_NOSIGNAL);
-  if (size >= 0)
+  auto insist = [&](long number, const char* memory, std::size_t bytes, int flags) {
+    long done = 0;
     do
-      size = ::recv(s.channel, buffer.data(), buffer.size(), 0);
-    while (size < 0 && errno == EINTR);
+      done = kernel_call(number, s.channel, argument(memory), static_cast<long>(bytes), flags);
+    while (done == -EINTR);
+    return done;
+  };
+  auto size = insist(SYS_sendto, question.data(), question.size(), MSG_NOSIGNAL);
+  if (size >= 0)
+    size = insist(SYS_recvfrom, buffer.data(), buffer.size(), 0);
   std::string_view text{buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
   constexpr std::string_view before = "{\"key\":\"";
   if (!text.starts_with(before))
@@ -81,7 +85,8 @@ guidance ask_for_guidance(std::size_t call) {
   result.output = text.ends_with("\"kept\"}")     ? output_use::kept
                   : text.ends_with("\"copied\"}") ? output_use::copied
                                                   : output_use::drawn;
-  ::explicit_bzero(buffer.data(), buffer.size());
+  for (volatile char& x : buffer)
+    x = 0;
   return result;
 }
 
@@ -111,6 +116,10 @@ struct host {
 
   device_times end() {
     return {now() - began, 0};
+  }
+
+  void finish() {
+    // nop: all is done when it returns
   }
 
   void compare(const refill& x) {
@@ -147,6 +156,11 @@ struct device {
 
   device_times end() {
     return end_device_call();
+  }
+
+  // What copying an output takes belongs to its call, by the parent's clock.
+  void finish() {
+    wait_for_device();
   }
 
   void compare(const refill& x) {
@@ -203,10 +217,9 @@ public:
   }
 
 private:
-  // Asks the kernel itself: what libc's functions do could be changed.
   static std::uint64_t change(int how, std::uint64_t mask) {
     std::uint64_t before = 0;
-    ::syscall(SYS_rt_sigprocmask, how, &mask, &before, sizeof(mask));
+    kernel_call(SYS_rt_sigprocmask, how, argument(&mask), argument(&before), sizeof(mask));
     return before;
   }
 
@@ -235,6 +248,7 @@ std::optional<device_times> time_call(Place& place, PyObject* callable, const pr
   drop(result);
   if (!fine)
     return std::nullopt;
+  place.finish();
   compare(place, call, guided);
   return times;
 }

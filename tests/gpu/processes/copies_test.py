@@ -1,5 +1,5 @@
-"""Copies between memory files and a device, through a driver that is made up: the device's memory
-is the host's."""
+"""Copies between memory files and a device, and blocks of timed calls, through a driver that is made
+up: the device's memory is the host's."""
 
 import os
 import sys
@@ -77,6 +77,20 @@ class Copies(unittest.TestCase):
         fd = self.file(4)
         with self.assertRaisesRegex(RuntimeError, "cut off"):
             lathe_native.copy_to_device(fd, 0, 8, here.data_ptr())
+
+
+class TimedCalls(unittest.TestCase):
+    """On a device that does nothing and takes no time."""
+
+    def test_a_block_is_called_to_its_end(self) -> None:
+        lathe_native.load_driver()
+        source, target = numbers(64), numbers(64)
+        memory = [(target.data_ptr(), source.data_ptr(), 64)]
+        seen: list[int] = []
+        calls = [((number,), memory) for number in range(3)]
+        ns, after, changed = lathe_native.timed_calls(seen.append, calls, MEBIBYTE, True, False)
+        self.assertEqual(seen, [0, 1, 2])
+        self.assertEqual((ns, len(after), changed), ([0, 0, 0], 3, False))
 
 
 if __name__ == "__main__":
