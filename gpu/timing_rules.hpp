@@ -64,9 +64,9 @@ std::optional<refusal> check_small_savings(std::span<const timed_call> candidate
 std::optional<refusal> check_speedup(double speedup, std::span<const timed_call> candidate,
                                      std::span<const timed_call> reference);
 
-/// Tells whether the speed-up shows call by call: half of all calls are that much faster, and of
-/// the never-seen ones a third as many as of the repeated ones at least; a tenth less will do.
-/// Where it does not, the candidate is fast for a while and slow for a while on its own, and
+/// Tells whether the speed-up shows call by call: two fifths of all calls are that much faster,
+/// and of the never-seen ones a third as many as of the repeated ones at least; a tenth less will
+/// do. Where it does not, the candidate is fast for a while and slow for a while on its own, and
 /// nothing may be believed of its times.
 bool is_speedup_steady(double speedup, std::span<const timed_call> candidate,
                        std::span<const timed_call> reference);
