@@ -77,7 +77,8 @@ def seal(source: str, enforce: bool) -> None:
     base = torch._C.TensorBase
     places = (base.is_cpu.__get__, base.is_cuda.__get__)
     kernels = tuple((name, describe(name)) for name in OPERATORS)
-    functions = (torch.Tensor, torch.nn.Parameter, places, base.clone, describe, kernels,
+    memory = (base.data_ptr, base.numel, base.element_size)
+    functions = (torch.Tensor, torch.nn.Parameter, places, base.clone, memory, describe, kernels,
                  kernels[:len(COPYING)], MODES)
     promised.update(promises())
     settled.update(settings())

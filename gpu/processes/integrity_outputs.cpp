@@ -1,5 +1,7 @@
 #include "gpu/processes/integrity_state.hpp"
 
+#include "gpu/processes/native_cuda.hpp"
+
 #include <sys/random.h>
 
 namespace lathe::native::integrity {
@@ -56,6 +58,60 @@ void look_at_place(PyObject* tensor) {
     refuse("lazy-tensor", "the output lies neither in the host's memory nor in a GPU's");
 }
 
+bool number_of(PyObject* tensor, Py_ssize_t which, std::uint64_t& result) {
+  auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self().torch.memory, which), tensor);
+  result = answer != nullptr ? PyLong_AsUnsignedLongLong(answer) : 0;
+  Py_XDECREF(answer);
+  return PyErr_Occurred() == nullptr;
+}
+
+bool is_on_device(PyObject* tensor) {
+  auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self().torch.places, 1), tensor);
+  auto result = answer == Py_True;
+  Py_XDECREF(answer);
+  return result;
+}
+
+bool toggle_tensor(PyObject* tensor, const gpu::input_key& key) {
+  std::uint64_t address = 0;
+  std::uint64_t elements = 0;
+  std::uint64_t size = 0;
+  if (!number_of(tensor, 0, address) || !number_of(tensor, 1, elements)
+      || !number_of(tensor, 2, size))
+    return false;
+  auto* memory = reinterpret_cast<unsigned char*>(address);
+  if (elements == 0)
+    return true;
+  if (is_on_device(tensor))
+    copy_on_device({address, address, elements * size}, key);
+  else
+    gpu::toggle_lock(key, memory, memory, elements * size);
+  return true;
+}
+
+// `number` is of the next tensor. What is plain has none.
+bool toggle_all(PyObject* x, std::size_t& number) {
+  auto fine = true;
+  if (PyList_Check(x) || PyTuple_Check(x)) {
+    for (Py_ssize_t i = 0; fine && i < PySequence_Fast_GET_SIZE(x); ++i)
+      fine = toggle_all(PySequence_Fast_GET_ITEM(x, i), number);
+  } else if (PyDict_Check(x)) {
+    PyObject *name = nullptr, *value = nullptr;
+    for (Py_ssize_t at = 0; fine && PyDict_Next(x, &at, &name, &value);)
+      fine = toggle_all(value, number);
+  } else if (!is_plain(x)) {
+    fine = toggle_tensor(x, self().kept_key.of_tensor(number++));
+  }
+  return fine;
+}
+
+constexpr std::size_t most_tensors = std::size_t{1} << 32; // of one output
+
+bool toggle_kept(PyObject* output, std::size_t kept) {
+  auto number = kept * most_tensors;
+  return toggle_all(output, number);
+}
+
 // A number below `bound`, from the kernel.
 long draw_lot(long bound) {
   std::uint64_t x = 0;
@@ -99,9 +155,18 @@ bool draw_for(PyObject* result, output_use use) {
   if (kept != nullptr && chosen) {
     std::swap(s.captured, kept);
     s.captured_call = call;
+    s.kept_numbers[s.captured] = ++s.kept;
+    if (!toggle_kept(s.captured, s.kept))
+      Py_CLEAR(s.captured);
   }
   Py_XDECREF(kept);
   return PyErr_Occurred() == nullptr;
+}
+
+bool open_kept(PyObject* output) {
+  auto& numbers = self().kept_numbers;
+  auto found = numbers.find(output);
+  return found == numbers.end() || toggle_kept(output, numbers.extract(found).mapped());
 }
 
 } // namespace lathe::native::integrity

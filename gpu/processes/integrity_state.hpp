@@ -1,11 +1,13 @@
 #pragma once
 
+#include "gpu/processes/input_lock.hpp"
 #include "gpu/processes/native_integrity.hpp"
 #include "gpu/processes/reply_seal.hpp"
 
 #include <array>
 #include <csignal>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -42,6 +44,7 @@ struct torch_functions {
   PyObject* parameter = nullptr;
   PyObject* places = nullptr; // functions that say whether a tensor lies where it should
   PyObject* clone = nullptr;            // of a tensor, without Python in between
+  PyObject* memory = nullptr;           // functions: its address, its elements, bytes of each
   PyObject* describe_kernels = nullptr; // operator's name -> where its kernels come from
   PyObject* kernels = nullptr;          // [(operator, what describe_kernels said)]
   PyObject* copying = nullptr;          // those of them that copy an output
@@ -75,6 +78,9 @@ struct state {
   long captured_call = -1;
   bool has_to_keep = false; // what is captured
   PyObject* captured = nullptr;
+  gpu::input_key kept_key = gpu::input_key::random(); // that outputs which are kept are locked with
+  std::size_t kept = 0;                               // so many outputs so far
+  std::map<PyObject*, std::size_t> kept_numbers;      // whose memory may be somebody else's by now
 };
 
 state& self();
@@ -172,5 +178,9 @@ PyObject* copied(PyObject* x, bool clone);
 /// be as any other, and the lot is drawn when it is over: nobody can know which one will be
 /// compared. Returns false with a Python error set for an output that cannot be copied.
 bool draw_for(PyObject* result, output_use use);
+
+/// Opens an output that was kept. It is locked until then: foreign code that was wrong when it was
+/// called, and finds it, cannot put that right later. Returns false with a Python error set.
+bool open_kept(PyObject* output);
 
 } // namespace lathe::native::integrity

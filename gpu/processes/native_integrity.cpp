@@ -122,9 +122,9 @@ PyObject* watch(PyObject*, PyObject* args) {
     return nullptr;
   }
   auto& t = s.torch;
-  if (!PyArg_ParseTuple(torch, "OOO!OOO!O!O!", &t.tensor, &t.parameter, &PyTuple_Type, &t.places,
-                        &t.clone, &t.describe_kernels, &PyTuple_Type, &t.kernels, &PyTuple_Type,
-                        &t.copying, &PyTuple_Type, &t.modes))
+  if (!PyArg_ParseTuple(torch, "OOO!OO!OO!O!O!", &t.tensor, &t.parameter, &PyTuple_Type, &t.places,
+                        &t.clone, &PyTuple_Type, &t.memory, &t.describe_kernels, &PyTuple_Type,
+                        &t.kernels, &PyTuple_Type, &t.copying, &PyTuple_Type, &t.modes))
     return nullptr;
   Py_INCREF(torch);
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(own); ++i) {
@@ -246,6 +246,16 @@ PyObject* captured(PyObject*, PyObject*) {
   return Py_NewRef(s.captured != nullptr ? s.captured : Py_None);
 }
 
+PyObject* open_kept_output(PyObject*, PyObject* output) {
+  allow_own_code_alone();
+  try {
+    return open_kept(output) ? Py_NewRef(Py_None) : nullptr;
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    return nullptr;
+  }
+}
+
 PyObject* look_at_kernels(PyObject*, PyObject*) {
   allow_own_code_alone();
   if (self().watching)
@@ -275,7 +285,8 @@ constexpr PyMethodDef methods[] = {
   {"enter_phase", enter_phase, METH_VARARGS, "enter_phase(name): setup, check or timed"},
   {"captured_call", captured_call, METH_NOARGS, "captured_call() -> which call's output was kept"},
   {"compiled", compiled, METH_NOARGS, "compiled() -> whether a call of the block compiled"},
-  {"captured", captured, METH_NOARGS, "captured() -> that output"},
+  {"captured", captured, METH_NOARGS, "captured() -> that output, locked"},
+  {"open_kept", open_kept_output, METH_O, "open_kept(output): that was captured"},
   {"look_at_kernels", look_at_kernels, METH_NOARGS,
    "look_at_kernels(): before an output is written with operators of torch"},
   {"refuse", refuse_candidate, METH_VARARGS, "refuse(rule, evidence): does not return"},

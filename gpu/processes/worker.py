@@ -324,7 +324,9 @@ class Worker:
 
     def fetch(self, request: dict[str, Any], fds: list[int]) -> Reply:
         lathe_native.look_at_kernels()
-        return self.give(self.kept.pop(request["slot"]), fds[0])
+        output = self.kept.pop(request["slot"])
+        lathe_native.open_kept(output)
+        return self.give(output, fds[0])
 
     def baseline(self, request: dict[str, Any], fds: list[int]) -> Reply:
         model = self.constructed()

@@ -399,6 +399,24 @@ TEST_F(foreign_code, one_output_of_a_block_is_kept_whichever_the_lot_falls_on) {
   EXPECT_EQ(text_of(*output).substr(0, 4), "LVAL");
 }
 
+TEST_F(foreign_code, what_was_kept_is_handed_over_as_the_call_left_it) {
+  auto worker = spawn();
+  prepare(*worker, "return {'a': [x * 2, x > 2, None], 'b': (x[:0], 3, x[1], x.expand(3, 4).T)}");
+  auto answered = text_of(ask_for(*worker, {{"op", "run"}, {"inputs", "x"}}));
+  boost::json::array sequence(5, "x");
+  for (int slot : {0, 1, 0, 2}) {
+    ASSERT_TRUE(worker->call({{"op", "time"}, {"sequence", sequence}}, {}, 60s).ok());
+    ASSERT_TRUE(worker->call({{"op", "keep"}, {"slot", slot}}, {}, 60s).ok());
+  }
+  for (int slot : {2, 0, 1}) {
+    auto output = gpu::shared_memory::make(answered.size());
+    int fds[] = {output->fd()};
+    auto handed = worker->call({{"op", "fetch"}, {"slot", slot}}, fds, 60s);
+    ASSERT_TRUE(handed.ok()) << handed.problem().message;
+    EXPECT_EQ(text_of(*output), answered);
+  }
+}
+
 TEST_F(foreign_code, the_output_that_has_to_be_kept_is) {
   auto worker = spawn();
   prepare(*worker, "return x * 2");
