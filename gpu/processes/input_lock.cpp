@@ -1,10 +1,9 @@
 #include "gpu/processes/input_lock.hpp"
 
-#include <algorithm>
+#include "gpu/processes/hex_words.hpp"
+
 #include <array>
-#include <charconv>
 #include <cstring>
-#include <random>
 
 namespace lathe::gpu {
 
@@ -58,41 +57,20 @@ void generate(const input_key& x, std::uint64_t first, unsigned char* target) {
   }
 }
 
-// -- texts --------------------------------------------------------------------------------
-
-constexpr std::size_t half = input_key::digits / 2; // [characters] 64 bits
-
-std::uint64_t number_in(std::string_view text) {
-  std::uint64_t result = 0;
-  std::from_chars(text.data(), text.data() + text.size(), result, 16);
-  return result;
-}
-
-std::string text_of(std::uint64_t x) {
-  std::string result(half, '0');
-  for (auto at = result.rbegin(); at != result.rend(); ++at, x >>= 4)
-    *at = "0123456789abcdef"[x & 15];
-  return result;
-}
-
-std::uint64_t random_word() {
-  static thread_local std::random_device entropy;
-  return std::uint64_t{entropy()} << 32 | entropy();
-}
-
 } // namespace
 
 input_key input_key::random() {
-  return {random_word(), random_word()};
+  return {secret_word(), secret_word()};
 }
 
 input_key input_key::from_text(std::string_view text) {
-  auto first = text.substr(0, half);
-  return {number_in(first), number_in(text.substr(first.size(), half))};
+  if (text.size() < digits)
+    return {};
+  return {from_digits(text), from_digits(text.substr(word_digits))};
 }
 
 std::string input_key::text() const {
-  return text_of(key) + text_of(nonce);
+  return to_digits(key) + to_digits(nonce);
 }
 
 void toggle_lock(const input_key& x, const unsigned char* source, unsigned char* target,

@@ -20,7 +20,7 @@ struct input_key {
 
   static constexpr std::size_t digits = 32; ///< of a key's text [characters]
 
-  /// Reads a key's text. Anything else gives some other key.
+  /// Reads a key's text. What is shorter gives the key of zeros.
   static input_key from_text(std::string_view text);
 
   std::string text() const;

@@ -1,6 +1,6 @@
 #include "gpu/processes/integrity_state.hpp"
 
-#include "gpu/processes/native_cuda.hpp"
+#include "gpu/processes/native_timed_calls.hpp"
 
 #include <sys/random.h>
 
@@ -45,16 +45,20 @@ PyObject* copied_dict(PyObject* x, bool clone) {
   return result;
 }
 
+// In the host's memory, in a GPU's: in the order of `torch_functions::places`.
+constexpr Py_ssize_t on_host = 0;
+constexpr Py_ssize_t on_device = 1;
+
+bool lies(PyObject* tensor, Py_ssize_t where) {
+  auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self().torch.places, where), tensor);
+  auto result = answer == Py_True;
+  Py_XDECREF(answer);
+  return result;
+}
+
 // Tensors on other devices than these, "lazy" or "meta", hold no answer yet.
 void look_at_place(PyObject* tensor) {
-  auto* places = self().torch.places;
-  auto here = false;
-  for (Py_ssize_t i = 0; !here && i < PyTuple_GET_SIZE(places); ++i) {
-    auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(places, i), tensor);
-    here = answer == Py_True;
-    Py_XDECREF(answer);
-  }
-  if (!here)
+  if (!lies(tensor, on_host) && !lies(tensor, on_device))
     refuse("lazy-tensor", "the output lies neither in the host's memory nor in a GPU's");
 }
 
@@ -65,13 +69,6 @@ bool number_of(PyObject* tensor, Py_ssize_t which, std::uint64_t& result) {
   return PyErr_Occurred() == nullptr;
 }
 
-bool is_on_device(PyObject* tensor) {
-  auto* answer = PyObject_CallOneArg(PyTuple_GET_ITEM(self().torch.places, 1), tensor);
-  auto result = answer == Py_True;
-  Py_XDECREF(answer);
-  return result;
-}
-
 bool toggle_tensor(PyObject* tensor, const gpu::input_key& key) {
   std::uint64_t address = 0;
   std::uint64_t elements = 0;
@@ -79,13 +76,8 @@ bool toggle_tensor(PyObject* tensor, const gpu::input_key& key) {
   if (!number_of(tensor, 0, address) || !number_of(tensor, 1, elements)
       || !number_of(tensor, 2, size))
     return false;
-  auto* memory = reinterpret_cast<unsigned char*>(address);
-  if (elements == 0)
-    return true;
-  if (is_on_device(tensor))
-    copy_on_device({address, address, elements * size}, key);
-  else
-    gpu::toggle_lock(key, memory, memory, elements * size);
+  if (elements > 0)
+    toggle_memory({address, address, elements * size}, key, lies(tensor, on_device));
   return true;
 }
 
@@ -143,12 +135,12 @@ PyObject* copied(PyObject* x, bool clone) {
   return nullptr;
 }
 
-bool draw_for(PyObject* result, output_use use) {
+bool draw_for(PyObject* result, gpu::output_use use) {
   auto& s = self();
   auto call = s.calls++;
-  auto chosen = use == output_use::kept || (!s.has_to_keep && draw_lot(call + 1) == 0);
-  auto clone = chosen || use == output_use::copied;
-  s.has_to_keep = s.has_to_keep || use == output_use::kept;
+  auto chosen = use == gpu::output_use::kept || (!s.has_to_keep && draw_lot(call + 1) == 0);
+  auto clone = chosen || use == gpu::output_use::copied;
+  s.has_to_keep = s.has_to_keep || use == gpu::output_use::kept;
   if (clone)
     look_for_kernels(s.torch.copying);
   auto* kept = copied(result, clone); // its types are looked at in any case

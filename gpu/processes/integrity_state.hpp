@@ -1,6 +1,5 @@
 #pragma once
 
-#include "gpu/processes/input_lock.hpp"
 #include "gpu/processes/native_integrity.hpp"
 #include "gpu/processes/reply_seal.hpp"
 
@@ -177,7 +176,7 @@ PyObject* copied(PyObject* x, bool clone);
 /// Keeps a copy of `result`, or not. Where no call of a block has to be kept, each is as likely to
 /// be as any other, and the lot is drawn when it is over: nobody can know which one will be
 /// compared. Returns false with a Python error set for an output that cannot be copied.
-bool draw_for(PyObject* result, output_use use);
+bool draw_for(PyObject* result, gpu::output_use use);
 
 /// Opens an output that was kept. It is locked until then: foreign code that was wrong when it was
 /// called, and finds it, cannot put that right later. Returns false with a Python error set.

@@ -41,7 +41,7 @@ void look_after() {
 }
 
 // What copies the output would ask a mode that is on.
-bool look_after_timed(PyObject* result, output_use use) {
+bool look_after_timed(PyObject* result, gpu::output_use use) {
   if (!self().watching)
     return true;
   {

@@ -3,6 +3,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "gpu/processes/call_guidance.hpp"
+
 /// What keeps foreign code from speaking for the worker that it shares a process with. C++ that
 /// foreign Python cannot replace: it looks before the worker's own Python runs on, so that whatever
 /// foreign code left behind is found before it can act.
@@ -10,9 +12,6 @@
 /// A broken rule ends the process: a sealed reply with kind "refused", the rule's name and a
 /// sentence goes out first.
 namespace lathe::native {
-
-/// What becomes of a timed call's output.
-enum class output_use { drawn, copied, kept };
 
 /// Marks the time in which foreign code runs; rules about what it may do hold within.
 class foreign_section {
@@ -32,7 +31,7 @@ void look_after();
 /// that is to be kept, and otherwise one that is drawn by lot.
 /// @param result of the call; null when it raised
 /// @returns false, with a Python error set, when that output cannot be copied
-bool look_after_timed(PyObject* result, output_use use);
+bool look_after_timed(PyObject* result, gpu::output_use use);
 
 /// Gives up a result of foreign code. Its finalizers, if any, count as foreign code.
 void drop(PyObject* result);

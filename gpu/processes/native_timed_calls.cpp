@@ -1,9 +1,7 @@
 #include "gpu/processes/native_timed_calls.hpp"
 
-#include "gpu/processes/input_lock.hpp"
 #include "gpu/processes/integrity_state.hpp"
 #include "gpu/processes/native.hpp"
-#include "gpu/processes/native_cuda.hpp"
 #include "gpu/processes/native_integrity.hpp"
 #include "gpu/processes/native_kernel_call.hpp"
 
@@ -31,12 +29,6 @@ struct prepared_call {
   std::vector<refill> memory;
 };
 
-// What the parent says of a call when it is about to be made.
-struct guidance {
-  std::optional<gpu::input_key> key; // the sources are locked
-  output_use output = output_use::drawn;
-};
-
 bool from_python(PyObject* entry, refill& result) {
   unsigned long long target = 0, source = 0, bytes = 0;
   if (!PyArg_ParseTuple(entry, "KKK", &target, &source, &bytes))
@@ -58,7 +50,7 @@ bool from_python(PyObject* entry, prepared_call& result) {
 }
 
 // No Python object ever holds a key, and no function of a library.
-guidance ask_for_guidance(std::size_t call) {
+gpu::call_guidance ask_for_guidance(std::size_t call) {
   auto& s = integrity::self();
   auto question =
     "{\"id\":" + std::to_string(s.request) + ",\"call\":" + std::to_string(call) + "}";
@@ -75,19 +67,12 @@ guidance ask_for_guidance(std::size_t call) {
   if (size >= 0)
     size = insist(SYS_recvfrom, buffer.data(), buffer.size(), 0);
   std::string_view text{buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
-  constexpr std::string_view before = "{\"key\":\"";
-  if (!text.starts_with(before))
-    throw std::runtime_error{"the evaluator did not say what a timed call is called with"};
-  text.remove_prefix(before.size());
-  guidance result;
-  if (!text.starts_with('"'))
-    result.key = gpu::input_key::from_text(text.substr(0, gpu::input_key::digits));
-  result.output = text.ends_with("\"kept\"}")     ? output_use::kept
-                  : text.ends_with("\"copied\"}") ? output_use::copied
-                                                  : output_use::drawn;
+  auto result = gpu::parse_guidance(text);
   for (volatile char& x : buffer)
     x = 0;
-  return result;
+  if (!result)
+    throw std::runtime_error{"the evaluator did not say what a timed call is called with"};
+  return *result;
 }
 
 // The processor and its memory. Its clock is the host's.
@@ -101,7 +86,7 @@ struct host {
                 x.bytes);
   }
 
-  void fill(const refill& x, const gpu::input_key& key) {
+  static void fill(const refill& x, const gpu::input_key& key) {
     gpu::toggle_lock(key, reinterpret_cast<const unsigned char*>(x.source),
                      reinterpret_cast<unsigned char*>(x.target), x.bytes);
   }
@@ -173,7 +158,7 @@ struct device {
 };
 
 template <class Place>
-void fill(Place& place, const prepared_call& call, const guidance& guided) {
+void fill(Place& place, const prepared_call& call, const gpu::call_guidance& guided) {
   for (std::size_t i = 0; i < call.memory.size(); ++i)
     if (guided.key)
       place.fill(call.memory[i], guided.key->of_tensor(i));
@@ -183,7 +168,7 @@ void fill(Place& place, const prepared_call& call, const guidance& guided) {
 
 // What was opened is locked again.
 template <class Place>
-void compare(Place& place, const prepared_call& call, const guidance& guided) {
+void compare(Place& place, const prepared_call& call, const gpu::call_guidance& guided) {
   for (std::size_t i = 0; i < call.memory.size(); ++i) {
     auto& x = call.memory[i];
     if (guided.key)
@@ -228,7 +213,7 @@ private:
 
 template <class Place>
 std::optional<device_times> time_call(Place& place, PyObject* callable, const prepared_call& call,
-                                      const guidance& guided, quiet_signals& signals) {
+                                      const gpu::call_guidance& guided, quiet_signals& signals) {
   fill(place, call, guided);
   PyObject* result = nullptr;
   device_times times;
@@ -272,7 +257,9 @@ PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_c
   times.reserve(calls.size());
   quiet_signals signals;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    auto told = guided ? ask_for_guidance(i) : guidance{};
+    gpu::call_guidance told;
+    if (guided)
+      told = ask_for_guidance(i);
     auto taken = time_call(place, callable, calls[i], told, signals);
     if (!taken) {
       look_after();
@@ -286,6 +273,13 @@ PyObject* time_all(Place place, PyObject* callable, const std::vector<prepared_c
 
 } // namespace
 
+void toggle_memory(const refill& x, const gpu::input_key& key, bool on_device) {
+  if (on_device)
+    copy_on_device(x, key);
+  else
+    host::fill(x, key);
+}
+
 PyObject* toggle_lock(PyObject*, PyObject* args) {
   unsigned long long address = 0;
   Py_ssize_t size = 0, key_size = 0, number = 0;
@@ -297,12 +291,8 @@ PyObject* toggle_lock(PyObject*, PyObject* args) {
   auto opened = gpu::input_key::from_text({key, static_cast<std::size_t>(key_size)})
                   .of_tensor(static_cast<std::size_t>(number));
   auto memory = static_cast<std::uintptr_t>(address);
-  refill x{memory, memory, static_cast<std::size_t>(size)};
   try {
-    if (on_device != 0)
-      device{0}.fill(x, opened);
-    else
-      host{0}.fill(x, opened);
+    toggle_memory({memory, memory, static_cast<std::size_t>(size)}, opened, on_device != 0);
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_RuntimeError, error.what());
     return nullptr;

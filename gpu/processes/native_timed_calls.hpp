@@ -3,6 +3,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "gpu/processes/native_cuda.hpp"
+
 namespace lathe::native {
 
 /// What `worker.py` calls for a block: timed_calls(callable, calls, flush_bytes, on_device, guided)
@@ -14,6 +16,10 @@ namespace lathe::native {
 /// code runs, and little else: a block should find the host's caches as a program finds them that
 /// calls again and again.
 PyObject* timed_calls(PyObject*, PyObject* args);
+
+/// Locks what is copied, or opens it, on a device in the order of its other work; source and target
+/// may be the same.
+void toggle_memory(const refill& x, const gpu::input_key& key, bool on_device);
 
 /// toggle_lock(address, bytes, key, number, on_device): locks a tensor's memory in place, or opens
 /// it; on a device in the order of its other work, and 16 bytes at a time. `key` is the text of its

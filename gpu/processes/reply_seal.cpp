@@ -1,30 +1,13 @@
 #include "gpu/processes/reply_seal.hpp"
 
+#include "gpu/processes/hex_words.hpp"
+
 #include <bit>
 #include <cstring>
-#include <random>
 
 namespace lathe::gpu {
 
 namespace {
-
-constexpr std::size_t digits = 16; // of 64 bits
-
-std::string to_text(std::uint64_t x) {
-  std::string result(digits, '0');
-  for (std::size_t i = 0; i < digits; ++i)
-    result[i] = "0123456789abcdef"[(x >> (60 - 4 * i)) & 15];
-  return result;
-}
-
-std::uint64_t from_digits(std::string_view text) {
-  std::uint64_t result = 0;
-  for (char c : text.substr(0, digits)) {
-    auto value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
-    result = result << 4 | static_cast<std::uint64_t>(value);
-  }
-  return result;
-}
 
 std::uint64_t word_at(const char* from, std::size_t size) {
   std::uint64_t result = 0;
@@ -59,23 +42,21 @@ struct state {
 } // namespace
 
 reply_seal reply_seal::random() {
-  std::random_device entropy;
-  auto word = [&] { return static_cast<std::uint64_t>(entropy()) << 32 | entropy(); };
   reply_seal result;
-  result.k0_ = word();
-  result.k1_ = word();
+  result.k0_ = secret_word();
+  result.k1_ = secret_word();
   return result;
 }
 
 reply_seal reply_seal::from_text(std::string_view text) {
   reply_seal result;
   result.k0_ = from_digits(text);
-  result.k1_ = text.size() > digits ? from_digits(text.substr(digits)) : 0;
+  result.k1_ = text.size() > word_digits ? from_digits(text.substr(word_digits)) : 0;
   return result;
 }
 
 std::string reply_seal::key_text() const {
-  return to_text(k0_) + to_text(k1_);
+  return to_digits(k0_) + to_digits(k1_);
 }
 
 std::string reply_seal::of(std::string_view text) const {
@@ -88,7 +69,7 @@ std::string reply_seal::of(std::string_view text) const {
   x.v2 ^= 0xff;
   for (int i = 0; i < 4; ++i)
     x.round();
-  return to_text(x.v0 ^ x.v1 ^ x.v2 ^ x.v3);
+  return to_digits(x.v0 ^ x.v1 ^ x.v2 ^ x.v3);
 }
 
 bool reply_seal::open(std::string_view& message) const {

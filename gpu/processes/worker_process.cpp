@@ -36,10 +36,6 @@ constexpr double most_work = 0.8;
 constexpr int most_patience = 4; // limits
 constexpr double never = -1;
 
-std::string_view name_of(output_use x) {
-  return x == output_use::kept ? "kept" : x == output_use::copied ? "copied" : "drawn";
-}
-
 bool readable(int fd, std::chrono::milliseconds limit) {
   pollfd ready{fd, POLLIN, 0};
   return ::poll(&ready, 1, static_cast<int>(limit.count())) > 0;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "gpu/processes/call_guidance.hpp"
 #include "gpu/processes/cgroup.hpp"
 #include "gpu/processes/channel.hpp"
-#include "gpu/processes/input_lock.hpp"
 #include "gpu/processes/reply.hpp"
 #include "gpu/processes/reply_seal.hpp"
 #include "gpu/processes/stopwatch.hpp"
@@ -36,21 +36,6 @@ struct worker_handles {
 struct call_progress {
   std::uint64_t number = 0;         ///< the worker's first call is 1
   stopwatch::clock::duration ran{}; ///< without what was spent frozen
-};
-
-/// What becomes of a timed call's output.
-enum class output_use {
-  drawn, ///< a lot, which is drawn when the call is over, says whether it is the block's one that
-         ///< is kept
-  copied, ///< the same, but it is copied whatever the lot says: it takes the time that a kept one
-          ///< does
-  kept,   ///< it is the one
-};
-
-/// What a worker is told right before a timed call.
-struct call_guidance {
-  std::optional<input_key> key = std::nullopt; ///< that opens its inputs; none where they are open
-  output_use output = output_use::drawn;
 };
 
 /// A process that runs foreign code for us. Ends with this object.

@@ -27,14 +27,15 @@ from typing import Iterable
 NATIVE = "gpu/processes/native*.cpp"
 INTEGRITY = "gpu/processes/integrity*.cpp"
 # By the native module and `lathe`.
-SHARED = ("gpu/processes/input_lock.cpp", "gpu/processes/reply_seal.cpp")
+SHARED = ("gpu/processes/call_guidance.cpp", "gpu/processes/input_lock.cpp",
+          "gpu/processes/reply_seal.cpp")
 VERIFIER = "gpu/verifier/*.cpp"
 NOT_VERIFIER = {"verifier_pool.cpp"}  # the other end of its socket
 SCRIPTS = "gpu/processes/*.py"
 TOOLCHAIN = "gpu/processes/toolchain"
 HEADERS = ("gpu/processes/native*.hpp", "gpu/processes/integrity*.hpp",
-           *(path.replace(".cpp", ".hpp") for path in SHARED), "gpu/verifier/*.hpp",
-           "messages/enum_names.hpp")
+           *(path.replace(".cpp", ".hpp") for path in SHARED), "gpu/processes/hex_words.hpp",
+           "gpu/verifier/*.hpp", "messages/enum_names.hpp")
 SHARED_LIBRARIES = "lib/libsimdjson.so.*"  # that the verifier needs, in a bundle
 
 CUDA_HEADERS = ("cuda.h", "cupti.h", "crt/host_defines.h")  # the last: pip may leave it out
