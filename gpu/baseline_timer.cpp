@@ -1,6 +1,5 @@
 #include "gpu/baseline_timer.hpp"
 
-#include "gpu/quiet_hold.hpp"
 #include "messages/content_hash.hpp"
 #include "messages/error.hpp"
 
@@ -63,7 +62,7 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
     auto quiet = quiet_hold::take(site_, leases_, *worker_->process, tag_, 0);
     if (!quiet)
       return std::move(quiet.error());
-    result = race(name);
+    result = race(name, **quiet);
   }
   // Who was killed for taking too long, or broke, is of no use for the next baseline.
   if (!worker_->process->usable())
@@ -99,7 +98,7 @@ caf::expected<bool> baseline_timer::compile(const std::string& name) {
   return compiled.ok();
 }
 
-std::optional<timing> baseline_timer::race(const std::string& name) {
+std::optional<timing> baseline_timer::race(const std::string& name, quiet_hold& quiet) {
   auto begin = clock::now();
   auto calls = static_cast<std::size_t>(fewest_calls);
   do {
@@ -109,6 +108,7 @@ std::optional<timing> baseline_timer::race(const std::string& name) {
     calls = static_cast<std::size_t>(
       std::clamp(std::ceil(block_seconds / median(*eager)), fewest_calls, most_calls));
   } while (site_.device().cuda && since(begin) < ramp_up);
+  quiet.counts();
   stopping_rule rule{options()};
   begin = clock::now();
   for (std::size_t pairs = 0; !rule.is_finished(); ++pairs) {
@@ -118,7 +118,8 @@ std::optional<timing> baseline_timer::race(const std::string& name) {
       if (!sides[side])
         return std::nullopt;
     }
-    rule.add(std::move(*sides[0]), std::move(*sides[1]), since(begin));
+    if (quiet.counts())
+      rule.add(std::move(*sides[0]), std::move(*sides[1]), since(begin));
   }
   auto result = rule.result();
   return result && relative_half_width(*result) <= most_half_width ? result : std::nullopt;

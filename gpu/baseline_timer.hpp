@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "gpu/stopping_rule.hpp"
 #include "gpu/task_oracle.hpp"
 
@@ -30,7 +31,7 @@ public:
 private:
   caf::error start();
   caf::expected<bool> compile(const std::string& name);
-  std::optional<timing> race(const std::string& name);
+  std::optional<timing> race(const std::string& name, quiet_hold& quiet);
   std::optional<block> time(const std::string& name, std::size_t calls);
 
   task_oracle& oracle_;

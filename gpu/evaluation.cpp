@@ -53,7 +53,8 @@ constexpr std::int64_t answers_at_once = 2;
 // How often who is right and whose times are not to be believed is judged once more.
 constexpr int most_repetitions = 2;
 
-// A winner's times are not, where the reference's are so many times as long as they were.
+// A winner's times are not, nor those that neighbours had part in, where the reference's are so
+// many times as long as they were.
 constexpr double slowed = 1.1;
 
 // Whoever calls for longer [seconds] is not called once more to see whether it folds its weights.
@@ -139,9 +140,10 @@ void evaluation::hear_again() {
 
 // Measured on a GPU host whose cores others use, too: a model that launches many kernels may be 1.7
 // times as slow for a whole race, and what a graph has captured of it is not. Among a session's
-// races there are calm ones.
+// races there are calm ones. Where a neighbour was noticed and there was no other processor to go
+// to this is all that can be done.
 bool evaluation::was_slowed() const {
-  return site_.device().cuda && request_.confirm && settled_ && verdict_.timing
+  return site_.device().cuda && (request_.confirm || disturbed_) && settled_ && verdict_.timing
          && verdict_.timing->reference > slowed * oracle_->calmest_call();
 }
 
@@ -183,7 +185,8 @@ void evaluation::attempt_once() {
   seconds_.clear();
   profile_.reset();
   broken_ = {};
-  interrupted_ = reference_broke_ = refused_by_clocks_ = doubt_told_ = settled_ = false;
+  interrupted_ = reference_broke_ = refused_by_clocks_ = disturbed_ = false;
+  doubt_told_ = settled_ = false;
   cpu_before_ = 0;
   agreed_ = 0;
   if (build() && meet_oracle() && warm() && take_place() && check() && time()) {
@@ -325,7 +328,7 @@ bool evaluation::time() {
     enter("time");
     auto& by_means = rules_.timing;
     found = by_means ? time_by_means(site_, *oracle_, *worker_.process, *by_means)
-                     : race{site_, *oracle_, *worker_.process, precision()}.run();
+                     : race{site_, *oracle_, *worker_.process, **quiet, precision()}.run();
     if (!survived(found))
       return false;
   }
@@ -351,6 +354,7 @@ bool evaluation::survived(race_result& found) {
                               "the reference broke while it was timed: " + found.broken->message));
   if (found.failed)
     return fail(*found.failed);
+  disturbed_ = found.disturbed;
   if (found.timing)
     oracle_->saw_call(found.timing->reference);
   refused_by_clocks_ = found.refused && found.may_be_noise;

@@ -72,7 +72,8 @@ private:
   /// Once more after a refusal that a gust may have caused.
   void hear_again();
 
-  /// Whether the reference was slower than before when a winner was timed: others use the host.
+  /// Whether the reference was slower than before when a winner was timed, or anybody beside
+  /// neighbours: others use the host.
   bool was_slowed() const;
 
   /// Once more, for a calmer moment.
@@ -235,6 +236,7 @@ private:
   bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;
+  bool disturbed_ = false; // neighbours on the host had part in its race
   bool refused_by_clocks_ = false;
   bool doubt_told_ = false;      // by the lease of the stage that left it
   double cpu_before_ = 0;

@@ -553,9 +553,13 @@ environment evaluation_site::describe() const {
   return result;
 }
 
-claimed_cpus evaluation_site::choose_timing_cpus() const {
+claimed_cpus evaluation_site::choose_timing_cpus() {
   return claimed_cpus::fastest(timing_cpus_, count_timing_cpus(device_.cuda, config_),
-                               seconds_of_probe);
+                               [this](int cpu) {
+                                 auto result = seconds_of_probe(cpu);
+                                 calmest_probe_.note(result);
+                                 return result;
+                               });
 }
 
 std::int64_t evaluation_site::secret_seed() {

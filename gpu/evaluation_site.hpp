@@ -5,6 +5,7 @@
 #include "gpu/device.hpp"
 #include "gpu/freezer.hpp"
 #include "gpu/host_memory.hpp"
+#include "gpu/least_seen.hpp"
 #include "gpu/measured_peaks.hpp"
 #include "gpu/processes/warm_process.hpp"
 #include "gpu/respite.hpp"
@@ -220,7 +221,13 @@ public:
 
   /// The processors that timed processes are to be bound to now: those that compute fastest, of all
   /// that nobody else on the host times on. For when other evaluation processes are frozen.
-  claimed_cpus choose_timing_cpus() const;
+  claimed_cpus choose_timing_cpus();
+
+  /// What a probe of such a processor takes where nobody else is [seconds]: the least so far; 0
+  /// before the first.
+  double calmest_probe() const {
+    return calmest_probe_.value();
+  }
 
   /// The processors that it chooses from.
   const std::vector<int>& timing_cpus() const {
@@ -296,6 +303,7 @@ private:
                                                  // for the first who wants one
   std::unique_ptr<verifier::verifier_pool> verifier_;
   std::vector<int> timing_cpus_; // to choose from
+  least_seen calmest_probe_;     // [seconds]
   std::size_t flush_bytes_ = 0;
   measured_peaks peaks_;
 

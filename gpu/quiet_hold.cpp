@@ -54,17 +54,16 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
       return std::move(lease.error());
     if (site.respite().lasts() && !site.closed())
       continue; // another found just now that it was in vain
-    std::unique_ptr<quiet_hold> result{new quiet_hold(std::move(*lease))};
+    std::unique_ptr<quiet_hold> result{new quiet_hold(site, std::move(*lease))};
     if (oracle != nullptr)
       result->oracle_ = std::unique_lock{oracle->mutex()};
     auto& timed = oracle != nullptr ? oracle->process() : *alone; // it may have been replaced
     result->frozen_ = site.freezer().freeze_all_but(awake);
     auto& cpus = result->cpus_.emplace(site.choose_timing_cpus()).numbers();
-    if (spdlog::should_log(spdlog::level::trace) && !cpus.empty())
-      result->speed_ = seconds_of_probe(cpus.front());
-    result->timed_.emplace(timed.group(), cpus);
+    result->favoured_.emplace_back(timed.group(), cpus);
     if (beside != nullptr)
-      result->beside_.emplace(beside->group(), cpus);
+      result->favoured_.emplace_back(beside->group(), cpus);
+    result->neighbours_ = neighbour_watch{site.calmest_probe()};
     auto broken = false;
     auto quiet = !site.device().cuda || is_quiet(timed, broken);
     spdlog::trace("worker {}: waited {:.4f} s for an exclusive lease, {:.4f} s for {}; processors {}",
@@ -81,14 +80,20 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
   }
 }
 
-quiet_hold::~quiet_hold() {
-  beside_.reset(); // who is ahead of others there would be ahead of the probe
-  timed_.reset();
-  if (speed_ == 0)
-    return;
+bool quiet_hold::counts() {
+  if (!site_.device().cuda || cpus_->numbers().empty())
+    return true;
   auto cpu = cpus_->numbers().front();
-  spdlog::trace("processor {}: {:.1f} us for what took {:.1f} us at first", cpu,
-                1e6 * seconds_of_probe(cpu), 1e6 * speed_);
+  auto probe = seconds_of_probe(cpu);
+  if (neighbours_.counts(probe))
+    return true;
+  cpus_ = site_.choose_timing_cpus(); // another one: this one is still claimed
+  for (auto& group : favoured_)
+    group.move(cpus_->numbers());
+  spdlog::trace("processor {} has a busy neighbour, a probe takes {:.1f} us there, and {:.1f} us "
+                "where nobody is; processors {}",
+                cpu, 1e6 * probe, 1e6 * site_.calmest_probe(), fmt::join(cpus_->numbers(), ", "));
+  return false;
 }
 
 } // namespace lathe::gpu

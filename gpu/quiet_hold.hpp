@@ -2,11 +2,13 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/neighbour_watch.hpp"
 #include "gpu/processes/process_group.hpp"
 #include "gpu/task_oracle.hpp"
 
 #include <caf/expected.hpp>
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,15 +40,23 @@ public:
   quiet_hold(const quiet_hold&) = delete;
   quiet_hold& operator=(const quiet_hold&) = delete;
 
-  ~quiet_hold();
-
   /// The exclusive one.
   held_lease& lease() {
     return lease_;
   }
 
+  /// Tells whether what was timed since this was asked last counts, or did so beside a neighbour
+  /// (`neighbour_watch`): then the timed processes are on another processor from now on. It always
+  /// counts on the CPU, where all sides meet neighbours alike.
+  bool counts();
+
+  /// Whether no processor without a neighbour was to be had: all counts.
+  bool is_disturbed() const {
+    return neighbours_.has_given_up();
+  }
+
 private:
-  explicit quiet_hold(held_lease lease) : lease_(std::move(lease)) {
+  quiet_hold(evaluation_site& site, held_lease lease) : site_(site), lease_(std::move(lease)) {
     // nop
   }
 
@@ -54,13 +64,13 @@ private:
   take(evaluation_site& site, lease_source& leases, std::int32_t priority, task_oracle* oracle,
        worker_process* alone, const worker_process* beside, const std::set<std::string>& awake);
 
+  evaluation_site& site_;
   held_lease lease_;
   std::unique_lock<std::mutex> oracle_;
   std::unique_ptr<freezer::hold> frozen_;
   std::optional<claimed_cpus> cpus_;
-  double speed_ = 0; // of the first of them, at first, where that is traced [seconds]
-  std::optional<favoured_group> timed_;
-  std::optional<favoured_group> beside_;
+  std::deque<favoured_group> favoured_;
+  neighbour_watch neighbours_{0};
 };
 
 } // namespace lathe::gpu

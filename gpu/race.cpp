@@ -113,10 +113,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 } // namespace
 
-race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
+race::race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, quiet_hold& quiet,
            const stopping_options& options)
-  : site_(site), oracle_(oracle), candidate_(candidate), memory_(oracle.memory_of_race()),
-    rule_(options), budget_(options.budget),
+  : site_(site), oracle_(oracle), candidate_(candidate), quiet_(quiet),
+    memory_(oracle.memory_of_race()), rule_(options), budget_(options.budget),
     random_(static_cast<std::uint64_t>(site.secret_seed())),
     inputs_(known_to_both(oracle), oracle.timed(), memory_.inputs_held(), random_) {
   // nop
@@ -131,6 +131,7 @@ race_result race::run() {
       ;
   oracle_.end_timing();
   result_.wall = since(began_);
+  result_.disturbed = quiet_.is_disturbed();
   cpu = candidate_.cpu_seconds() - cpu;
   if (throttle_.is_hopeless())
     result_.doubt = fmt::format("the GPU was throttled in {} pairs of blocks ({})",
@@ -203,6 +204,7 @@ bool race::warm_up() {
   calls_are_short_ = median(reference->seconds) < short_call;
   // The candidate may be much slower than the reference: then blocks get shorter.
   calls_ = calls_for(std::max(median(reference->seconds), median(candidate->seconds)));
+  is_calm(); // or else it is from now on
   return true;
 }
 
@@ -211,6 +213,7 @@ bool race::pair_of_blocks() {
     return false;
   if (!reading_)
     reading_ = read_clock();
+  auto begin = clock::now();
   auto x = inputs_.next(calls_, skipped(), missing_blocks());
   std::optional<lap> reference;
   if (reference_first_)
@@ -229,6 +232,10 @@ bool race::pair_of_blocks() {
                 reading_ ? reading_->clock : 0);
   if (!throttle_.counts(before, reading_))
     return rest();
+  if (!is_calm()) {
+    aside_ += since(begin);
+    return true;
+  }
   record(x, *reference, candidate);
   return keep(x, candidate);
 }
@@ -249,6 +256,12 @@ bool race::rest() {
   reading_.reset();
   aside_ += since(begin);
   return going;
+}
+
+// The candidate stands still: whatever it has going on would look like a neighbour.
+bool race::is_calm() {
+  still waiting{candidate_};
+  return quiet_.counts();
 }
 
 // A GPU that has rested needs to be busy for a while again.

@@ -2,6 +2,7 @@
 
 #include "gpu/evaluation_site.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/quiet_hold.hpp"
 #include "gpu/race_inputs.hpp"
 #include "gpu/stopping_rule.hpp"
 #include "gpu/task_oracle.hpp"
@@ -31,6 +32,7 @@ struct race_result {
   std::map<std::size_t, const input_draw*> kept; ///< by slot: whose outputs the candidate has kept
   std::vector<double> seconds;         ///< the candidate's calls
   double wall = 0;                     ///< [seconds] of the exclusive lease
+  bool disturbed = false;              ///< neighbours on the host had part in all that was timed
 };
 
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
@@ -40,11 +42,11 @@ struct race_result {
 /// sides' reports are held against the clock of this process.
 class race {
 public:
-  race(evaluation_site& site, task_oracle& oracle, worker_process& candidate,
+  /// @param quiet holds both sides, and lives as long as this
+  race(evaluation_site& site, task_oracle& oracle, worker_process& candidate, quiet_hold& quiet,
        const stopping_options& options);
 
-  /// Runs with the candidate in the state that the check left it in. The caller holds the lease and
-  /// keeps all other processes frozen.
+  /// Runs with the candidate in the state that the check left it in.
   race_result run();
 
 private:
@@ -69,6 +71,7 @@ private:
   bool pair_of_blocks();
   std::optional<clock_reading> read_clock() const;
   bool rest();
+  bool is_calm();
   bool run_up();
   std::size_t skipped() const;
   lap run_block(worker_process& runner, const block_plan& x) const;
@@ -89,6 +92,7 @@ private:
   evaluation_site& site_;
   task_oracle& oracle_;
   worker_process& candidate_;
+  quiet_hold& quiet_;
   race_memory memory_;
   stopping_rule rule_;
   throttle_watch throttle_;

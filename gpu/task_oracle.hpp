@@ -4,6 +4,7 @@
 #include "gpu/inputs_ahead.hpp"
 #include "gpu/judge_rules.hpp"
 #include "gpu/lease_source.hpp"
+#include "gpu/least_seen.hpp"
 #include "gpu/processes/shared_memory.hpp"
 #include "gpu/race_memory.hpp"
 #include "gpu/reference_memory.hpp"
@@ -178,14 +179,12 @@ public:
   /// The least that a call of the reference took in the median of a race so far [seconds]; 0 before
   /// the first.
   double calmest_call() const {
-    return calmest_call_;
+    return calmest_call_.value();
   }
 
   /// Takes note of a race's median [seconds].
   void saw_call(double seconds) {
-    auto known = calmest_call_.load();
-    while ((known == 0 || seconds < known) && !calmest_call_.compare_exchange_weak(known, seconds))
-      ;
+    calmest_call_.note(seconds);
   }
 
   /// The share of an eager call during which the device waits for the host; 1 on the CPU, and where
@@ -296,7 +295,7 @@ private:
   std::optional<bool> depends_on_weights_;
   std::int64_t parameters_ = 0;
   std::int64_t kernels_ = 0;
-  std::atomic<double> calmest_call_ = 0; // [seconds]
+  least_seen calmest_call_; // [seconds]
   double busy_ = 0; // [seconds] of the device in one eager call
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;

@@ -9,8 +9,10 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -46,7 +48,10 @@ caf::error blamed(caf::error why, evaluation_site& site, lease_source& leases) {
 
 using eager_time = std::variant<double, untimed>; // [seconds]
 
-// The median of calls in the oracle's own process.
+// So often it is tried to time it where no neighbour is.
+constexpr int most_tries = 4;
+
+// The median of calls in the oracle's own process; the least one, where neighbours disturbed some.
 eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& leases) {
   auto& draw = oracle.timed().back();
   auto limit =
@@ -62,16 +67,24 @@ eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& 
   if (!quiet)
     return untimed{std::move(quiet.error())};
   boost::json::array sequence(20, boost::json::value(draw.name));
-  auto timed = worker.call(
-    {{"op", "time"}, {"sequence", std::move(sequence)}, {"flush", site.flush_bytes()}}, {}, limit);
-  if (!timed.ok())
-    return untimed{timed.problem()};
+  (*quiet)->counts();
+  std::optional<double> result;
+  for (int i = 0; i < most_tries; ++i) {
+    auto timed = worker.call(
+      {{"op", "time"}, {"sequence", sequence}, {"flush", site.flush_bytes()}}, {}, limit);
+    if (!timed.ok())
+      return untimed{timed.problem()};
+    auto times = timed.integers("ns");
+    if (!times || times->empty())
+      return untimed{
+        make_error(errc::evaluator_failed, "the reference could not be timed: no times")};
+    auto found = median({times->begin(), times->end()}) * 1e-9;
+    result = std::min(found, result.value_or(found));
+    if ((*quiet)->counts())
+      break;
+  }
   oracle.end_timing();
-  auto times = timed.integers("ns");
-  if (!times || times->empty())
-    return untimed{
-      make_error(errc::evaluator_failed, "the reference could not be timed: no times")};
-  return median({times->begin(), times->end()}) * 1e-9;
+  return *result;
 }
 
 } // namespace

@@ -210,6 +210,12 @@ favoured_group::~favoured_group() {
   share_as_session(group_, 0);
 }
 
+void favoured_group::move(std::span<const int> cpus) {
+  auto wanted = set_of(cpus);
+  for_each_thread(
+    group_, [&](pid_t thread, bool) { ::sched_setaffinity(thread, sizeof(wanted), &wanted); });
+}
+
 unbound_thread::unbound_thread(pid_t group, std::span<const int> cpus) : group_(group) {
   auto thread = answering(members_of(group), group).back();
   auto wanted = set_of(cpus);

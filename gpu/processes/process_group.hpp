@@ -52,6 +52,9 @@ public:
 
   ~favoured_group();
 
+  /// Binds all of it to other processors.
+  void move(std::span<const int> cpus);
+
 private:
   pid_t group_;
 };

@@ -1,7 +1,7 @@
 # row: 4
 # title: Background thread or process
 # tries: Has a thread watch for large new inputs and compute their answers before the clock starts.
-# rule: background-work or cached-output
+# rule: background-work or cached-output or late-work
 # runs on: cuda
 # task: large_product
 import threading

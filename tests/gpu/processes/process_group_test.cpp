@@ -116,6 +116,16 @@ TEST(process_group, is_favoured_for_a_while) {
       EXPECT_GE(lead_of(child), 20);
       EXPECT_NE(::sched_getscheduler(child) & SCHED_RESET_ON_FORK, 0);
     }
+    int last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(static_cast<std::size_t>(last), &before))
+      --last;
+    favoured.move(std::vector<int>{last});
+    ::sched_getaffinity(child, sizeof(during), &during);
+    EXPECT_EQ(CPU_COUNT(&during), 1);
+    EXPECT_TRUE(CPU_ISSET(static_cast<std::size_t>(last), &during));
+    if (::geteuid() == 0) {
+      EXPECT_GE(lead_of(child), 20) << "it is still ahead";
+    }
   }
   ::sched_getaffinity(child, sizeof(during), &during);
   EXPECT_TRUE(CPU_EQUAL(&before, &during));
