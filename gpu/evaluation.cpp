@@ -363,12 +363,11 @@ bool evaluation::survived(race_result& found) {
 
 bool evaluation::audit(const race_result& found) {
   enter("audit");
-  auto right = compare_kept(found);
-  if (!right && verdict_.outcome == outcome::incorrect)
-    return refuse("wrong-when-timed",
-                  "right in the check, wrong while it was timed: " + verdict_.evidence);
-  if (!right)
+  if (!compare_kept(found)) {
+    if (verdict_.outcome == outcome::incorrect)
+      tell_wrong_when_timed();
     return false;
+  }
   verdict_.timing = found.timing;
   if (!rules_.watches_conduct || !found.timing)
     return true; // judges of papers publish what they measured
@@ -380,6 +379,17 @@ bool evaluation::audit(const race_result& found) {
     return true;
   verdict_.timing.reset();
   return false;
+}
+
+// Whoever rounds may be precise enough for the inputs of the check, and not for others.
+void evaluation::tell_wrong_when_timed() {
+  if (is_rounded_)
+    verdict_.evidence =
+      "precise enough in the check, but not for all inputs that it was timed with: "
+      + verdict_.evidence;
+  else
+    refuse("wrong-when-timed",
+           "right in the check, wrong while it was timed: " + verdict_.evidence);
 }
 
 // What only the race needed goes first: the verifier may need the room.

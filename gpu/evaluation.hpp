@@ -136,6 +136,7 @@ private:
   bool survived(race_result& found);
   bool audit(const race_result& found);
   bool compare_kept(const race_result& found);
+  void tell_wrong_when_timed();
   bool fetch(std::size_t slot, const input_draw& draw);
   bool trace();
   bool is_possible();
@@ -227,6 +228,7 @@ private:
   std::vector<shared_memory> spare_files_; // that answers were in
   verdict verdict_;
   std::int32_t agreed_ = 0; // answers
+  bool is_rounded_ = false; // the one that did not agree
   std::vector<double> seconds_;
   std::optional<call_profile> profile_;
   caf::error broken_;

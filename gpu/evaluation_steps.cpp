@@ -150,6 +150,7 @@ bool evaluation::finish_comparing() {
     verdict_.outcome = outcome::incorrect;
     verdict_.rule.clear();
     verdict_.evidence = found->evidence;
+    is_rounded_ = found->is_rounded();
     return false;
   }
   ++agreed_;

@@ -15,6 +15,11 @@ struct comparison {
   std::string evidence;        ///< for people and for the fixer
   double error_ratio = 0;      ///< the worst error in units of float32 eager's
   std::string precision_class; ///< measured: fp32, tf32, half or worse
+
+  /// Whether computing in a lower precision explains how far off it is.
+  bool is_rounded() const {
+    return precision_class != "worse";
+  }
 };
 
 /// An answer that computes nothing, tried on a task's own outputs.
