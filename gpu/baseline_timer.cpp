@@ -63,6 +63,7 @@ caf::expected<std::optional<timing>> baseline_timer::against_eager(const std::st
     if (!quiet)
       return std::move(quiet.error());
     result = race(name, **quiet);
+    disturbed_ = (*quiet)->is_disturbed();
   }
   // Who was killed for taking too long, or broke, is of no use for the next baseline.
   if (!worker_->process->usable())

@@ -28,6 +28,12 @@ public:
   /// @param name "compile", "compile:max-autotune"
   caf::expected<std::optional<timing>> against_eager(const std::string& name);
 
+  /// Whether the latest one counts neighbours on the host in (`quiet_hold::is_disturbed`): it says
+  /// nothing of other runs.
+  bool was_disturbed() const {
+    return disturbed_;
+  }
+
 private:
   caf::error start();
   caf::expected<bool> compile(const std::string& name);
@@ -40,6 +46,7 @@ private:
   std::string tag_;
   std::optional<room::share> share_;
   std::optional<site_worker> worker_;
+  bool disturbed_ = false;
 };
 
 } // namespace lathe::gpu

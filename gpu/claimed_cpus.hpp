@@ -25,6 +25,11 @@ public:
     return numbers_;
   }
 
+  /// Whether there are some, and none is shared.
+  bool are_all_claimed() const {
+    return !numbers_.empty() && claims_.size() == numbers_.size();
+  }
+
 private:
   std::vector<int> numbers_;
   std::vector<unique_fd> claims_;

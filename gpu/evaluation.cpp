@@ -152,6 +152,7 @@ void evaluation::time_again() {
   auto before = std::move(verdict_);
   auto seconds = std::move(seconds_);
   auto profile = std::move(profile_);
+  auto disturbed = disturbed_;
   spdlog::trace("{}: the reference took {:.4g} ms, {:.4g} before; timed once more", tag_,
                 1e3 * before.timing->reference, 1e3 * oracle_->calmest_call());
   attempt();
@@ -163,6 +164,7 @@ void evaluation::time_again() {
   verdict_ = std::move(before);
   seconds_ = std::move(seconds);
   profile_ = std::move(profile);
+  disturbed_ = disturbed;
   broken_ = {};
   interrupted_ = reference_broke_ = refused_by_clocks_ = false;
   settled_ = true;

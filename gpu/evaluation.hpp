@@ -238,7 +238,7 @@ private:
   bool renews_reference_ = false;
   bool interrupted_ = false;     // somebody killed a process that was needed
   bool reference_broke_ = false;
-  bool disturbed_ = false; // neighbours on the host had part in its race
+  bool disturbed_ = false; // some of its race counts though a neighbour on the host had part in it
   bool refused_by_clocks_ = false;
   bool doubt_told_ = false;      // by the lease of the stage that left it
   double cpu_before_ = 0;

@@ -13,10 +13,10 @@ constexpr std::size_t most_discarded = 32;
 
 } // namespace
 
-bool neighbour_watch::counts(double probe) {
+bool neighbour_watch::counts(double probe, double calm) {
   if (has_given_up())
     return true;
-  if (calm_ <= 0 || probe <= slow * calm_) {
+  if (calm <= 0 || probe <= slow * calm) {
     in_a_row_ = 0;
     return true;
   }

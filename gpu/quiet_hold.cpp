@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <utility>
 
 namespace lathe::gpu {
 
@@ -63,7 +64,6 @@ quiet_hold::take(evaluation_site& site, lease_source& leases, std::int32_t prior
     result->favoured_.emplace_back(timed.group(), cpus);
     if (beside != nullptr)
       result->favoured_.emplace_back(beside->group(), cpus);
-    result->neighbours_ = neighbour_watch{site.calmest_probe()};
     auto broken = false;
     auto quiet = !site.device().cuda || is_quiet(timed, broken);
     spdlog::trace("worker {}: waited {:.4f} s for an exclusive lease, {:.4f} s for {}; processors {}",
@@ -85,11 +85,14 @@ bool quiet_hold::counts() {
     return true;
   auto cpu = cpus_->numbers().front();
   auto probe = seconds_of_probe(cpu);
-  if (neighbours_.counts(probe))
+  if (neighbours_.counts(probe, site_.calmest_probe()))
     return true;
-  cpus_ = site_.choose_timing_cpus(); // another one: this one is still claimed
-  for (auto& group : favoured_)
-    group.move(cpus_->numbers());
+  // Another one, since this one is still claimed. Where all others are somebody's it stays.
+  if (auto others = site_.choose_timing_cpus(); others.are_all_claimed()) {
+    cpus_ = std::move(others);
+    for (auto& group : favoured_)
+      group.move(cpus_->numbers());
+  }
   spdlog::trace("processor {} has a busy neighbour, a probe takes {:.1f} us there, and {:.1f} us "
                 "where nobody is; processors {}",
                 cpu, 1e6 * probe, 1e6 * site_.calmest_probe(), fmt::join(cpus_->numbers(), ", "));

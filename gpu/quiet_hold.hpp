@@ -46,11 +46,12 @@ public:
   }
 
   /// Tells whether what was timed since this was asked last counts, or did so beside a neighbour
-  /// (`neighbour_watch`): then the timed processes are on another processor from now on. It always
-  /// counts on the CPU, where all sides meet neighbours alike.
+  /// (`neighbour_watch`): then the timed processes are on another processor from now on, if there
+  /// is one that nobody times on. It always counts on the CPU, where all sides meet neighbours
+  /// alike.
   bool counts();
 
-  /// Whether no processor without a neighbour was to be had: all counts.
+  /// Whether no processor without a neighbour was to be had, and what is timed beside one counts.
   bool is_disturbed() const {
     return neighbours_.has_given_up();
   }
@@ -70,7 +71,7 @@ private:
   std::unique_ptr<freezer::hold> frozen_;
   std::optional<claimed_cpus> cpus_;
   std::deque<favoured_group> favoured_;
-  neighbour_watch neighbours_{0};
+  neighbour_watch neighbours_;
 };
 
 } // namespace lathe::gpu

@@ -55,6 +55,9 @@ constexpr std::size_t calls_to_settle = 1;
 // A GPU that idled needs so long under load to raise its clock [seconds].
 constexpr double ramp_up = 0.05;
 
+// A pair that takes longer counts even beside a neighbour [seconds].
+constexpr double longest_spared = 0.3;
+
 // Of what the reference hides in a block. Graph trees of torch.compile need 0.4 more, vmap 0.1.
 constexpr double device_chores = 0.6;
 
@@ -131,7 +134,7 @@ race_result race::run() {
       ;
   oracle_.end_timing();
   result_.wall = since(began_);
-  result_.disturbed = quiet_.is_disturbed();
+  result_.disturbed = result_.disturbed || quiet_.is_disturbed();
   cpu = candidate_.cpu_seconds() - cpu;
   if (throttle_.is_hopeless())
     result_.doubt = fmt::format("the GPU was throttled in {} pairs of blocks ({})",
@@ -216,28 +219,34 @@ bool race::pair_of_blocks() {
   auto begin = clock::now();
   auto x = inputs_.next(calls_, skipped(), missing_blocks());
   std::optional<lap> reference;
-  if (reference_first_)
-    reference = run_block(oracle_.process(), x);
-  auto candidate = run_block(candidate_, x);
-  if (!reference)
-    reference = run_block(oracle_.process(), x);
-  if (!accept(x, *reference, candidate))
+  std::optional<lap> candidate;
+  auto calm = true;
+  for (auto side : {reference_first_, !reference_first_}) {
+    if (side)
+      reference = run_block(oracle_.process(), x);
+    else
+      candidate = run_block(candidate_, x);
+    calm = is_calm() && calm; // whoever is second could wait for a neighbour to go
+  }
+  if (!accept(x, *reference, *candidate))
     return false;
-  if (has_compiled(candidate.answer))
+  if (has_compiled(candidate->answer))
     return run_up();
   auto before = std::exchange(reading_, read_clock());
   spdlog::trace("race of worker {}: pair {}, {} calls{}, {:.2f} us and {:.2f} us, {} MHz",
                 candidate_.group(), pairs_, x.calls.size(), x.fresh ? ", fresh" : "",
-                1e6 * median(reference->seconds), 1e6 * median(candidate.seconds),
+                1e6 * median(reference->seconds), 1e6 * median(candidate->seconds),
                 reading_ ? reading_->clock : 0);
   if (!throttle_.counts(before, reading_))
     return rest();
-  if (!is_calm()) {
+  if (!calm && can_be_spared(x, since(begin))) {
+    auto going = settle_elsewhere();
     aside_ += since(begin);
-    return true;
+    return going;
   }
-  record(x, *reference, candidate);
-  return keep(x, candidate);
+  result_.disturbed = result_.disturbed || !calm;
+  record(x, *reference, *candidate);
+  return keep(x, *candidate);
 }
 
 // Nothing on the CPU, whose clock its host minds.
@@ -262,6 +271,22 @@ bool race::rest() {
 bool race::is_calm() {
   still waiting{candidate_};
   return quiet_.counts();
+}
+
+// Whether a pair beside a neighbour may be left out. What was new in it is new no more: where just
+// enough is left it counts, and so does what takes so long that a probe says little of it.
+bool race::can_be_spared(const block_plan& x, double seconds) const {
+  return seconds < longest_spared && (!x.fresh || inputs_.unseen() >= missing_blocks().fresh);
+}
+
+// Another processor's caches hold nothing of either side's. Longer calls make up for that in the
+// one that does not count.
+bool race::settle_elsewhere() {
+  if (!calls_are_short_)
+    return true;
+  auto x = inputs_.repeat(calls_);
+  auto reference = run_block(oracle_.process(), x);
+  return accept(x, reference, run_block(candidate_, x));
 }
 
 // A GPU that has rested needs to be busy for a while again.
@@ -441,7 +466,7 @@ bool race::is_finished() const {
     return true;
   // What noise hides of who caches may show after more calls.
   auto missing = missing_blocks();
-  if (missing.repeated > 0 || (missing.fresh > 0 && !inputs_.all_seen()))
+  if (missing.repeated > 0 || (missing.fresh > 0 && inputs_.unseen() > 0))
     return false;
   return !why_doubtful() || check_cached_output(candidate_calls_, reference_calls_)
          || check_speedup(speedup(), candidate_calls_, reference_calls_);

@@ -32,7 +32,7 @@ struct race_result {
   std::map<std::size_t, const input_draw*> kept; ///< by slot: whose outputs the candidate has kept
   std::vector<double> seconds;         ///< the candidate's calls
   double wall = 0;                     ///< [seconds] of the exclusive lease
-  bool disturbed = false;              ///< neighbours on the host had part in all that was timed
+  bool disturbed = false; ///< some counts that was timed beside a neighbour on the host
 };
 
 /// Times a candidate against the reference in alternating blocks, each in its own process, within
@@ -72,6 +72,8 @@ private:
   std::optional<clock_reading> read_clock() const;
   bool rest();
   bool is_calm();
+  bool can_be_spared(const block_plan& x, double seconds) const;
+  bool settle_elsewhere();
   bool run_up();
   std::size_t skipped() const;
   lap run_block(worker_process& runner, const block_plan& x) const;

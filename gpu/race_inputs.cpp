@@ -62,7 +62,7 @@ race_inputs::block race_inputs::next(std::size_t calls, std::size_t skipped, rac
 bool race_inputs::draws_fresh(race_blocks missing) {
   if (waiting_.empty())
     return false;
-  auto fresh = std::min(missing.fresh, unseen_.size() + waiting_.size());
+  auto fresh = std::min(missing.fresh, unseen());
   auto needed = fresh + missing.repeated;
   return needed > 0 ? random_() % needed < fresh : random_() % 2 == 0;
 }

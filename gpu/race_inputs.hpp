@@ -59,9 +59,9 @@ public:
   /// @param skipped so many calls of a block do not count: none of them is new
   block next(std::size_t calls, std::size_t skipped, race_blocks missing);
 
-  /// Whether nothing is left that would be new.
-  bool all_seen() const {
-    return unseen_.empty() && waiting_.empty();
+  /// How many draws are left that would be new.
+  std::size_t unseen() const {
+    return unseen_.size() + waiting_.size();
   }
 
   /// How both processes call the inputs of a draw.

@@ -50,8 +50,9 @@ using eager_time = std::variant<double, untimed>; // [seconds]
 
 // So often it is tried to time it where no neighbour is.
 constexpr int most_tries = 4;
+constexpr double longest_try = 1; // [seconds], or else it is the last
 
-// The median of calls in the oracle's own process; the least one, where neighbours disturbed some.
+// The median of calls in the oracle's own process; the least one, where neighbours disturbed all.
 eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& leases) {
   auto& draw = oracle.timed().back();
   auto limit =
@@ -79,8 +80,9 @@ eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& 
       return untimed{
         make_error(errc::evaluator_failed, "the reference could not be timed: no times")};
     auto found = median({times->begin(), times->end()}) * 1e-9;
-    result = std::min(found, result.value_or(found));
-    if ((*quiet)->counts())
+    auto calm = (*quiet)->counts();
+    result = calm ? found : std::min(found, result.value_or(found));
+    if (calm || timed.wall > longest_try)
       break;
   }
   oracle.end_timing();
@@ -153,7 +155,8 @@ caf::expected<std::vector<baseline>> time_compiled(task_oracle& oracle, evaluati
         return std::move(measured.error());
       if (!*measured)
         continue; // a model that torch.compile cannot take has no such baseline
-      ratios.keep(name, eager, **measured);
+      if (!timer.was_disturbed())
+        ratios.keep(name, eager, **measured);
       ratio = (*measured)->speedup;
     }
     result.push_back({name, eager / *ratio});

@@ -54,6 +54,9 @@ TEST(claimed_cpus, where_there_are_not_enough_some_are_shared) {
   auto first = fastest(3);
   EXPECT_THAT(fastest(2).numbers(), ElementsAre(100'001, 100'002));
   EXPECT_EQ(fastest(9).numbers().size(), 4u);
+  EXPECT_TRUE(fastest(1).are_all_claimed());
+  EXPECT_FALSE(fastest(2).are_all_claimed());
+  EXPECT_FALSE(claimed_cpus{}.are_all_claimed());
 }
 
 TEST(claimed_cpus, that_are_unused_are_as_many_as_there_are) {
