@@ -109,7 +109,7 @@ std::optional<timing> baseline_timer::race(const std::string& name, quiet_hold& 
     calls = static_cast<std::size_t>(
       std::clamp(std::ceil(block_seconds / median(*eager)), fewest_calls, most_calls));
   } while (site_.device().cuda && since(begin) < ramp_up);
-  quiet.counts();
+  quiet.counts(); // where not, both are elsewhere from now on
   stopping_rule rule{options()};
   begin = clock::now();
   for (std::size_t pairs = 0; !rule.is_finished(); ++pairs) {

@@ -221,8 +221,8 @@ bool race::pair_of_blocks() {
   std::optional<lap> reference;
   std::optional<lap> candidate;
   auto calm = true;
-  for (auto side : {reference_first_, !reference_first_}) {
-    if (side)
+  for (auto is_reference : {reference_first_, !reference_first_}) {
+    if (is_reference)
       reference = run_block(oracle_.process(), x);
     else
       candidate = run_block(candidate_, x);
@@ -269,6 +269,8 @@ bool race::rest() {
 
 // The candidate stands still: whatever it has going on would look like a neighbour.
 bool race::is_calm() {
+  if (!site_.device().cuda)
+    return true; // by `quiet_hold`, which need not be asked twice a pair
   still waiting{candidate_};
   return quiet_.counts();
 }
@@ -282,22 +284,22 @@ bool race::can_be_spared(const block_plan& x, double seconds) const {
 // Another processor's caches hold nothing of either side's. Longer calls make up for that in the
 // one that does not count.
 bool race::settle_elsewhere() {
-  if (!calls_are_short_)
-    return true;
-  auto x = inputs_.repeat(calls_);
-  auto reference = run_block(oracle_.process(), x);
-  return accept(x, reference, run_block(candidate_, x));
+  return !calls_are_short_ || run_aside();
 }
 
 // A GPU that has rested needs to be busy for a while again.
 bool race::run_up() {
-  auto x = inputs_.repeat(calls_);
   auto going = true;
-  for (auto begin = clock::now(); going && since(begin) < ramp_up;) {
-    auto reference = run_block(oracle_.process(), x);
-    going = accept(x, reference, run_block(candidate_, x));
-  }
+  for (auto begin = clock::now(); going && since(begin) < ramp_up;)
+    going = run_aside();
   return going;
+}
+
+// A pair that does not count, with inputs that both sides know.
+bool race::run_aside() {
+  auto x = inputs_.repeat(calls_);
+  auto reference = run_block(oracle_.process(), x);
+  return accept(x, reference, run_block(candidate_, x));
 }
 
 bool race::hand_over() {

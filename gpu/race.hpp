@@ -75,6 +75,7 @@ private:
   bool can_be_spared(const block_plan& x, double seconds) const;
   bool settle_elsewhere();
   bool run_up();
+  bool run_aside();
   std::size_t skipped() const;
   lap run_block(worker_process& runner, const block_plan& x) const;
   bool hand_over();

@@ -11,7 +11,6 @@
 #include "gpu/roofline.hpp"
 #include "messages/task.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <mutex>

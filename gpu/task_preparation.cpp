@@ -68,7 +68,7 @@ eager_time time_eager(task_oracle& oracle, evaluation_site& site, lease_source& 
   if (!quiet)
     return untimed{std::move(quiet.error())};
   boost::json::array sequence(20, boost::json::value(draw.name));
-  (*quiet)->counts();
+  (*quiet)->counts(); // where not, it is elsewhere from now on
   std::optional<double> result;
   for (int i = 0; i < most_tries; ++i) {
     auto timed = worker.call(
